@@ -1,0 +1,17 @@
+import type { ErrorCode } from './errors.ts'
+
+/** What a decider makes of a command: events, or a refusal with its reason. Some refusals have events all the same. */
+export interface Decision<Event> {
+  readonly events: readonly Event[]
+  readonly refusal?: { readonly code: ErrorCode; readonly message: string }
+}
+
+/**
+ * The rules of one kind of aggregate, pure: time, ids and anything random come in with the command.
+ * state = events.reduce(evolve, initial), decision = decide(state, command).
+ */
+export interface Decider<State, Command, Event> {
+  readonly initial: State
+  evolve(state: State, event: Event): State
+  decide(state: State, command: Command): Decision<Event>
+}

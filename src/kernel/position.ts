@@ -1,0 +1,77 @@
+import { DomainError } from './errors.ts'
+
+/**
+ * A place in the log, the same for receipts, rows, live messages and history.
+ *
+ * It holds, for each stream (one partition of a topic, or `log` for a log that has one total order), the offset of the
+ * last event it includes. A stream that is not named is at its beginning. Text form: the log's id, then
+ * `~<stream>.<offset in base 36>` for each stream; only characters that a URL takes unescaped, opaque to callers.
+ */
+export interface Position {
+  readonly log: string
+  readonly offsets: ReadonlyMap<string, number>
+}
+
+/** The stream of a log whose events are all in one order. */
+export const TOTAL_ORDER = 'log'
+
+/** The name of a topic's partition inside a position. */
+export function streamName(topic: string, partition: number): string {
+  return `${topic}-${partition}`
+}
+
+export function positionAt(log: string, stream: string, offset: number): Position {
+  return { log, offsets: new Map([[stream, offset]]) }
+}
+
+export function encodePosition(position: Position): string {
+  let text = position.log
+  for (const [stream, offset] of position.offsets) text += `~${stream}.${offset.toString(36)}`
+  return text
+}
+
+const PART = /^([A-Za-z0-9._-]{1,200})\.([0-9a-z]{1,11})$/
+const MAX_STREAMS = 1000
+
+/** Reads a position's text. Throws VALIDATION_ERROR naming `field` when it is not one, or belongs to another log. */
+export function decodePosition(text: string, log: string, field: string): Position {
+  const [id, ...parts] = text.split('~')
+  const offsets = new Map<string, number>()
+  for (const part of parts.slice(0, MAX_STREAMS)) {
+    const match = PART.exec(part)
+    const offset = match ? Number.parseInt(match[2]!, 36) : Number.NaN
+    if (!Number.isSafeInteger(offset)) throw notAPosition(field, text)
+    offsets.set(match![1]!, offset)
+  }
+  if (parts.length === 0 || parts.length > MAX_STREAMS) throw notAPosition(field, text)
+  if (id !== log) {
+    throw new DomainError('VALIDATION_ERROR', `${field}: the position belongs to log ${id}, this is log ${log}`, {
+      details: [{ field, message: `position of another log (${id}); this log is ${log}` }],
+    })
+  }
+  return { log, offsets }
+}
+
+function notAPosition(field: string, text: string): DomainError {
+  const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
+  const message = `"${shown}" is not a position; send back one that this API gave out`
+  return new DomainError('VALIDATION_ERROR', `${field}: ${message}`, { details: [{ field, message }] })
+}
+
+/** The offset that `position` has reached in a stream, -1 for none. */
+export function offsetIn(position: Position, stream: string): number {
+  return position.offsets.get(stream) ?? position.offsets.get(TOTAL_ORDER) ?? -1
+}
+
+/** The least position that includes both. */
+export function mergePositions(a: Position, b: Position): Position {
+  const offsets = new Map(a.offsets)
+  for (const [stream, offset] of b.offsets) offsets.set(stream, Math.max(offset, offsets.get(stream) ?? -1))
+  return { log: a.log, offsets }
+}
+
+/** Whether every event of `wanted` is at or before `reached`. */
+export function covers(reached: Position, wanted: Position): boolean {
+  for (const [stream, offset] of wanted.offsets) if (offsetIn(reached, stream) < offset) return false
+  return true
+}

@@ -1,0 +1,36 @@
+/** A table of a read model. The key's columns come first and are its primary key; the last of them orders a page. */
+export interface Table {
+  readonly name: string
+  readonly columns: Readonly<Record<string, 'text' | 'integer'>>
+  readonly key: readonly string[]
+}
+
+export type Value = string | number | null
+export type Row = Readonly<Record<string, Value>>
+
+/** A row's key as one string: its parts joined by a NUL, which no part may contain. */
+export const KEY_SEPARATOR = '\0'
+
+/** The rows a batch of events works on: read from the store before, written back after. */
+export interface Rows {
+  get(table: Table, key: string): Row | undefined
+  put(table: Table, key: string, row: Row): void
+}
+
+/** The place an event was read from. */
+export interface Source {
+  readonly stream: string
+  readonly offset: number
+}
+
+/**
+ * A read model, pure: the same events give the same rows and the same outputs, whenever and in whatever batches they
+ * come. `wants` names the rows that `evolve` may look at, so that a whole batch's are read at once.
+ */
+export interface Projection<Event, Output> {
+  readonly name: string
+  readonly topics: readonly string[]
+  readonly tables: readonly Table[]
+  wants(event: Event, source: Source, want: (table: Table, key: string) => void): void
+  evolve(rows: Rows, event: Event, source: Source): Output | undefined
+}

@@ -1,0 +1,76 @@
+import type { EventBatch } from './log.ts'
+
+const HEAD = 8
+
+/** Collects events into the packed form of an EventBatch. */
+export interface BatchWriter {
+  readonly count: number
+  /** Bytes written so far. */
+  readonly size: number
+  /**
+   * Adds one event: `write` puts the value into the buffer at an index and returns the index after it, which may lie
+   * past the buffer's end when there is no room; it is then called again with more room.
+   */
+  add(key: Uint8Array, write: (buffer: Buffer, at: number) => number): void
+  /** Takes what was collected and starts anew; undefined when there is nothing. */
+  take(topic: string, partition?: number): EventBatch | undefined
+}
+
+export function batchWriter(initialBytes = 4096): BatchWriter {
+  let buffer = Buffer.allocUnsafeSlow(initialBytes)
+  let size = 0
+  let count = 0
+
+  function grow(needed: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, buffer.length * 2))
+    buffer.copy(larger, 0, 0, size)
+    buffer = larger
+  }
+
+  return {
+    get count() {
+      return count
+    },
+    get size() {
+      return size
+    },
+    add(key, write) {
+      const valueAt = size + HEAD + key.length
+      if (valueAt > buffer.length) grow(valueAt + 256)
+      let end = write(buffer, valueAt)
+      if (end > buffer.length) {
+        grow(end)
+        end = write(buffer, valueAt)
+      }
+      buffer.set(key, size + HEAD)
+      buffer.writeUInt32LE(key.length, size)
+      buffer.writeUInt32LE(end - valueAt, size + 4)
+      size = end
+      count++
+    },
+    take(topic, partition) {
+      if (count === 0) return undefined
+      const bytes = buffer.subarray(0, size) as Uint8Array<ArrayBuffer>
+      const batch = { topic, count, bytes, ...(partition === undefined ? {} : { partition }) }
+      buffer = Buffer.allocUnsafeSlow(Math.max(initialBytes, Math.min(size * 2, buffer.length)))
+      size = 0
+      count = 0
+      return batch
+    },
+  }
+}
+
+/** Walks over the events of a packed batch; the spans lie in `bytes`. */
+export function eachEvent(
+  bytes: Uint8Array,
+  onEvent: (keyStart: number, valueStart: number, valueEnd: number, index: number) => void,
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = 0
+  for (let index = 0; at < bytes.length; index++) {
+    const valueStart = at + HEAD + view.getUint32(at, true)
+    const valueEnd = valueStart + view.getUint32(at + 4, true)
+    onEvent(at + HEAD, valueStart, valueEnd, index)
+    at = valueEnd
+  }
+}

@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+import { DomainError } from '../kernel/errors.ts'
+import { passPoint } from '../kernel/points.ts'
+import { type Position, positionAt, streamName, TOTAL_ORDER } from '../kernel/position.ts'
+import { eachEvent } from './batch.ts'
+import { growth } from './growth.ts'
+import type { Consumed, EventBatch, Log, Page, ReadLimits, StoredEvent, Stream, TopicSpec } from './log.ts'
+import { alreadyConsumed } from './memory.ts'
+
+/**
+ * The log in one SQLite file. All topics share one total order: an event's offset is its number in the whole file, so
+ * offsets in one topic have holes and a position is a single number. A row holds a whole batch.
+ *
+ * One connection writes; any number read, in other threads too. All appends that are waiting when the writer comes
+ * round share one transaction and one fsync (group commit).
+ */
+export interface EmbeddedLogOptions {
+  file: string
+  /** FULL: a commit is on the disk when it returns. OFF exists for the test that proves FULL is needed. */
+  synchronous?: 'FULL' | 'OFF'
+  /** Most bytes that may wait to be committed; past it an append is refused with UNAVAILABLE. */
+  maxPendingBytes?: number
+}
+
+interface Waiting {
+  batches: readonly EventBatch[]
+  consumed: Consumed | undefined
+  resolve: (position: Position) => void
+  reject: (error: unknown) => void
+}
+
+/** An embedded log, with what the threads around it need. */
+export interface EmbeddedLog extends Log {
+  /** Called after each commit with the file's last offset. */
+  onCommit(listener: (head: number) => void): void
+  /** Tells this connection that another one has committed up to `head`. */
+  grewTo(head: number): void
+}
+
+const SCHEMA = `
+  create table if not exists meta(name text primary key, value text not null) strict;
+  create table if not exists topics(number integer primary key, name text not null unique, spec text not null) strict;
+  create table if not exists schemas(id integer primary key, name text not null, body text not null, unique(name, body)) strict;
+  create table if not exists batches(last integer primary key, first integer not null, topic integer not null,
+    time integer not null, crc integer not null, bytes blob not null) strict;
+  create index if not exists batches_of_topic on batches(topic, last);
+  create table if not exists checkpoints(name text primary key, offset integer not null) strict;`
+
+export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
+  const db = new DatabaseSync(options.file, { timeout: 10_000 })
+  db.exec(`pragma journal_mode = wal; pragma synchronous = ${options.synchronous ?? 'FULL'};
+    pragma wal_autocheckpoint = 8000; pragma cache_size = -8192; pragma busy_timeout = 10000; ${SCHEMA}`)
+  db.prepare("insert or ignore into meta values ('id', ?)").run(randomUUID().slice(0, 8))
+  const id = db.prepare("select value from meta where name = 'id'").get()!.value as string
+
+  const maxPendingBytes = options.maxPendingBytes ?? 256 * 1024 * 1024
+  const numbers = new Map<string, number>()
+  const streams = new Map<string, readonly Stream[]>()
+  const schemaIds = new Map<string, number>()
+  const specs = new Map<string, TopicSpec>()
+  const growing = growth()
+  const listeners: ((head: number) => void)[] = []
+  const insert = db.prepare('insert into batches values (?, ?, ?, ?, ?, ?)')
+  const checkpointOf = db.prepare('select offset from checkpoints where name = ?')
+  const saveCheckpoint = db.prepare('insert or replace into checkpoints values (?, ?)')
+  const page = db.prepare('select last, first, time, bytes from batches where topic = ? and last > ? order by last')
+  const maxLast = db.prepare('select coalesce(max(last), -1) as last from batches')
+  let head = lastOffset()
+  let waiting: Waiting[] = []
+  let pendingBytes = 0
+  let retentionDue = 0
+
+  function lastOffset(): number {
+    const saved = db.prepare("select value from meta where name = 'head'").get()?.value
+    return Math.max(maxLast.get()!.last as number, Number(saved ?? -1))
+  }
+
+  function learnTopics(): void {
+    for (const row of db.prepare('select number, name, spec from topics').all()) {
+      const name = row.name as string
+      numbers.set(name, row.number as number)
+      streams.set(name, [{ name: streamName(name, 0), topic: name, partition: 0 }])
+      specs.set(name, JSON.parse(row.spec as string))
+    }
+  }
+  learnTopics()
+
+  function put(entry: Waiting, next: number): number {
+    if (entry.consumed) {
+      const { group, stream, offset } = entry.consumed
+      const name = `${group} ${stream.name}`
+      if (offset <= checkpoint(checkpointOf, name)) throw alreadyConsumed(offset, name)
+      saveCheckpoint.run(name, offset)
+      passPoint('embedded.checkpoint-written')
+    }
+    for (const { topic, count, bytes } of entry.batches) {
+      const number = numbers.get(topic)
+      if (number === undefined) throw new Error(`topic ${topic} was not declared`)
+      insert.run(next + count - 1, next, number, Date.now(), crc32(bytes), bytes)
+      next += count
+    }
+    return next
+  }
+
+  function commit(): void {
+    const entries = waiting
+    waiting = []
+    pendingBytes = 0
+    const written: { entry: Waiting; last: number }[] = []
+    let next = 0
+    try {
+      db.exec('begin immediate')
+      // Another process may have written; SQLite's write lock makes the one that holds it the single writer.
+      next = Math.max(head, maxLast.get()!.last as number) + 1
+      for (const entry of entries) {
+        try {
+          next = put(entry, next)
+          written.push({ entry, last: next - 1 })
+        } catch (error) {
+          if (!(error instanceof DomainError)) throw error
+          entry.reject(error)
+        }
+      }
+      passPoint('embedded.events-written')
+      db.exec('commit')
+      passPoint('embedded.committed')
+    } catch (error) {
+      if (db.isTransaction) db.exec('rollback')
+      const reason = new DomainError('UNAVAILABLE', `the event log cannot be written: ${(error as Error).message}`, {
+        retryAfter: 5,
+      })
+      for (const entry of entries) entry.reject(reason)
+      return
+    }
+    head = next - 1
+    for (const { entry, last } of written) entry.resolve(positionAt(id, TOTAL_ORDER, last))
+    for (const listener of listeners) listener(head)
+    growing.grew()
+    if (Date.now() > retentionDue) forgetOld()
+  }
+
+  /** Retention, at most once a minute. The head is saved so that offsets are not reused when all batches are gone. */
+  function forgetOld(): void {
+    retentionDue = Date.now() + 60_000
+    for (const [name, spec] of specs) {
+      if (spec.retention_ms < 0 || spec.cleanup_policy !== 'delete') continue
+      const dueBefore = Date.now() - spec.retention_ms
+      const old = db
+        .prepare('select 1 from batches where topic = ? and time < ? limit 1')
+        .get(numbers.get(name)!, dueBefore)
+      if (!old) continue
+      db.exec('begin immediate')
+      db.prepare("insert or replace into meta values ('head', ?)").run(String(head))
+      db.prepare('delete from batches where topic = ? and time < ?').run(numbers.get(name)!, dueBefore)
+      db.exec('commit')
+    }
+  }
+
+  function readPage(stream: Stream, after: number, limits: ReadLimits): Page {
+    const reached = Math.max(head, after)
+    const events: StoredEvent[] = []
+    let bytes = 0
+    for (const row of page.iterate(numbers.get(stream.topic)!, after)) {
+      const first = row.first as number
+      const blob = Buffer.from((row.bytes as Uint8Array<ArrayBuffer>).buffer)
+      let full = false
+      eachEvent(blob, (keyStart, valueStart, valueEnd, index) => {
+        const offset = first + index
+        if (offset <= after || full) return
+        bytes += valueEnd - keyStart
+        if (events.length >= limits.maxEvents || (events.length > 0 && bytes > limits.maxBytes)) full = true
+        else {
+          const key = blob.subarray(keyStart, valueStart)
+          events.push({ offset, time: row.time as number, key, value: blob.subarray(valueStart, valueEnd) })
+        }
+      })
+      if (full) return { events, through: events.at(-1)!.offset }
+    }
+    return { events, through: Math.max(reached, events.at(-1)?.offset ?? -1) }
+  }
+
+  return {
+    id,
+    async declare(topics, schemas) {
+      const topic = db.prepare(
+        'insert into topics(name, spec) values (?, ?) on conflict(name) do update set spec = excluded.spec',
+      )
+      const schema = db.prepare('insert or ignore into schemas(name, body) values (?, ?)')
+      db.exec('begin immediate')
+      for (const spec of topics) topic.run(spec.name, JSON.stringify(spec))
+      for (const [name, body] of Object.entries(schemas)) schema.run(name, JSON.stringify(body))
+      db.exec('commit')
+      learnTopics()
+      const idOf = db.prepare('select id from schemas where name = ? and body = ?')
+      for (const [name, body] of Object.entries(schemas)) {
+        schemaIds.set(name, idOf.get(name, JSON.stringify(body))!.id as number)
+      }
+    },
+    streams: topic => streams.get(topic) ?? [],
+    place: (_stream, offset) => positionAt(id, TOTAL_ORDER, offset),
+    append(batches, { consumed } = {}) {
+      const size = batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
+      if (pendingBytes + size > maxPendingBytes && waiting.length > 0) {
+        const message = `${pendingBytes} bytes already wait to be written, the limit is ${maxPendingBytes}`
+        return Promise.reject(new DomainError('UNAVAILABLE', message, { retryAfter: 1 }))
+      }
+      return new Promise<Position>((resolve, reject) => {
+        waiting.push({ batches, consumed, resolve, reject })
+        pendingBytes += size
+        if (waiting.length === 1) setImmediate(commit)
+      })
+    },
+    own: async (group, stream) => checkpoint(checkpointOf, `${group} ${stream.name}`),
+    async read(stream, after, limits) {
+      const found = readPage(stream, after, limits)
+      if (found.events.length > 0 || found.through > after) return found
+      await growing.wait(limits.waitMs, limits.signal)
+      return readPage(stream, after, limits)
+    },
+    async ends(topic) {
+      const last = db.prepare('select coalesce(max(last), -1) as last from batches where topic = ?')
+      return new Map(
+        (streams.get(topic) ?? []).map(({ name }) => [name, last.get(numbers.get(topic)!)!.last as number]),
+      )
+    },
+    schemaId(type) {
+      const found = schemaIds.get(type)
+      if (found === undefined) throw new Error(`the schema of ${type} was not declared`)
+      return found
+    },
+    schema: async number => JSON.parse(db.prepare('select body from schemas where id = ?').get(number)!.body as string),
+    onCommit: listener => void listeners.push(listener),
+    grewTo(newHead) {
+      head = newHead
+      growing.grew()
+    },
+    async stop() {
+      if (waiting.length > 0) commit()
+      growing.grew()
+      db.close()
+    },
+  }
+}
+
+function checkpoint(statement: StatementSync, name: string): number {
+  return (statement.get(name)?.offset as number | undefined) ?? -1
+}

@@ -1,0 +1,77 @@
+import { mergeRecord, type RecordState } from '../domain/record.ts'
+import type { RecordChanged, RecordPushed } from '../events/index.ts'
+import { KEY_SEPARATOR, type Projection, type Table } from '../kernel/projection.ts'
+import { countKey, countRecords, datasetCounts, datasets } from './datasets.ts'
+
+/** Every record as it stands now; `deleted` rows keep the version count of what was removed. */
+export const records: Table = {
+  name: 'records',
+  columns: {
+    dataset: 'text',
+    id: 'text',
+    data: 'text',
+    version: 'integer',
+    deleted: 'integer',
+    updated_at: 'text',
+    stream: 'text',
+    offset: 'integer',
+  },
+  key: ['dataset', 'id'],
+}
+
+export function recordKey(dataset: string, id: string): string {
+  return dataset + KEY_SEPARATOR + id
+}
+
+let lastTime = -1
+let lastText = ''
+/** A time as text, remembering the last one: whole batches share it. */
+function timeText(time: number): string {
+  if (time !== lastTime) {
+    lastText = new Date(time).toISOString()
+    lastTime = time
+  }
+  return lastText
+}
+
+/** Records and data sets from `sync.records`; what it puts out are the changes for `sync.changes`. */
+export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
+  name: 'records',
+  topics: ['sync.records'],
+  tables: [records, datasets, datasetCounts],
+  wants(event, source, want) {
+    want(records, recordKey(event.dataset, event.id))
+    want(datasets, event.dataset)
+    want(datasetCounts, countKey(event.dataset, source.stream))
+  },
+  evolve(rows, event, source) {
+    const key = recordKey(event.dataset, event.id)
+    const row = rows.get(records, key)
+    const effect = mergeRecord(row as unknown as RecordState | undefined, event)
+    if (effect === undefined) return undefined
+    const { state, operation, changes } = effect
+    rows.put(records, key, {
+      dataset: event.dataset,
+      id: event.id,
+      data: state.data,
+      version: state.version,
+      deleted: state.data === null ? 1 : 0,
+      updated_at: event.updated_at ?? timeText(event.received_at),
+      stream: source.stream,
+      offset: source.offset,
+    })
+    const by = operation === 'create' ? 1 : operation === 'delete' ? -1 : 0
+    countRecords(rows, event.dataset, by, { ...source, time: event.received_at })
+    return {
+      dataset: event.dataset,
+      id: event.id,
+      operation,
+      version: state.version,
+      changes,
+      source_stream: source.stream,
+      source_offset: source.offset,
+      source: event.source,
+      changed_at: event.received_at,
+    }
+  },
+}

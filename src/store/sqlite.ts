@@ -1,0 +1,143 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import type { Row, Table, Value } from '../kernel/projection.ts'
+import type { Checkpoint, FieldCondition, PageQuery, Store, TableChange } from './store.ts'
+
+/**
+ * The read models in one SQLite file. Commits are not fsynced one by one (synchronous = NORMAL): after a power cut the
+ * file is at some earlier commit, rows and checkpoint alike, and the projector reads on from there.
+ */
+export function openSqliteStore(options: { file: string; readOnly?: boolean; cacheMb?: number }): Store {
+  const db = new DatabaseSync(options.file, { timeout: 10_000, readOnly: options.readOnly ?? false })
+  db.exec(`pragma cache_size = -${(options.cacheMb ?? 64) * 1024}; pragma busy_timeout = 10000;`)
+  if (!options.readOnly) {
+    db.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 8000;
+      create table if not exists checkpoints(projection text, stream text, "offset" integer not null,
+        primary key(projection, stream)) strict, without rowid;`)
+  }
+  const prepared = new Map<string, StatementSync>()
+
+  function statement(sql: string): StatementSync {
+    let found = prepared.get(sql)
+    if (!found) {
+      found = db.prepare(sql)
+      prepared.set(sql, found)
+    }
+    return found
+  }
+
+  function upsertOf(table: Table): StatementSync {
+    const columns = Object.keys(table.columns)
+    const rest = columns.filter(column => !table.key.includes(column))
+    const set = rest.map(column => `${quoted(column)} = excluded.${quoted(column)}`).join(', ')
+    return statement(
+      `insert into ${quoted(table.name)}(${columns.map(quoted).join(', ')}) values (${columns.map(() => '?').join(', ')})
+       on conflict(${table.key.map(quoted).join(', ')}) do update set ${set}`,
+    )
+  }
+
+  return {
+    async declare(tables) {
+      for (const table of tables) {
+        const columns = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${type}`)
+        const key = table.key.map(quoted).join(', ')
+        const body = `${columns.join(', ')}, primary key(${key})`
+        db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
+      }
+    },
+    async load(table, keys) {
+      const columns = table.key.slice(0, -1).map(column => `${quoted(column)} = ? and`)
+      const last = quoted(table.key.at(-1)!)
+      const sql = `select * from ${quoted(table.name)} where ${columns.join(' ')} ${last} in (select value from json_each(?))`
+      const rows: Row[] = []
+      for (const group of groupByPrefix(keys)) {
+        for (const row of statement(sql).all(...group.prefix, JSON.stringify(group.last))) rows.push(row as Row)
+      }
+      return rows
+    },
+    async commit(changes: readonly TableChange[], { projection, stream, offset }: Checkpoint) {
+      db.exec('begin immediate')
+      try {
+        for (const { table, rows } of changes) {
+          const upsert = upsertOf(table)
+          const columns = Object.keys(table.columns)
+          for (const row of rows) upsert.run(...columns.map(column => row[column] as SQLInputValue))
+        }
+        statement('insert or replace into checkpoints values (?, ?, ?)').run(projection, stream, offset)
+        db.exec('commit')
+      } catch (error) {
+        if (db.isTransaction) db.exec('rollback')
+        throw error
+      }
+    },
+    async checkpoints(projection) {
+      const rows = statement('select stream, "offset" from checkpoints where projection = ?').all(projection)
+      return new Map(rows.map(row => [row.stream as string, row.offset as number]))
+    },
+    async page(query) {
+      const { sql, values } = pageSql(query)
+      return statement(sql).all(...values) as Row[]
+    },
+    async stop() {
+      db.close()
+    },
+  }
+}
+
+function quoted(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`
+}
+
+/** Keys that differ only in their last part, together, so that one statement reads them. */
+function groupByPrefix(keys: readonly (readonly Value[])[]): Iterable<{ prefix: Value[]; last: Value[] }> {
+  const groups = new Map<string, { prefix: Value[]; last: Value[] }>()
+  for (const key of keys) {
+    const prefix = key.slice(0, -1)
+    const name = prefix.join('\0')
+    let group = groups.get(name)
+    if (!group) {
+      group = { prefix, last: [] }
+      groups.set(name, group)
+    }
+    group.last.push(key.at(-1)!)
+  }
+  return groups.values()
+}
+
+function pageSql(query: PageQuery): { sql: string; values: SQLInputValue[] } {
+  const last = quoted(query.table.key.at(-1)!)
+  const conditions: string[] = []
+  const values: SQLInputValue[] = []
+  for (const [column, value] of Object.entries(query.equal)) {
+    conditions.push(`${quoted(column)} = ?`)
+    values.push(value)
+  }
+  if (query.after !== undefined) {
+    conditions.push(`${last} > ?`)
+    values.push(query.after)
+  }
+  for (const field of query.fields ?? []) {
+    const condition = fieldSql(field)
+    conditions.push(condition.sql)
+    values.push(...condition.values)
+  }
+  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
+  return {
+    sql: `select * from ${quoted(query.table.name)} ${where} order by ${last} limit ?`,
+    values: [...values, query.limit],
+  }
+}
+
+/** `->>` gives a JSON number as a number, true as 1, a missing field as null; json_type tells them apart. */
+function fieldSql({ column, field, comparison, value }: FieldCondition): { sql: string; values: SQLInputValue[] } {
+  const path = `$."${field}"`
+  const type = `json_type(${quoted(column)}, ?)`
+  if (value === null) {
+    return { sql: `coalesce(${type}, 'null') ${comparison === '!=' ? '<>' : '='} 'null'`, values: [path] }
+  }
+  if (typeof value === 'boolean') {
+    return { sql: `coalesce(${type}, 'null') ${comparison === '!=' ? '<>' : '='} ?`, values: [path, String(value)] }
+  }
+  const types = typeof value === 'string' ? "('text')" : "('integer', 'real')"
+  const compared = `(${type} in ${types} and ${quoted(column)} ->> ? ${comparison === '!=' ? '=' : comparison} ?)`
+  return { sql: comparison === '!=' ? `not coalesce(${compared}, 0)` : compared, values: [path, path, value] }
+}

@@ -1,0 +1,54 @@
+import type { Row, Table, Value } from '../kernel/projection.ts'
+
+/**
+ * The port to the read models. `test/contracts/store.ts` runs these laws against every adapter:
+ *
+ * 1. `commit` writes rows and checkpoint in one transaction: after a crash both are there or neither is.
+ * 2. A reader sees whole commits only.
+ * 3. Text comes back as it went in, to the character.
+ */
+export interface Store {
+  /** Makes tables that are missing. */
+  declare(tables: readonly Table[]): Promise<void>
+  /** The rows with these keys that exist; keys are parts in the order of `table.key`. */
+  load(table: Table, keys: readonly (readonly Value[])[]): Promise<readonly Row[]>
+  commit(changes: readonly TableChange[], checkpoint: Checkpoint): Promise<void>
+  /** How far a projection has come in each stream it has read. */
+  checkpoints(projection: string): Promise<ReadonlyMap<string, number>>
+  /** Rows in the order of the key's last column. */
+  page(query: PageQuery): Promise<readonly Row[]>
+  stop(): Promise<void>
+}
+
+/** Rows to be written over whatever has their keys. */
+export interface TableChange {
+  readonly table: Table
+  readonly rows: readonly Row[]
+}
+
+export interface Checkpoint {
+  readonly projection: string
+  readonly stream: string
+  readonly offset: number
+}
+
+export interface PageQuery {
+  readonly table: Table
+  /** Columns that must be equal. */
+  readonly equal: Readonly<Record<string, Value>>
+  /** Only rows whose last key column is greater. */
+  readonly after?: string
+  /** Conditions on fields of a column that holds JSON text. */
+  readonly fields?: readonly FieldCondition[]
+  readonly limit: number
+}
+
+export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>='
+
+export interface FieldCondition {
+  readonly column: string
+  /** A top-level field of the JSON object; it may not contain a double quote. */
+  readonly field: string
+  readonly comparison: Comparison
+  readonly value: string | number | bigint | boolean | null
+}

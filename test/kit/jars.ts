@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const cache = fileURLToPath(new URL('../../.tmp/parts', import.meta.url))
+const REGISTRY_VERSION = '3.0.9'
+
+/** Kafka's class path and the schema registry's jar, fetched by Maven the first time. Throws when that is impossible. */
+export function jars(): { kafkaClassPath: string; registryJar: string } {
+  const kafka = join(cache, 'kafka-4.1.1')
+  once(kafka, dir => maven(['-f', join(here, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${dir}`]))
+  const registry = join(cache, `registry-${REGISTRY_VERSION}`)
+  once(registry, dir => {
+    const artifact = `io.apicurio:apicurio-registry-app:${REGISTRY_VERSION}:tar.gz:all`
+    maven(['dependency:get', `-Dartifact=${artifact}`, '-Dtransitive=false'])
+    maven(['dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${dir}`])
+    execFileSync('tar', ['xzf', join(dir, `apicurio-registry-app-${REGISTRY_VERSION}-all.tar.gz`), '-C', dir])
+  })
+  return {
+    kafkaClassPath: join(kafka, '*'),
+    registryJar: join(registry, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`),
+  }
+}
+
+/** Fills a folder whole or not at all. */
+function once(dir: string, fill: (dir: string) => void): void {
+  if (existsSync(dir)) return
+  const part = `${dir}.part`
+  rmSync(part, { recursive: true, force: true })
+  mkdirSync(part, { recursive: true })
+  fill(part)
+  renameSync(part, dir)
+}
+
+function maven(args: string[]): void {
+  execFileSync('mvn', ['-q', '-B', ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: here })
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jars } from './jars.ts'
+import { freePort, type Running, run, until } from './processes.ts'
+
+/** A Kafka broker of our own: KRaft, one node, on the local JVM. */
+export interface Broker {
+  readonly brokers: string
+  /** Ends the broker's process (SIGKILL unless said) and keeps its data. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+  start(): Promise<void>
+}
+
+export async function startBroker(): Promise<Broker> {
+  const { kafkaClassPath } = jars()
+  const dir = mkdtempSync(join(tmpdir(), 'sync-kafka-'))
+  const [port, controller] = [await freePort(), await freePort()]
+  const file = join(dir, 'server.properties')
+  mkdirSync(join(dir, 'data'))
+  writeFileSync(
+    file,
+    Object.entries({
+      'process.roles': 'broker,controller',
+      'node.id': 1,
+      'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+      'controller.listener.names': 'CONTROLLER',
+      'log.dirs': join(dir, 'data'),
+      'offsets.topic.replication.factor': 1,
+      'offsets.topic.num.partitions': 4,
+      'transaction.state.log.replication.factor': 1,
+      'transaction.state.log.min.isr': 1,
+      'transaction.state.log.num.partitions': 4,
+      'group.initial.rebalance.delay.ms': 0,
+    })
+      .map(pair => pair.join('='))
+      .join('\n'),
+  )
+  const java = (...args: string[]) => run('java', ['-Xmx512m', '-cp', kafkaClassPath, ...args])
+  const format = java('kafka.tools.StorageTool', 'format', '-t', 'c3luYy10ZXN0LWNsdXN0ZQ', '-c', file)
+  const code = await new Promise(resolve => format.child.on('exit', resolve))
+  if (code !== 0) throw new Error(`Kafka's storage could not be formatted: ${format.output()}`)
+  let server: Running | undefined
+
+  async function start(): Promise<void> {
+    server = java('kafka.Kafka', file)
+    await until(`Kafka on port ${port}`, () => answers(port), 60_000)
+  }
+  await start()
+  return {
+    brokers: `127.0.0.1:${port}`,
+    start,
+    stop: async (signal = 'SIGKILL') => void (await server?.end(signal)),
+  }
+}
+
+/** A schema registry of our own (Apicurio); its URL speaks Confluent's API. */
+export async function startRegistry(): Promise<{ url: string; stop(): Promise<void> }> {
+  const { registryJar } = jars()
+  const port = await freePort()
+  const options = [`-Dquarkus.http.port=${port}`, '-Dquarkus.http.host=127.0.0.1']
+  const server = run('java', ['-Xmx300m', ...options, '-jar', registryJar])
+  const url = `http://127.0.0.1:${port}/apis/ccompat/v7`
+  await until('the schema registry', async () => (await fetch(`${url}/subjects`)).ok, 60_000)
+  return { url, stop: async () => void (await server.end()) }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}
