@@ -5,7 +5,8 @@ import { DomainError } from './errors.ts'
  *
  * It holds, for each stream (one partition of a topic, or `log` for a log that has one total order), the offset of the
  * last event it includes. A stream that is not named is at its beginning. Text form: the log's id, then
- * `~<stream>.<offset in base 36>` for each stream; only characters that a URL takes unescaped, opaque to callers.
+ * `~<stream>.<offset in base 36>` for each stream, or `~` alone for the beginning; only characters that a URL takes
+ * unescaped, opaque to callers.
  */
 export interface Position {
   readonly log: string
@@ -26,8 +27,8 @@ export function positionAt(log: string, stream: string, offset: number): Positio
 
 export function encodePosition(position: Position): string {
   let text = position.log
-  for (const [stream, offset] of position.offsets) text += `~${stream}.${offset.toString(36)}`
-  return text
+  for (const [stream, offset] of position.offsets) if (offset >= 0) text += `~${stream}.${offset.toString(36)}`
+  return text === position.log ? `${text}~` : text
 }
 
 const PART = /^([A-Za-z0-9._-]{1,200})\.([0-9a-z]{1,11})$/
@@ -37,13 +38,14 @@ const MAX_STREAMS = 1000
 export function decodePosition(text: string, log: string, field: string): Position {
   const [id, ...parts] = text.split('~')
   const offsets = new Map<string, number>()
-  for (const part of parts.slice(0, MAX_STREAMS)) {
+  if (parts.length === 1 && parts[0] === '') parts.pop()
+  else if (parts.length === 0 || parts.length > MAX_STREAMS) throw notAPosition(field, text)
+  for (const part of parts) {
     const match = PART.exec(part)
     const offset = match ? Number.parseInt(match[2]!, 36) : Number.NaN
     if (!Number.isSafeInteger(offset)) throw notAPosition(field, text)
     offsets.set(match![1]!, offset)
   }
-  if (parts.length === 0 || parts.length > MAX_STREAMS) throw notAPosition(field, text)
   if (id !== log) {
     throw new DomainError('VALIDATION_ERROR', `${field}: the position belongs to log ${id}, this is log ${log}`, {
       details: [{ field, message: `position of another log (${id}); this log is ${log}` }],
@@ -68,10 +70,4 @@ export function mergePositions(a: Position, b: Position): Position {
   const offsets = new Map(a.offsets)
   for (const [stream, offset] of b.offsets) offsets.set(stream, Math.max(offset, offsets.get(stream) ?? -1))
   return { log: a.log, offsets }
-}
-
-/** Whether every event of `wanted` is at or before `reached`. */
-export function covers(reached: Position, wanted: Position): boolean {
-  for (const [stream, offset] of wanted.offsets) if (offsetIn(reached, stream) < offset) return false
-  return true
 }

@@ -9,9 +9,10 @@ export interface BatchWriter {
   readonly size: number
   /**
    * Adds one event: `write` puts the value into the buffer at an index and returns the index after it, which may lie
-   * past the buffer's end when there is no room; it is then called again with more room.
+   * past the buffer's end when there is no room; it is then called again with more room. The key is the first
+   * `keyLength` bytes of `key`.
    */
-  add(key: Uint8Array, write: (buffer: Buffer, at: number) => number): void
+  add(key: Buffer, write: (buffer: Buffer, at: number) => number, keyLength?: number): void
   /** Takes what was collected and starts anew; undefined when there is nothing. */
   take(topic: string, partition?: number): EventBatch | undefined
 }
@@ -34,16 +35,16 @@ export function batchWriter(initialBytes = 4096): BatchWriter {
     get size() {
       return size
     },
-    add(key, write) {
-      const valueAt = size + HEAD + key.length
+    add(key, write, keyLength = key.length) {
+      const valueAt = size + HEAD + keyLength
       if (valueAt > buffer.length) grow(valueAt + 256)
       let end = write(buffer, valueAt)
       if (end > buffer.length) {
         grow(end)
         end = write(buffer, valueAt)
       }
-      buffer.set(key, size + HEAD)
-      buffer.writeUInt32LE(key.length, size)
+      key.copy(buffer, size + HEAD, 0, keyLength)
+      buffer.writeUInt32LE(keyLength, size)
       buffer.writeUInt32LE(end - valueAt, size + 4)
       size = end
       count++

@@ -45,7 +45,7 @@ const SCHEMA = `
   create table if not exists schemas(id integer primary key, name text not null, body text not null, unique(name, body)) strict;
   create table if not exists batches(last integer primary key, first integer not null, topic integer not null,
     time integer not null, crc integer not null, bytes blob not null) strict;
-  create index if not exists batches_of_topic on batches(topic, last);
+  create index if not exists batches_of_topic on batches(topic, last, first);
   create table if not exists checkpoints(name text primary key, offset integer not null) strict;`
 
 export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
@@ -224,6 +224,12 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       return new Map(
         (streams.get(topic) ?? []).map(({ name }) => [name, last.get(numbers.get(topic)!)!.last as number]),
       )
+    },
+    async lag(stream, after) {
+      const behind = db.prepare(
+        'select coalesce(sum(last - max(first, ? + 1) + 1), 0) as events from batches where topic = ? and last > ?',
+      )
+      return behind.get(after, numbers.get(stream.topic)!, after)!.events as number
     },
     schemaId(type) {
       const found = schemaIds.get(type)

@@ -29,6 +29,10 @@ export interface KafkaLogOptions {
 
 interface Waiting {
   batch: EventBatch
+  /** The batch's events, once its turn has come, and how many of them are sent. */
+  messages: Message[]
+  sent: number
+  position: Position
   resolve: (position: Position) => void
   reject: (error: unknown) => void
 }
@@ -42,6 +46,8 @@ interface Message {
 
 /** Most events in one request to the brokers, so that none of them is kept waiting for a giant. */
 const MAX_EVENTS_A_SEND = 20_000
+/** What Kafka adds to a record and to a batch of them, at most. */
+const RECORD_OVERHEAD = 64
 
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const kafka = new Kafka({
@@ -57,42 +63,62 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const id = Buffer.from(clusterId).toString('hex').slice(-12)
 
   const streams = new Map<string, readonly Stream[]>()
+  const maxBytes = new Map<string, number>()
   const schemas: ReturnType<typeof createSchemas> = createSchemas(options.registryUrl)
   const reader = createReader(options)
   const transactions = createTransactions(kafka, admin)
   let producer = newProducer(options)
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
   let pendingBytes = 0
   let sending: Promise<void> | undefined
   let stopped = false
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
-      const entries = takeSome()
-      const bytes = entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0)
+      const { messages, entries } = takeSome()
       try {
-        const position = await send(entries.flatMap(({ batch }) => messagesOf(batch)))
-        for (const entry of entries) entry.resolve(position)
+        const position = await send(messages)
+        for (const entry of entries) {
+          entry.position = mergePositions(entry.position, position)
+          if (entry.sent === entry.messages.length) settle(entry, () => entry.resolve(entry.position))
+        }
       } catch (error) {
-        for (const entry of entries) entry.reject(unavailable(error))
+        for (const entry of entries) settle(entry, () => entry.reject(unavailable(error)))
         // The producer's sequence numbers may no longer be the broker's: a new one starts clean.
         void producer.close(true).catch(() => undefined)
         producer = newProducer(options)
       }
-      pendingBytes -= bytes
     }
     sending = undefined
   }
 
-  function takeSome(): Waiting[] {
-    let events = 0
-    let taken = 0
-    while (taken < waiting.length && (taken === 0 || events + waiting[taken]!.batch.count <= MAX_EVENTS_A_SEND)) {
-      events += waiting[taken++]!.batch.count
+  function settle(entry: Waiting, answer: () => void): void {
+    const at = waiting.indexOf(entry)
+    if (at < 0) return
+    waiting.splice(at, 1)
+    pendingBytes -= entry.batch.bytes.length
+    answer()
+  }
+
+  /** The next events that fit into one request: brokers limit the bytes of each partition's part of it. */
+  function takeSome(): { messages: Message[]; entries: Waiting[] } {
+    const messages: Message[] = []
+    const entries: Waiting[] = []
+    const bytes = new Map<string, number>()
+    for (const entry of waiting) {
+      if (entry.messages.length === 0) entry.messages = messagesOf(entry.batch)
+      entries.push(entry)
+      for (; entry.sent < entry.messages.length; entry.sent++) {
+        const message = entry.messages[entry.sent]!
+        const stream = message.topic + message.partition
+        const size = (bytes.get(stream) ?? RECORD_OVERHEAD) + message.key.length + message.value.length + RECORD_OVERHEAD
+        const full = messages.length >= MAX_EVENTS_A_SEND || size > maxBytes.get(message.topic)!
+        if (full && messages.length > 0) return { messages, entries }
+        bytes.set(stream, size)
+        messages.push(message)
+      }
     }
-    const entries = waiting.slice(0, taken)
-    waiting = waiting.slice(taken)
-    return entries
+    return { messages, entries }
   }
 
   function messagesOf({ topic, bytes, partition: fixed }: EventBatch): Message[] {
@@ -135,7 +161,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     }
     pendingBytes += size
     return new Promise((resolve, reject) => {
-      waiting.push({ batch, resolve, reject })
+      waiting.push({ batch, messages: [], sent: 0, position: { log: id, offsets: new Map() }, resolve, reject })
       sending ??= drain()
     })
   }
@@ -144,6 +170,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     id,
     async declare(topics, declared) {
       await declareTopics(admin, topics, streams)
+      for (const { name, max_message_bytes } of topics) maxBytes.set(name, max_message_bytes)
       await schemas.register(topics, declared)
     },
     streams: topic => streams.get(topic) ?? [],
@@ -157,6 +184,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     own: (group, stream) => transactions.own(group, stream),
     read: (stream, after, limits) => reader.read(stream, after, limits),
     ends: topic => reader.ends(streams.get(topic) ?? []),
+    lag: async (stream, after) => (await reader.ends([stream])).get(stream.name)! - after,
     schemaId: type => schemas.idOf(type),
     schema: number => schemas.byId(number),
     async stop() {

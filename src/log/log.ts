@@ -34,6 +34,8 @@ export interface Log {
   read(stream: Stream, after: number, limits: ReadLimits): Promise<Page>
   /** The last offset of each stream of a topic, -1 for an empty one. */
   ends(topic: string): Promise<ReadonlyMap<string, number>>
+  /** How many events a stream has after offset `after`. */
+  lag(stream: Stream, after: number): Promise<number>
   /** The id under which this log knows the schema of an event type. Throws for a type that was not declared. */
   schemaId(type: string): number
   /** The schema that a writer used, by the id in its events. */

@@ -1,0 +1,145 @@
+import { DomainError } from './kernel/errors.ts'
+
+interface Setting<T> {
+  readonly env: string
+  /** What `--help` and the README show; the value itself when it is a plain one. */
+  readonly shown: string
+  readonly about: string
+  readonly read: (text: string | undefined) => T
+}
+
+function text(env: string, fallback: string, about: string): Setting<string> {
+  return { env, shown: fallback || 'none', about, read: given => given || fallback }
+}
+
+function optional(env: string, shown: string, about: string): Setting<string | undefined> {
+  return { env, shown, about, read: given => given || undefined }
+}
+
+function whole(env: string, fallback: number, about: string, min = 0, max = Number.MAX_SAFE_INTEGER): Setting<number> {
+  return {
+    env,
+    shown: String(fallback),
+    about,
+    read(given) {
+      if (given === undefined || given === '') return fallback
+      const value = Number(given)
+      if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+      throw new DomainError(
+        'VALIDATION_ERROR',
+        `${env}=${given}: expected a whole number from ${min} to ${max} (${about})`,
+      )
+    },
+  }
+}
+
+function list(env: string, shown: string, about: string): Setting<readonly string[]> {
+  const parts = (given: string) => given.split(',').map(part => part.trim())
+  return { env, shown, about, read: given => (given ? parts(given).filter(Boolean) : []) }
+}
+
+function choice<T extends string>(env: string, values: readonly T[], fallback: T, about: string): Setting<T> {
+  return {
+    env,
+    shown: fallback,
+    about: `${about}: ${values.join(', ')}`,
+    read(given) {
+      const value = (given || fallback) as T
+      if (values.includes(value)) return value
+      throw new DomainError('VALIDATION_ERROR', `${env}=${given}: expected one of ${values.join(', ')} (${about})`)
+    },
+  }
+}
+
+function hexKey(env: string, shown: string, about: string): Setting<string | undefined> {
+  return {
+    env,
+    shown,
+    about,
+    read(given) {
+      if (!given || /^[0-9a-fA-F]{64}$/.test(given)) return given || undefined
+      throw new DomainError(
+        'VALIDATION_ERROR',
+        `${env}: expected 64 hexadecimal digits, got ${given.length} characters`,
+      )
+    },
+  }
+}
+
+/** Everything that can be set, in one table: the environment, `--help`, the README and the refusals all come from it. */
+export const settings = {
+  port: whole('PORT', 8080, 'where the edge listens; 0 takes a free port', 0, 65535),
+  host: text('HOST', '127.0.0.1', 'the address it listens on'),
+  dataDir: text('DATA_DIR', './data', 'embedded log, read store, secrets'),
+  kafkaBrokers: list('KAFKA_BROKERS', 'none', 'comma list; given: the log is Kafka'),
+  registryUrl: optional('SCHEMA_REGISTRY_URL', 'none', 'Confluent-compatible registry; needed with Kafka'),
+  adminClientId: optional('ADMIN_CLIENT_ID', 'made at first start', 'the first OAuth client, with all scopes'),
+  adminClientSecret: optional(
+    'ADMIN_CLIENT_SECRET',
+    'made at first start',
+    'its secret, kept in DATA_DIR/credentials.json',
+  ),
+  encryptionKey: hexKey(
+    'ENCRYPTION_KEY',
+    'made at first start',
+    '64 hex digits; signs tokens, seals secrets; the same for all processes',
+  ),
+  rateLimitApi: whole('RATE_LIMIT_API', 1000, 'requests a minute for each caller; 0: no limit'),
+  rateLimitPush: whole('RATE_LIMIT_PUSH', 100, 'pushes a minute for each caller; 0: no limit'),
+  rateLimitWs: whole('RATE_LIMIT_WS', 1000, 'WebSocket messages a minute for each socket; 0: no limit'),
+  logLevel: choice(
+    'LOG_LEVEL',
+    ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    'info',
+    'least level that is logged',
+  ),
+  tokenSeconds: whole('TOKEN_SECONDS', 3600, 'how long an access token is good', 1),
+  refreshSeconds: whole('REFRESH_SECONDS', 2_592_000, 'how long an unused refresh token is good', 1),
+  bodyBytes: whole('MAX_BODY_BYTES', 16_777_216, 'largest body of a request other than a stream', 1024),
+  batchRecords: whole('MAX_BATCH_RECORDS', 100_000, 'most records in one batch push', 1),
+  lineBytes: whole('MAX_LINE_BYTES', 1_048_576, 'longest line of a stream, largest record of a batch', 1024, 1_048_576),
+  jsonDepth: whole('MAX_JSON_DEPTH', 100, 'deepest nesting of a pushed value', 1, 500),
+  streamPendingBytes: whole(
+    'MAX_STREAM_PENDING_BYTES',
+    4_194_304,
+    'bytes of one stream on their way to the log before its socket is paused',
+    65_536,
+  ),
+  streamIdleSeconds: whole('STREAM_IDLE_SECONDS', 300, 'how long a stream may be silent', 1),
+  logPendingBytes: whole(
+    'MAX_LOG_PENDING_BYTES',
+    134_217_728,
+    'bytes of all callers on their way to the log before pushes are answered 503',
+    1_048_576,
+  ),
+  kafkaTimeoutMs: whole('KAFKA_TIMEOUT_MS', 5000, 'how long brokers may take before a push is answered 503', 100),
+  projectionEvents: whole('PROJECTION_MAX_EVENTS', 20_000, 'most events in one transaction of a projection', 1),
+  projectionBytes: whole('PROJECTION_MAX_BYTES', 16_777_216, 'most bytes in one transaction of a projection', 65_536),
+  readyLag: whole('READY_MAX_LAG', 500_000, 'events a projection may be behind before /health/ready fails', 1),
+  sockets: whole('MAX_SOCKETS', 20_000, 'most open WebSockets', 1),
+  socketBufferBytes: whole(
+    'MAX_SOCKET_BUFFER_BYTES',
+    4_194_304,
+    'bytes that may wait for a slow WebSocket before it must resync',
+    65_536,
+  ),
+  subscriptions: whole('MAX_SUBSCRIPTIONS', 100, 'most subscriptions of one WebSocket', 1),
+  drainSeconds: whole('DRAIN_SECONDS', 20, 'how long a stop waits for requests under way', 1),
+} as const satisfies Record<string, Setting<unknown>>
+
+export type Config = { readonly [Name in keyof typeof settings]: ReturnType<(typeof settings)[Name]['read']> }
+
+/** Reads the environment. Throws VALIDATION_ERROR naming the variable, its value and what was expected. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const entries = Object.entries(settings).map(([name, setting]) => [name, setting.read(env[setting.env])])
+  const config = Object.fromEntries(entries) as Config
+  if (config.kafkaBrokers.length > 0 && !config.registryUrl) {
+    throw new DomainError('VALIDATION_ERROR', 'KAFKA_BROKERS is set, so SCHEMA_REGISTRY_URL must be set too')
+  }
+  return config
+}
+
+/** The settings as rows of name, default and meaning. */
+export function settingRows(): [name: string, shown: string, about: string][] {
+  return Object.values(settings).map(({ env, shown, about }) => [env, shown, about])
+}

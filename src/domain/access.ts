@@ -1,0 +1,112 @@
+import type { Events } from '../events/index.ts'
+import type { Decider, Decision } from '../kernel/decider.ts'
+
+type AccessEventName =
+  | 'ApiKeyCreated'
+  | 'ApiKeyRevoked'
+  | 'RefreshFamilyOpened'
+  | 'RefreshTokenRotated'
+  | 'RefreshFamilyRevoked'
+  | 'AccessTokenRevoked'
+
+export type AccessEvent = { [Name in AccessEventName]: { type: Name; data: Events[Name] } }[AccessEventName]
+
+/** What is asked about one key, token family or token. Hashes and ids only: no secret reaches a decider. */
+export type AccessCommand =
+  | { type: 'CreateApiKey'; data: Omit<Events['ApiKeyCreated'], 'command_id' | 'at' | 'created_by'> }
+  | { type: 'RevokeApiKey'; data: { key_id: string } }
+  | { type: 'OpenRefreshFamily'; data: Omit<Events['RefreshFamilyOpened'], 'command_id' | 'at'> }
+  | { type: 'RotateRefreshToken'; data: { family: string; generation: number; expires_at: number } }
+  | { type: 'RevokeRefreshFamily'; data: { family: string } }
+  | { type: 'RevokeAccessToken'; data: { token_id: string; expires_at: number } }
+
+/** Who asked, when, and under which command. */
+export interface CommandMeta {
+  readonly command_id: string
+  readonly actor: string
+  readonly at: number
+}
+
+/** One key, token family or token; `absent` until its first event. */
+export type AccessState =
+  | { readonly is: 'absent' }
+  | { readonly is: 'key'; readonly revoked: boolean }
+  | { readonly is: 'family'; readonly generation: number; readonly expiresAt: number; readonly revoked: boolean }
+  | { readonly is: 'revoked token' }
+
+function refuse(
+  code: 'CONFLICT' | 'NOT_FOUND' | 'UNAUTHORIZED',
+  message: string,
+  events: AccessEvent[] = [],
+): Decision<AccessEvent> {
+  return { events, refusal: { code, message } }
+}
+
+function accept(...events: AccessEvent[]): Decision<AccessEvent> {
+  return { events }
+}
+
+function rotate(
+  state: AccessState,
+  { family, generation, expires_at }: { family: string; generation: number; expires_at: number },
+  { command_id, at }: CommandMeta,
+): Decision<AccessEvent> {
+  if (state.is !== 'family' || state.revoked) return refuse('UNAUTHORIZED', 'the refresh token was revoked')
+  if (generation < state.generation) {
+    // A spent token came back: whoever has it stole it, or was stolen from. Nobody of the family is trusted any more.
+    const event = { type: 'RefreshFamilyRevoked' as const, data: { command_id, family, reason: 'reused', at } }
+    return refuse('UNAUTHORIZED', 'the refresh token was used before; all tokens that follow from it are revoked', [
+      event,
+    ])
+  }
+  if (at >= state.expiresAt) return refuse('UNAUTHORIZED', 'the refresh token has expired')
+  return accept({
+    type: 'RefreshTokenRotated',
+    data: { command_id, family, generation: generation + 1, expires_at, at },
+  })
+}
+
+/** API keys, refresh tokens and revocations. The aggregate is one key, one token family or one token. */
+export const accessDecider: Decider<AccessState, AccessCommand & { meta: CommandMeta }, AccessEvent> = {
+  initial: { is: 'absent' },
+
+  evolve(state, { type, data }) {
+    switch (type) {
+      case 'ApiKeyCreated':
+        return { is: 'key', revoked: false }
+      case 'ApiKeyRevoked':
+        return { is: 'key', revoked: true }
+      case 'RefreshFamilyOpened':
+        return { is: 'family', generation: 0, expiresAt: data.expires_at, revoked: false }
+      case 'RefreshTokenRotated':
+        return state.is === 'family' ? { ...state, generation: data.generation, expiresAt: data.expires_at } : state
+      case 'RefreshFamilyRevoked':
+        return state.is === 'family' ? { ...state, revoked: true } : state
+      case 'AccessTokenRevoked':
+        return { is: 'revoked token' }
+    }
+  },
+
+  decide(state, { type, data, meta }) {
+    const { command_id, actor, at } = meta
+    switch (type) {
+      case 'CreateApiKey':
+        if (state.is !== 'absent') return refuse('CONFLICT', `API key ${data.key_id} exists already`)
+        return accept({ type: 'ApiKeyCreated', data: { ...data, command_id, at, created_by: actor } })
+      case 'RevokeApiKey':
+        if (state.is !== 'key' || state.revoked) return refuse('NOT_FOUND', `there is no API key ${data.key_id}`)
+        return accept({ type: 'ApiKeyRevoked', data: { ...data, command_id, revoked_by: actor, at } })
+      case 'OpenRefreshFamily':
+        if (state.is !== 'absent') return refuse('CONFLICT', `token family ${data.family} exists already`)
+        return accept({ type: 'RefreshFamilyOpened', data: { ...data, command_id, at } })
+      case 'RotateRefreshToken':
+        return rotate(state, data, meta)
+      case 'RevokeRefreshFamily':
+        if (state.is !== 'family' || state.revoked) return accept()
+        return accept({ type: 'RefreshFamilyRevoked', data: { ...data, command_id, reason: 'revoked', at } })
+      case 'RevokeAccessToken':
+        if (state.is !== 'absent') return accept()
+        return accept({ type: 'AccessTokenRevoked', data: { ...data, command_id, at } })
+    }
+  },
+}

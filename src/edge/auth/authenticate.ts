@@ -1,0 +1,78 @@
+import { DomainError } from '../../kernel/errors.ts'
+import type { AccessView } from '../../projections/access.ts'
+import { sha256 } from './keys.ts'
+import type { Claims, Tokens } from './tokens.ts'
+
+export const SCOPES = ['sync:read', 'sync:write', 'sync:admin'] as const
+export type Scope = (typeof SCOPES)[number]
+
+/** Whoever makes a request. */
+export interface Principal {
+  /** The client's or API key's id. */
+  readonly id: string
+  /** What its pushes are called when they name no source. */
+  readonly name: string
+  readonly scopes: readonly string[]
+  /** Requests a minute; null: the default. */
+  readonly rateLimit: number | null
+  /** When the credential ends, milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null
+  /** Whether it was revoked or has expired since. */
+  readonly gone: () => boolean
+}
+
+export interface Credentials {
+  authorization: string | undefined
+  apiKey: string | undefined
+}
+
+/** Finds out who presents these credentials. Throws UNAUTHORIZED, or VALIDATION_ERROR for two at once. */
+export async function authenticate(credentials: Credentials, view: AccessView, tokens: Tokens): Promise<Principal> {
+  const { authorization, apiKey } = credentials
+  if (authorization !== undefined && apiKey !== undefined) {
+    throw new DomainError('VALIDATION_ERROR', 'send either Authorization or X-API-Key, not both')
+  }
+  if (apiKey !== undefined) return principalOfKey(apiKey, view)
+  if (authorization === undefined) {
+    throw new DomainError('UNAUTHORIZED', 'send Authorization: Bearer <token> or X-API-Key: <key>')
+  }
+  const token = /^Bearer +([^ ]+) *$/i.exec(authorization)?.[1]
+  if (!token) throw new DomainError('UNAUTHORIZED', 'Authorization: expected "Bearer <token>"')
+  return principalOfToken(await tokens.verify(token), view)
+}
+
+export function principalOfToken(claims: Claims, view: AccessView): Principal {
+  const revoked = () => view.revokedTokens.has(claims.tokenId) || view.revokedFamilies.has(claims.family)
+  if (revoked()) throw new DomainError('UNAUTHORIZED', 'the token was revoked')
+  return {
+    id: claims.clientId,
+    name: claims.clientId,
+    scopes: claims.scopes,
+    rateLimit: null,
+    expiresAt: claims.expiresAt,
+    gone: () => revoked() || claims.expiresAt <= Date.now(),
+  }
+}
+
+function principalOfKey(apiKey: string, view: AccessView): Principal {
+  // The key is looked up by its hash: how long that takes says nothing about any key.
+  const hash = sha256(apiKey)
+  const key = view.keysByHash.get(hash)
+  if (!key) throw new DomainError('UNAUTHORIZED', 'the API key is not valid')
+  const expiresAt = key.expiresAt === null ? null : Date.parse(key.expiresAt)
+  if (expiresAt !== null && expiresAt <= Date.now()) throw new DomainError('UNAUTHORIZED', 'the API key has expired')
+  return {
+    id: key.id,
+    name: key.name,
+    scopes: key.permissions,
+    rateLimit: key.rateLimit,
+    expiresAt,
+    gone: () => !view.keysByHash.has(hash) || (expiresAt !== null && expiresAt <= Date.now()),
+  }
+}
+
+/** Throws FORBIDDEN naming the scope that is missing. */
+export function requireScope(principal: Principal, scope: Scope): void {
+  if (principal.scopes.includes(scope)) return
+  throw new DomainError('FORBIDDEN', `this needs the scope ${scope}; the credential has ${principal.scopes.join(' ') || 'none'}`)
+}

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import { DomainError } from '../../kernel/errors.ts'
+import { timeOrderedId } from '../../kernel/id.ts'
+import type { Exchange } from '../exchange.ts'
+import { OAuthError } from '../problem.ts'
+import type { Services } from '../services.ts'
+import { SCOPES } from './authenticate.ts'
+import { sameSecret } from './keys.ts'
+
+export interface TokenAnswer {
+  access_token: string
+  token_type: 'Bearer'
+  expires_in: number
+  refresh_token: string
+  scope: string
+}
+
+export interface ClientCredentials {
+  client_id?: string | undefined
+  client_secret?: string | undefined
+}
+
+/** Client credentials from the body, or from HTTP Basic (RFC 6749, section 2.3.1). Throws for both at once. */
+export function clientCredentials(exchange: Exchange, body: ClientCredentials): ClientCredentials {
+  const header = exchange.header('authorization')
+  const basic = header === undefined ? undefined : /^Basic +([A-Za-z0-9+/=]+) *$/i.exec(header)?.[1]
+  if (!basic) return body
+  if (body.client_secret !== undefined) {
+    throw new OAuthError('VALIDATION_ERROR', 'invalid_request', 'client credentials came both in the body and as HTTP Basic')
+  }
+  const [id, ...secret] = Buffer.from(basic, 'base64').toString().split(':')
+  return { client_id: formDecoded(id!), client_secret: formDecoded(secret.join(':')) }
+}
+
+function formDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return text
+  }
+}
+
+/** The client that these credentials belong to. Throws UNAUTHORIZED. */
+export function authenticateClient({ admin }: Services, { client_id, client_secret }: ClientCredentials): string {
+  const known = sameSecret(client_id ?? '', admin.id)
+  const good = sameSecret(client_secret ?? '', admin.secret)
+  if (!known || !good) throw new OAuthError('UNAUTHORIZED', 'invalid_client', 'the client id or secret is wrong')
+  return admin.id
+}
+
+/** The scopes asked for, all there are when none is named. Throws VALIDATION_ERROR for one that does not exist. */
+export function requestedScopes(scope: string | undefined): readonly string[] {
+  const asked = [...new Set((scope ?? '').split(' ').filter(Boolean))]
+  const unknown = asked.find(name => !SCOPES.includes(name as (typeof SCOPES)[number]))
+  if (unknown !== undefined) {
+    throw new OAuthError('VALIDATION_ERROR', 'invalid_scope', `scope: ${unknown.slice(0, 100)} is none of ${SCOPES.join(', ')}`)
+  }
+  return asked.length > 0 ? asked : SCOPES
+}
+
+/** Gives out an access token and the first refresh token of a new family. */
+export async function grantTokens(services: Services, clientId: string, scopes: readonly string[], requestId: string): Promise<TokenAnswer> {
+  const { commands, config } = services
+  const family = timeOrderedId('fam', Date.now(), randomBytes(16))
+  const scope = scopes.join(' ')
+  const expires_at = Date.now() + config.refreshSeconds * 1000
+  const data = { family, client_id: clientId, scope, expires_at }
+  await commands.send(`family/${family}`, { type: 'OpenRefreshFamily', data }, { actor: clientId, requestId })
+  return tokensOf(services, { clientId, scope, family, generation: 0 })
+}
+
+/** Trades a refresh token for new tokens. A spent one that comes back ends its whole family. */
+export async function refreshTokens(services: Services, refreshToken: string, client: ClientCredentials, requestId: string): Promise<TokenAnswer> {
+  const { tokens, access, commands, config } = services
+  const invalidGrant = (why: string) => new OAuthError('UNAUTHORIZED', 'invalid_grant', why)
+  const presented = tokens.readRefreshToken(refreshToken)
+  if (!presented) throw invalidGrant('the refresh token is not valid')
+  await access.caughtUp()
+  const family = access.view.families.get(presented.family)
+  if (!family) throw invalidGrant('the refresh token was revoked or has expired')
+  if (client.client_id !== undefined && authenticateClient(services, client) !== family.clientId) {
+    throw invalidGrant('the refresh token belongs to another client')
+  }
+  const data = { ...presented, expires_at: Date.now() + config.refreshSeconds * 1000 }
+  try {
+    const by = { actor: family.clientId, requestId }
+    await commands.send(`family/${presented.family}`, { type: 'RotateRefreshToken', data }, by)
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'UNAUTHORIZED') throw invalidGrant(error.message)
+    throw error
+  }
+  return tokensOf(services, { ...family, family: presented.family, generation: presented.generation + 1 })
+}
+
+async function tokensOf(
+  { tokens, config, access }: Services,
+  grant: { clientId: string; scope: string; family: string; generation: number },
+): Promise<TokenAnswer> {
+  await access.caughtUp()
+  return {
+    access_token: await tokens.issue(grant.clientId, grant.scope.split(' '), grant.family),
+    token_type: 'Bearer',
+    expires_in: config.tokenSeconds,
+    refresh_token: tokens.refreshToken(grant.family, grant.generation),
+    scope: grant.scope,
+  }
+}
+
+/** Revokes an access or refresh token; one that is unknown, or has ended already, is no matter (RFC 7009). */
+export async function revokeToken(services: Services, token: string, requestId: string): Promise<void> {
+  const { tokens, commands, access } = services
+  const by = { actor: 'token', requestId }
+  const refresh = tokens.readRefreshToken(token)
+  if (refresh) {
+    await commands.send(`family/${refresh.family}`, { type: 'RevokeRefreshFamily', data: { family: refresh.family } }, by)
+  } else {
+    const claims = await tokens.verify(token).catch(() => undefined)
+    if (!claims) return
+    const data = { token_id: claims.tokenId, expires_at: claims.expiresAt }
+    await commands.send(`token/${claims.tokenId}`, { type: 'RevokeAccessToken', data }, by)
+  }
+  await access.caughtUp()
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { exportJWK, type JWK, jwtVerify, SignJWT } from 'jose'
+import { DomainError } from '../../kernel/errors.ts'
+import { timeOrderedId } from '../../kernel/id.ts'
+import { type Keys, mac, sameSecret, sha256 } from './keys.ts'
+
+const ISSUER = 'superinsight-sync'
+const AUDIENCE = 'superinsight-sync'
+const ALGORITHM = 'EdDSA'
+const CACHED_TOKENS = 10_000
+
+/** What an access token says. */
+export interface Claims {
+  readonly tokenId: string
+  readonly clientId: string
+  readonly scopes: readonly string[]
+  /** The refresh family it was given out with. */
+  readonly family: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
+}
+
+export interface Tokens {
+  issue(clientId: string, scopes: readonly string[], family: string): Promise<string>
+  /** Checks algorithm, signature, issuer, audience and expiry. Throws UNAUTHORIZED. */
+  verify(token: string): Promise<Claims>
+  /** A refresh token: its family and generation under a MAC, so that nobody can make one up. */
+  refreshToken(family: string, generation: number): string
+  /** Undefined for one that this service never gave out. */
+  readRefreshToken(token: string): { family: string; generation: number } | undefined
+  /** The public key set (RFC 7517). */
+  jwks(): Promise<{ keys: JWK[] }>
+}
+
+export function createTokens(keys: Keys, tokenSeconds: number): Tokens {
+  const verified = new Map<string, Claims>()
+  const publicJwk = exportJWK(keys.verifying).then(jwk => ({ ...jwk, kid: sha256(jwk.x!).slice(0, 16), alg: ALGORITHM, use: 'sig' }))
+
+  async function check(token: string): Promise<Claims> {
+    try {
+      const { payload } = await jwtVerify(token, keys.verifying, { algorithms: [ALGORITHM], issuer: ISSUER, audience: AUDIENCE })
+      return {
+        tokenId: payload.jti!,
+        clientId: payload.sub!,
+        scopes: String(payload.scope).split(' '),
+        family: String(payload.fam),
+        expiresAt: payload.exp! * 1000,
+      }
+    } catch (error) {
+      const expired = (error as { code?: string }).code === 'ERR_JWT_EXPIRED'
+      throw new DomainError('UNAUTHORIZED', expired ? 'the token has expired' : 'the token is not valid')
+    }
+  }
+
+  return {
+    async issue(clientId, scopes, family) {
+      const { kid } = await publicJwk
+      return new SignJWT({ scope: scopes.join(' '), fam: family })
+        .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT', kid })
+        .setIssuer(ISSUER)
+        .setAudience(AUDIENCE)
+        .setSubject(clientId)
+        .setJti(timeOrderedId('tok', Date.now(), randomBytes(12)))
+        .setIssuedAt()
+        .setExpirationTime(Math.floor(Date.now() / 1000) + tokenSeconds)
+        .sign(keys.signing)
+    },
+    async verify(token) {
+      const known = verified.get(token)
+      if (known) {
+        if (known.expiresAt > Date.now()) return known
+        verified.delete(token)
+      }
+      const claims = await check(token)
+      if (verified.size >= CACHED_TOKENS) verified.delete(verified.keys().next().value!)
+      verified.set(token, claims)
+      return claims
+    },
+    refreshToken(family, generation) {
+      const body = `${family}.${generation}`
+      return `${body}.${mac(keys.refreshMac, body)}`
+    },
+    readRefreshToken(token) {
+      const [family, generation, given] = token.split('.')
+      if (!family || !generation || !given || token.length > 200) return undefined
+      const good = sameSecret(given, mac(keys.refreshMac, `${family}.${generation}`))
+      return good ? { family, generation: Number(generation) } : undefined
+    },
+    jwks: async () => ({ keys: [await publicJwk] }),
+  }
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import type { AccessCommand } from '../domain/access.ts'
+import type { CommandDecided } from '../events/index.ts'
+import { DomainError, type ErrorCode } from '../kernel/errors.ts'
+import { timeOrderedId } from '../kernel/id.ts'
+import { createCodec } from '../log/codec.ts'
+import { followStream } from '../log/follow.ts'
+import type { Log } from '../log/log.ts'
+import type { Logger } from '../telemetry/logger.ts'
+
+const COMMANDS = 'sync.commands'
+const OUTCOMES = 'sync.outcomes'
+const TIMEOUT_MS = 10_000
+
+/** Puts commands on the log and waits for what a decider makes of them. */
+export interface Commands {
+  /** Resolves when the command was accepted; rejects with the refusal, or UNAVAILABLE when nobody decides. */
+  send(aggregate: string, command: AccessCommand, by: { actor: string; requestId: string }): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startCommands(log: Log, logger: Logger): Promise<Commands> {
+  const codec = createCodec(log)
+  const waiting = new Map<string, (outcome: CommandDecided) => void>()
+  const ends = await log.ends(OUTCOMES)
+  const followers = log.streams(OUTCOMES).map(stream =>
+    followStream({
+      log,
+      stream,
+      after: ends.get(stream.name)!,
+      logger,
+      maxEvents: 1000,
+      maxBytes: 1_048_576,
+      async onPage({ events }) {
+        await codec.prepare(events)
+        for (const { value } of events) {
+          const outcome = codec.decode(value).data as CommandDecided
+          waiting.get(outcome.command_id)?.(outcome)
+        }
+      },
+    }),
+  )
+
+  return {
+    async send(aggregate, { type, data }, { actor, requestId }) {
+      const at = Date.now()
+      const command_id = timeOrderedId('cmd', at, randomBytes(16))
+      const payload = JSON.stringify(data)
+      const command = { command_id, aggregate, type, payload, actor, request_id: requestId, at }
+      const decided = new Promise<CommandDecided>((resolve, reject) => {
+        const timeout = () => reject(new DomainError('UNAVAILABLE', 'no decider has answered yet', { retryAfter: 5 }))
+        const timer = setTimeout(timeout, TIMEOUT_MS)
+        waiting.set(command_id, outcome => {
+          clearTimeout(timer)
+          resolve(outcome)
+        })
+      })
+      try {
+        const [outcome] = await Promise.all([
+          decided,
+          log.append([codec.batch(COMMANDS, 'CommandIssued', aggregate, command)]),
+        ])
+        if (outcome.code !== null) throw new DomainError(outcome.code as ErrorCode, outcome.message ?? outcome.code)
+      } finally {
+        waiting.delete(command_id)
+      }
+    },
+    async stop() {
+      await Promise.all(followers.map(follower => follower.stop()))
+    },
+  }
+}

@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import { DomainError } from '../kernel/errors.ts'
+import { timeOrderedId } from '../kernel/id.ts'
+
+const unzip = promisify(gunzip)
+
+/** Called with each piece of a body, which is valid only during the call. */
+export type OnChunk = (chunk: Buffer, last: boolean) => void
+
+/**
+ * One HTTP request and its answer. uWebSockets.js lends a request only until its handler returns, and a response only
+ * until the client hangs up; this keeps what is needed of the first and guards the second.
+ */
+export interface Exchange {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly requestId: string
+  readonly ip: string
+  readonly aborted: boolean
+  /** Headers that every way of answering adds. */
+  readonly always: Record<string, string>
+  header(name: string): string | undefined
+  onAbort(listener: () => void): void
+  /** Called when the service wants to stop and this request should come to an end. */
+  onStop(listener: () => void): void
+  stop(): void
+  /** Tells uWebSockets.js, which ends a request whose body is silent for 10 s, that this one may go on. */
+  keepAlive(): void
+  /** Cuts the connection. */
+  cut(): void
+  /** The whole body, unzipped; PAYLOAD_TOO_LARGE past `limit` bytes. */
+  body(limit: number): Promise<Buffer>
+  /** Hands over the body piece by piece; `pause` keeps the rest in the client's hands. */
+  onChunk(listener: OnChunk): void
+  pause(): void
+  resume(): void
+  send(status: number, body: string | Buffer, headers: Record<string, string>): void
+  /** Starts an answer of unknown length. */
+  begin(status: number, headers: Record<string, string>): void
+  /** Adds to it; false when the client is slow to take it. */
+  write(text: string): boolean
+  onWritable(listener: () => void): void
+  end(text: string): void
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,100}$/
+
+export function newRequestId(): string {
+  return timeOrderedId('req', Date.now(), randomBytes(8))
+}
+
+/** Takes over a request. Must be called before the uWebSockets.js handler returns. */
+export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
+  const headers = new Map<string, string>()
+  req.forEach((name, value) => headers.set(name, value))
+  const given = headers.get('x-request-id')
+  const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newRequestId()
+  const always: Record<string, string> = { 'X-Request-Id': requestId }
+  const ip = Buffer.from(res.getRemoteAddressAsText()).toString()
+  const abortListeners: (() => void)[] = []
+  const stopListeners: (() => void)[] = []
+  const early: { chunk: Buffer; last: boolean }[] = []
+  let listener: OnChunk | undefined
+  let aborted = false
+  let ended = false
+  let paused = false
+
+  res.onAborted(() => {
+    aborted = true
+    for (const each of abortListeners) each()
+  })
+  res.onData((data, last) => {
+    if (ended) return
+    if (listener) return listener(Buffer.from(data), last)
+    // Nobody reads yet: keep the one piece that is already here and leave the rest in the socket.
+    early.push({ chunk: Buffer.from(new Uint8Array(data).slice().buffer), last })
+    if (!last) exchange.pause()
+  })
+
+  const exchange: Exchange = {
+    method: req.getCaseSensitiveMethod(),
+    path: req.getUrl(),
+    query: new URLSearchParams(req.getQuery() ?? ''),
+    requestId,
+    ip,
+    always,
+    get aborted() {
+      return aborted
+    },
+    header: name => headers.get(name),
+    onAbort(each) {
+      if (aborted) each()
+      else abortListeners.push(each)
+    },
+    onStop: each => void stopListeners.push(each),
+    stop() {
+      for (const each of stopListeners) each()
+    },
+    keepAlive() {
+      if (paused || aborted || ended) return
+      res.pause()
+      res.resume()
+    },
+    cut() {
+      if (!aborted && !ended) res.close()
+    },
+    body: limit => readBody(exchange, limit),
+    onChunk(newListener) {
+      listener = newListener
+      for (const { chunk, last } of early.splice(0)) newListener(chunk, last)
+      exchange.resume()
+    },
+    pause() {
+      if (paused || aborted || ended) return
+      paused = true
+      res.pause()
+    },
+    resume() {
+      if (!paused || aborted || ended) return
+      paused = false
+      res.resume()
+    },
+    send(status, body, more) {
+      if (aborted || ended) return
+      exchange.resume()
+      ended = true
+      res.cork(() => {
+        writeHead(res, status, { ...always, ...more })
+        res.end(body)
+      })
+    },
+    begin(status, more) {
+      if (aborted || ended) return
+      res.cork(() => writeHead(res, status, { ...always, ...more }))
+    },
+    write(text) {
+      if (aborted || ended) return true
+      let taken = true
+      res.cork(() => {
+        taken = res.write(text)
+      })
+      return taken
+    },
+    onWritable(each) {
+      if (aborted || ended) return
+      res.onWritable(() => {
+        each()
+        return true
+      })
+    },
+    end(text) {
+      if (aborted || ended) return
+      exchange.resume()
+      ended = true
+      res.cork(() => res.end(text))
+    },
+  }
+  return exchange
+}
+
+function writeHead(res: HttpResponse, status: number, headers: Record<string, string>): void {
+  res.writeStatus(`${status} ${REASONS[status] ?? ''}`)
+  for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value)
+}
+
+function readBody(exchange: Exchange, limit: number): Promise<Buffer> {
+  const tooLarge = () => new DomainError('PAYLOAD_TOO_LARGE', `the body is larger than ${limit} bytes`)
+  const encoding = exchange.header('content-encoding') ?? 'identity'
+  if (encoding !== 'gzip' && encoding !== 'identity') return Promise.reject(unknownEncoding(encoding))
+  if (Number(exchange.header('content-length') ?? 0) > limit) return Promise.reject(tooLarge())
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    exchange.onAbort(() => reject(new DomainError('VALIDATION_ERROR', 'the client went away')))
+    exchange.onChunk((chunk, last) => {
+      size += chunk.length
+      if (size > limit) return reject(tooLarge())
+      chunks.push(Buffer.from(chunk))
+      if (!last) return
+      const whole = Buffer.concat(chunks)
+      if (encoding === 'identity') return resolve(whole)
+      unzip(whole, { maxOutputLength: limit }).then(resolve, (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ERR_BUFFER_TOO_LARGE') return reject(tooLarge())
+        reject(new DomainError('VALIDATION_ERROR', `the body is not gzip: ${error.message}`))
+      })
+    })
+  })
+}
+
+export function unknownEncoding(encoding: string): DomainError {
+  return new DomainError('UNSUPPORTED_MEDIA_TYPE', `Content-Encoding ${encoding.slice(0, 40)}: expected gzip or none`)
+}
+
+const REASONS: Record<number, string> = {
+  200: 'OK',
+  201: 'Created',
+  204: 'No Content',
+  207: 'Multi-Status',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'Payload Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+}

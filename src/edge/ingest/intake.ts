@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto'
+import type { RecordPushed } from '../../events/index.ts'
+import { timeOrderedId } from '../../kernel/id.ts'
+import { mergePositions, type Position } from '../../kernel/position.ts'
+import { batchWriter } from '../../log/batch.ts'
+import type { Codec } from '../../log/codec.ts'
+import type { EventBatch, Log } from '../../log/log.ts'
+import type { Metrics } from '../../telemetry/metrics.ts'
+import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
+
+const SHOWN_ERRORS = 100
+
+/** A refused row as the API shows it. */
+export interface ShownError {
+  index: number
+  line?: number
+  id: string | null
+  field: string | null
+  code: string
+  message: string
+  retryable: boolean
+}
+
+export interface IntakeOptions {
+  log: Log
+  codec: Codec
+  metrics: Metrics
+  requestId: string
+  actor: string
+  source: string
+  dataset: string
+  upsert: boolean
+  maxDepth: number
+  maxRecordBytes: number
+  /** Whether rows are counted as lines of a stream, from 1, or as indexes of a batch, from 0. */
+  numbering: 'line' | 'index'
+  /** Called for each refused row. */
+  onRejected?: (error: ShownError) => void
+}
+
+/** Rows of one push on their way into the log. */
+export interface Intake {
+  /** Takes the row in bytes[start, end), which must be valid UTF-8, or refuses it and keeps it. */
+  row(bytes: Buffer, start: number, end: number, number: number): void
+  /** Refuses a row that could not even be read; `original` are its bytes, or the first of them. */
+  refuse(row: RowError, number: number, original: Buffer, originalBytes: number, recordId?: string | null): void
+  /** Bytes taken in and not yet flushed. */
+  readonly collected: number
+  /** Sends what was collected to the log; resolves when it is durable. Undefined when there is nothing. */
+  flush(): Promise<Position> | undefined
+  /** What has become durable so far. */
+  readonly tally: Tally
+}
+
+export interface Tally {
+  accepted: number
+  rejected: number
+  errors: ShownError[]
+  position: Position | undefined
+}
+
+const RECORDS = 'sync.records'
+const REJECTED = 'sync.rejected'
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { log, codec, metrics } = options
+  checkName(options.dataset, 'dataset')
+  checkName(options.source, 'source')
+  const parser = createRecordParser(options.maxDepth)
+  const records = batchWriter(256 * 1024)
+  const rejected = batchWriter(4096)
+  const tally: Tally = { accepted: 0, rejected: 0, errors: [], position: undefined }
+  const key = keyWriter()
+
+  // One event object for all rows: filling it and handing it to the encoder makes nothing to collect.
+  const event: RecordPushed = {
+    dataset: options.dataset,
+    id: '',
+    op: 'upsert',
+    data: 'null',
+    version: null,
+    updated_at: null,
+    upsert: options.upsert,
+    source: options.source,
+    actor: options.actor,
+    request_id: options.requestId,
+    line: 0,
+    received_at: Date.now(),
+  }
+  const writeEvent = (buffer: Buffer, at: number) => codec.write('RecordPushed', event, buffer, at)
+
+  function accept(bytes: Buffer, start: number, end: number, number: number): void {
+    const record = parser.parse(bytes, start, end)
+    event.dataset = record.dataset ?? options.dataset
+    event.id = record.id
+    event.op = record.op
+    event.data = record.dataEnd === 0 ? 'null' : bytes.toString('utf8', record.dataStart, record.dataEnd)
+    event.version = record.version
+    event.updated_at = record.updatedAt
+    event.line = number
+    records.add(key.write(event.dataset, event.id), writeEvent, key.length())
+  }
+
+  function refuse(row: RowError, number: number, original: Buffer, originalBytes: number, recordId: string | null = null): void {
+    const place = options.numbering === 'line' ? { index: number - 1, line: number } : { index: number }
+    const shown: ShownError = { ...place, id: recordId, field: row.field, code: row.code, message: row.message, retryable: false }
+    const id = timeOrderedId('rej', event.received_at, randomBytes(12))
+    const rejection = {
+      id,
+      dataset: options.dataset,
+      record_id: recordId,
+      stage: 'parse',
+      code: row.code,
+      field: row.field,
+      message: row.message,
+      original,
+      original_bytes: originalBytes,
+      source: options.source,
+      actor: options.actor,
+      request_id: options.requestId,
+      line: number,
+      received_at: event.received_at,
+    }
+    rejected.add(Buffer.from(id), (buffer, at) => codec.write('RecordRejected', rejection, buffer, at))
+    if (tally.errors.length < SHOWN_ERRORS) tally.errors.push(shown)
+    options.onRejected?.(shown)
+  }
+
+  return {
+    tally,
+    get collected() {
+      return records.size + rejected.size
+    },
+    row(bytes, start, end, number) {
+      if (end - start > options.maxRecordBytes) {
+        const message = `the record has ${end - start} bytes, more than ${options.maxRecordBytes}`
+        return refuse({ code: 'TOO_LONG', field: null, message }, number, bytes.subarray(start, start + options.maxRecordBytes), end - start)
+      }
+      try {
+        accept(bytes, start, end, number)
+      } catch (error) {
+        if (!(error instanceof RowRefused)) throw error
+        refuse(error.row, number, bytes.subarray(start, end), end - start, error.recordId)
+      }
+    },
+    refuse,
+    flush() {
+      const accepted = records.count
+      const refused = rejected.count
+      const bytes = records.size
+      const batches: EventBatch[] = []
+      for (const batch of [records.take(RECORDS), rejected.take(REJECTED)]) if (batch) batches.push(batch)
+      if (batches.length === 0) return undefined
+      event.received_at = Date.now()
+      return log.append(batches).then(position => {
+        tally.accepted += accepted
+        tally.rejected += refused
+        tally.position = tally.position ? mergePositions(tally.position, position) : position
+        metrics.ingested.inc({ result: 'accepted' }, accepted)
+        metrics.ingested.inc({ result: 'rejected' }, refused)
+        metrics.ingestedBytes.inc(bytes)
+        return position
+      })
+    },
+  }
+}
+
+/** Writes keys (data set, NUL, id) into one buffer again and again; the data set's part is written when it changes. */
+function keyWriter(): { write(dataset: string, id: string): Buffer; length(): number } {
+  const buffer = Buffer.alloc(2048)
+  let dataset = ''
+  let prefix = 0
+  let length = 0
+  return {
+    write(newDataset, id) {
+      if (newDataset !== dataset) {
+        dataset = newDataset
+        prefix = buffer.write(`${dataset}\0`)
+      }
+      length = prefix + buffer.write(id, prefix, 'utf8')
+      return buffer
+    },
+    length: () => length,
+  }
+}

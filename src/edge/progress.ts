@@ -1,0 +1,57 @@
+import { DomainError } from '../kernel/errors.ts'
+import { encodePosition, type Position, TOTAL_ORDER } from '../kernel/position.ts'
+
+const WAIT_MS = 5000
+
+/** How far the read model has come, as its projectors tell it. */
+export interface Progress {
+  /** A projector has put all events of `stream` up to `through` into the read model. */
+  advance(stream: string, through: number): void
+  /** The last `through` of each stream. */
+  readonly reached: ReadonlyMap<string, number>
+  /** Resolves once the read model includes `position`; NOT_YET_PROJECTED after 5 s. */
+  wait(position: Position): Promise<void>
+}
+
+export function createProgress(): Progress {
+  const reached = new Map<string, number>()
+  const waiting = new Set<() => void>()
+
+  function includes({ offsets }: Position): boolean {
+    for (const [stream, offset] of offsets) {
+      // In a log with one total order every stream must have come that far; streams nobody projects are no matter.
+      const through = stream === TOTAL_ORDER ? Math.min(...reached.values()) : reached.get(stream)
+      if (through !== undefined && through < offset) return false
+    }
+    return true
+  }
+
+  return {
+    reached,
+    advance(stream, through) {
+      reached.set(stream, through)
+      for (const look of waiting) look()
+    },
+    wait(position) {
+      if (includes(position)) return Promise.resolve()
+      return new Promise((resolve, reject) => {
+        const done = (settle: () => void) => {
+          clearTimeout(timer)
+          waiting.delete(look)
+          settle()
+        }
+        const look = () => {
+          if (includes(position)) done(resolve)
+        }
+        const timer = setTimeout(() => done(() => reject(notYet(position, reached))), WAIT_MS)
+        waiting.add(look)
+      })
+    },
+  }
+}
+
+function notYet(position: Position, reached: ReadonlyMap<string, number>): DomainError {
+  const far = encodePosition({ log: position.log, offsets: reached })
+  const message = `the read model has not reached ${encodePosition(position)} after ${WAIT_MS / 1000} s; it is at ${far}`
+  return new DomainError('NOT_YET_PROJECTED', message, { retryAfter: 1 })
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { DomainError } from '../../kernel/errors.ts'
+import { timeOrderedId } from '../../kernel/id.ts'
+import type { ApiKey } from '../../projections/access.ts'
+import { type Principal, SCOPES } from '../auth/authenticate.ts'
+import { sha256 } from '../auth/keys.ts'
+import { readBody } from '../body.ts'
+import type { Route } from '../router.ts'
+
+const LIMIT = 65_536
+
+const keyBody = z.strictObject({
+  name: z.string().min(1).max(200),
+  permissions: z.array(z.enum(SCOPES)).min(1),
+  expires_at: z.iso.datetime({ offset: true }).nullish(),
+  rate_limit: z.int().min(1).max(1_000_000).nullish(),
+})
+
+function withinCreator(body: z.infer<typeof keyBody>, creator: Principal, defaultLimit: number): void {
+  const beyond = body.permissions.find(scope => !creator.scopes.includes(scope))
+  if (beyond) throw new DomainError('FORBIDDEN', `permissions: ${beyond} is not one of your own scopes`)
+  const own = creator.rateLimit ?? defaultLimit
+  if (own > 0 && (body.rate_limit ?? 0) > own) {
+    throw new DomainError('FORBIDDEN', `rate_limit: ${body.rate_limit} is more than your own limit of ${own} a minute`)
+  }
+}
+
+const create: Route = {
+  method: 'POST',
+  path: '/api-keys',
+  auth: 'sync:write',
+  limit: 'api',
+  async handle({ exchange, services, principal }) {
+    const body = await readBody(exchange, keyBody, { limit: LIMIT })
+    withinCreator(body, principal, services.config.rateLimitApi)
+    const id = timeOrderedId('key', Date.now(), randomBytes(12))
+    const key = `sk_live_${randomBytes(32).toString('base64url')}`
+    const fields = {
+      name: body.name,
+      permissions: [...new Set(body.permissions)],
+      expires_at: body.expires_at ?? null,
+      // A key never outruns its creator, also when it names no limit of its own.
+      rate_limit: body.rate_limit ?? principal.rateLimit,
+    }
+    const data = { key_id: id, key_hash: sha256(key), ...fields }
+    await services.commands.send(`api_key/${id}`, { type: 'CreateApiKey', data }, by(principal, exchange.requestId))
+    await services.access.caughtUp()
+    const made = services.access.view.keysByHash.get(data.key_hash)!
+    return { status: 201, headers: { 'Cache-Control': 'no-store' }, body: { ...shown(made), key } }
+  },
+}
+
+const list: Route = {
+  method: 'GET',
+  path: '/api-keys',
+  auth: 'sync:read',
+  limit: 'api',
+  async handle({ services, principal }) {
+    await services.access.caughtUp()
+    const keys = [...services.access.view.keysByHash.values()].filter(key => mayManage(principal, key))
+    return { status: 200, body: { items: keys.map(shown), next_cursor: null } }
+  },
+}
+
+const revoke: Route = {
+  method: 'DELETE',
+  path: '/api-keys/:id',
+  auth: 'sync:write',
+  limit: 'api',
+  async handle({ exchange, services, principal, params }) {
+    const { view } = services.access
+    await services.access.caughtUp()
+    const key = view.keysByHash.get(view.hashById.get(params.id!) ?? '')
+    if (!key || !mayManage(principal, key)) throw new DomainError('NOT_FOUND', `there is no API key ${params.id}`)
+    const command = { type: 'RevokeApiKey' as const, data: { key_id: key.id } }
+    await services.commands.send(`api_key/${key.id}`, command, by(principal, exchange.requestId))
+    await services.access.caughtUp()
+    return { status: 204 }
+  },
+}
+
+/** One's own keys, oneself included; an admin's reach is everyone's. */
+function mayManage(principal: Principal, key: ApiKey): boolean {
+  return principal.scopes.includes('sync:admin') || key.createdBy === principal.id || key.id === principal.id
+}
+
+function by(principal: Principal, requestId: string): { actor: string; requestId: string } {
+  return { actor: principal.id, requestId }
+}
+
+function shown(key: ApiKey): object {
+  return {
+    id: key.id,
+    name: key.name,
+    permissions: key.permissions,
+    expires_at: key.expiresAt,
+    rate_limit: key.rateLimit,
+    created_at: new Date(key.createdAt).toISOString(),
+  }
+}
+
+export const apiKeys: readonly Route[] = [create, list, revoke]

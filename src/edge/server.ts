@@ -1,0 +1,116 @@
+import { App, type HttpRequest, type HttpResponse, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js'
+import { DomainError } from '../kernel/errors.ts'
+import { authenticate, type Principal, requireScope } from './auth/authenticate.ts'
+import { createExchange, type Exchange } from './exchange.ts'
+import { limitHeaders, type LimitState, rateLimited } from './limits.ts'
+import { problemOf } from './problem.ts'
+import { createRouter, type Match, MethodNotAllowed, type Reply } from './router.ts'
+import { routes } from './routes/index.ts'
+import type { Services } from './services.ts'
+import { serveSockets } from './socket/sockets.ts'
+
+const NOBODY: Principal = { id: '', name: '', scopes: [], rateLimit: null, expiresAt: null, gone: () => false }
+
+export interface Edge {
+  readonly port: number
+  /** Stops accepting, waits for requests under way, closes sockets. */
+  stop(): Promise<void>
+}
+
+/** Serves the API. */
+export async function startEdge(services: Services): Promise<Edge> {
+  const { config, metrics, logger, health } = services
+  const find = createRouter(routes)
+  const active = new Set<Exchange>()
+
+  async function limit(match: Match | undefined, principal: Principal, exchange: Exchange): Promise<LimitState | undefined> {
+    const kind = match?.route.limit ?? 'api'
+    const fallback = kind === 'push' ? config.rateLimitPush : config.rateLimitApi
+    const most = principal.rateLimit === null ? fallback : Math.min(principal.rateLimit, fallback || principal.rateLimit)
+    if (kind === 'free') {
+      Object.assign(exchange.always, limitHeaders({ limit: most, remaining: most, reset: Math.ceil(Date.now() / 1000) + 60, allowed: true }))
+      return undefined
+    }
+    const state = await services.limits.consume(`${kind} ${principal.id || exchange.ip}`, most)
+    Object.assign(exchange.always, limitHeaders(state))
+    return state
+  }
+
+  async function answer(exchange: Exchange): Promise<Reply | undefined> {
+    let match: Match | undefined
+    let principal = NOBODY
+    try {
+      match = find(exchange.method, exchange.path)
+      if (match.route.auth !== 'none') {
+        const credentials = { authorization: exchange.header('authorization'), apiKey: exchange.header('x-api-key') }
+        principal = await authenticate(credentials, services.access.view, services.tokens)
+      }
+    } catch (error) {
+      const state = await limit(match, NOBODY, exchange)
+      throw state && !state.allowed ? rateLimited(state) : error
+    }
+    const state = await limit(match, principal, exchange)
+    if (state && !state.allowed) throw rateLimited(state)
+    if (match.route.auth !== 'none') requireScope(principal, match.route.auth)
+    if (health.stopping && match.route.limit !== 'free') {
+      throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
+    }
+    return match.route.handle({ exchange, params: match.params, principal, services })
+  }
+
+  async function serve(exchange: Exchange): Promise<void> {
+    const started = process.hrtime.bigint()
+    let status = 200
+    active.add(exchange)
+    try {
+      const reply = await answer(exchange)
+      if (reply) {
+        status = reply.status
+        sendReply(exchange, reply)
+      }
+    } catch (error) {
+      const { status: code, headers, body } = problemOf(error, exchange.requestId)
+      status = code
+      if (error instanceof MethodNotAllowed) headers.Allow = error.allow
+      if (code === 500) logger.error({ err: error, request_id: exchange.requestId, path: exchange.path }, 'a request failed')
+      sendReply(exchange, { status, headers, body })
+    } finally {
+      active.delete(exchange)
+      const seconds = Number(process.hrtime.bigint() - started) / 1e9
+      metrics.requests.inc({ route: exchange.method, status })
+      if (exchange.path.includes('/push/')) {
+        metrics.operations.inc({ connector: 'push', status: status < 400 ? 'success' : 'failure' })
+        metrics.latency.observe(seconds)
+      }
+      logger.debug({ request_id: exchange.requestId, method: exchange.method, path: exchange.path, status, seconds }, 'answered')
+    }
+  }
+
+  const app = App()
+  const sockets = serveSockets(app, services)
+  app.any('/*', (res: HttpResponse, req: HttpRequest) => void serve(createExchange(res, req)))
+  const listening = await new Promise<Parameters<typeof us_listen_socket_close>[0]>((resolve, reject) => {
+    app.listen(config.host, config.port, socket => {
+      if (socket) return resolve(socket)
+      reject(new DomainError('UNAVAILABLE', `PORT=${config.port}: ${config.host}:${config.port} cannot be listened on; is it in use?`))
+    })
+  })
+  return {
+    port: us_socket_local_port(listening),
+    async stop() {
+      health.stopping = true
+      us_listen_socket_close(listening)
+      const end = Date.now() + config.drainSeconds * 1000
+      for (const exchange of active) exchange.stop()
+      while (active.size > 0 && Date.now() < end) await new Promise(resolve => setTimeout(resolve, 10))
+      await sockets.stop()
+      app.close()
+    },
+  }
+}
+
+function sendReply(exchange: Exchange, { status, body, headers = {} }: Reply): void {
+  if (body === undefined) return exchange.send(status, '', headers)
+  if (typeof body === 'string') return exchange.send(status, body, headers)
+  exchange.send(status, JSON.stringify(body), { 'Content-Type': 'application/json', ...headers })
+}

@@ -1,0 +1,30 @@
+import type { Config } from '../config.ts'
+import type { Codec } from '../log/codec.ts'
+import type { Log } from '../log/log.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { ReadStore } from '../threads/store.ts'
+import type { Access } from './auth/access.ts'
+import type { Tokens } from './auth/tokens.ts'
+import type { Commands } from './commands.ts'
+import type { Health } from './health.ts'
+import type { Limits } from './limits.ts'
+import type { Progress } from './progress.ts'
+
+/** What routes and sockets work with. */
+export interface Services {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly codec: Codec
+  readonly store: ReadStore
+  readonly progress: Progress
+  readonly commands: Commands
+  readonly access: Access
+  readonly tokens: Tokens
+  readonly limits: Limits
+  readonly health: Health
+  /** The client made at first start. */
+  readonly admin: { id: string; secret: string }
+}

@@ -1,0 +1,100 @@
+import type { Position } from '../../kernel/position.ts'
+import type { Services } from '../services.ts'
+import { CHANGES, createSeen, decodeChanges, type Seen, seekSource, sourceStream, sourcesOf } from './changes.ts'
+import type { Filter } from './filter.ts'
+import type { Hub } from './hub.ts'
+import { changeMessage } from './messages.ts'
+
+const PAGE = { maxEvents: 2000, maxBytes: 2_097_152, waitMs: 0 }
+/** Once this near to the live end, it is time to join it. */
+const NEAR = 2000
+const LOOK_AGAIN_MS = 5
+/** Most messages that may gather while joining; past it joining begins again from further on. */
+const MAX_GATHERED = 20_000
+
+export interface Receiver {
+  readonly matches: Filter
+  /** False once the subscription has ended. */
+  alive(): boolean
+  send(text: string): void
+  /** Resolves when the client has room for more. */
+  room(): Promise<void>
+}
+
+/**
+ * Sends a subscriber every change after `since`, in pages, while live goes on for the others, and makes it live without
+ * a gap or a repeat: near the end it lets the hub gather what comes new, reads up to where gathering began, sends what
+ * was gathered, and calls `goLive` in the same breath.
+ */
+export async function catchUp(services: Services, hub: Hub, since: Position, receiver: Receiver, goLive: () => void): Promise<void> {
+  const { log, codec } = services
+  await untilChangesReach(services, hub, since, receiver)
+  const sources = sourcesOf(log, since)
+  const seen = createSeen(log, sources)
+  const cursors = new Map<string, number>()
+  for (const stream of log.streams(CHANGES)) {
+    const source = sources.get(sourceStream(log, stream).name) ?? -1
+    cursors.set(stream.name, await seekSource(log, codec, stream, source, hub.cursors.get(stream.name)!))
+  }
+  const behind = (target: ReadonlyMap<string, number>) =>
+    [...target].reduce((sum, [name, end]) => sum + Math.max(0, end - cursors.get(name)!), 0)
+  const read = (target: ReadonlyMap<string, number>) => readUpTo(services, target, cursors, seen, receiver)
+
+  while (receiver.alive()) {
+    while (receiver.alive() && behind(hub.cursors) > NEAR) await read(new Map(hub.cursors))
+    const gathered: string[] = []
+    const joining = { matches: receiver.matches, onChange: (text: string) => void gathered.push(text) }
+    const target = new Map(hub.cursors)
+    hub.joining.add(joining)
+    try {
+      await read(target)
+    } finally {
+      hub.joining.delete(joining)
+    }
+    if (gathered.length > MAX_GATHERED) continue
+    if (!receiver.alive()) return
+    for (const text of gathered) receiver.send(text)
+    return goLive()
+  }
+}
+
+/**
+ * Waits until the hub has passed every change up to `since`. A receipt may be ahead of the projector; going live before
+ * it has caught up would send changes that lie before `since`.
+ */
+async function untilChangesReach({ progress, log }: Services, hub: Hub, since: Position, receiver: Receiver): Promise<void> {
+  for (let reached = false; !reached && receiver.alive(); ) {
+    reached = await progress.wait(since).then(
+      () => true,
+      () => false,
+    )
+  }
+  const ends = await log.ends(CHANGES)
+  while (receiver.alive() && [...ends].some(([name, end]) => hub.cursors.get(name)! < end)) {
+    await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
+  }
+}
+
+async function readUpTo(
+  { log, codec }: Services,
+  target: ReadonlyMap<string, number>,
+  cursors: Map<string, number>,
+  seen: Seen,
+  receiver: Receiver,
+): Promise<void> {
+  for (const stream of log.streams(CHANGES)) {
+    const end = target.get(stream.name)!
+    while (receiver.alive() && cursors.get(stream.name)! < end) {
+      const after = cursors.get(stream.name)!
+      const page = await log.read(stream, after, PAGE)
+      for (const { offset, change } of await decodeChanges(codec, page)) {
+        if (offset > end) break
+        if (seen.take(change) && receiver.matches(change)) receiver.send(changeMessage(change, seen.position()))
+      }
+      // Nothing up to the end that is known to be there: only what compaction or transactions left behind.
+      cursors.set(stream.name, page.events.length === 0 ? Math.max(page.through, end) : Math.min(page.through, end))
+      await receiver.room()
+    }
+  }
+}
+

@@ -1,0 +1,74 @@
+import type { RecordChanged } from '../../events/index.ts'
+import { encodePosition, offsetIn, type Position, TOTAL_ORDER } from '../../kernel/position.ts'
+import type { Codec } from '../../log/codec.ts'
+import type { Log, Page, Stream } from '../../log/log.ts'
+
+export const CHANGES = 'sync.changes'
+export const SOURCES = 'sync.records'
+
+export interface SeenChange {
+  readonly offset: number
+  readonly change: RecordChanged
+}
+
+/** Decodes a page of changes. */
+export async function decodeChanges(codec: Codec, page: Page): Promise<SeenChange[]> {
+  await codec.prepare(page.events)
+  return page.events.map(({ offset, value }) => ({ offset, change: codec.decode(value).data as RecordChanged }))
+}
+
+/**
+ * How far a reader of `sync.changes` has come, in places of the records the changes follow from. After a projector's
+ * crash changes repeat; `take` answers false for one that was seen before.
+ */
+export interface Seen {
+  take(change: RecordChanged): boolean
+  /** The position that includes all that was taken. */
+  position(): string
+}
+
+export function createSeen(log: Log, start: ReadonlyMap<string, number>): Seen {
+  const offsets = new Map(start)
+  const total = log.streams(SOURCES).every(stream => log.place(stream, 0).offsets.has(TOTAL_ORDER))
+  return {
+    take({ source_stream, source_offset }) {
+      if (source_offset <= (offsets.get(source_stream) ?? -1)) return false
+      offsets.set(source_stream, source_offset)
+      return true
+    },
+    position() {
+      const known = total ? new Map([[TOTAL_ORDER, Math.max(-1, ...offsets.values())]]) : offsets
+      return encodePosition({ log: log.id, offsets: known })
+    },
+  }
+}
+
+/** The source offsets that a position stands for, by stream. */
+export function sourcesOf(log: Log, position: Position): Map<string, number> {
+  return new Map(log.streams(SOURCES).map(({ name }) => [name, offsetIn(position, name)]))
+}
+
+/** The stream of sources that a stream of changes follows. */
+export function sourceStream(log: Log, changes: Stream): Stream {
+  return log.streams(SOURCES)[changes.partition]!
+}
+
+const ONE = { maxEvents: 1, maxBytes: 1, waitMs: 0 }
+
+/**
+ * Where to start reading a stream of changes so that all that follow from sources after `source` come: the offset of
+ * some change at or before `source` whose next one is after it. By bisection, for changes are in the order of their
+ * sources; where a crash made them repeat, any such place will do, since what follows it is whole.
+ */
+export async function seekSource(log: Log, codec: Codec, stream: Stream, source: number, end: number): Promise<number> {
+  let low = -1
+  let high = end
+  while (low < high) {
+    const middle = low + Math.floor((high - low) / 2)
+    const page = await log.read(stream, middle, ONE)
+    const [next] = await decodeChanges(codec, page)
+    if (!next || next.offset > high || next.change.source_offset > source) high = middle
+    else low = next.offset
+  }
+  return low
+}

@@ -1,0 +1,124 @@
+import { followStream, type Follower } from '../../log/follow.ts'
+import type { Page, Stream } from '../../log/log.ts'
+import type { Services } from '../services.ts'
+import { CHANGES, createSeen, decodeChanges, type Seen, type SeenChange, sourceStream } from './changes.ts'
+import { compileFilter, type Filter, type FilterSpec, filterKey } from './filter.ts'
+import { changeMessage } from './messages.ts'
+
+const LIMITS = { maxEvents: 5000, maxBytes: 4_194_304 }
+
+/** Subscribers with the same filter: they share a topic, and each change is encoded once for all of them. */
+export interface Group {
+  readonly topic: string
+  readonly matches: Filter
+  members: number
+}
+
+/** A subscription that is about to become live and wants to miss nothing on the way. */
+export interface Joining {
+  readonly matches: Filter
+  onChange(text: string): void
+}
+
+/** The live end of `sync.changes`: follows it while anyone listens, and publishes each change to the groups it matches. */
+export interface Hub {
+  /** Begins to follow, if it does not yet; resolves when it does. */
+  start(): Promise<void>
+  /** How far it has come in each stream of changes. */
+  readonly cursors: ReadonlyMap<string, number>
+  position(): string
+  join(spec: FilterSpec): Group
+  leave(group: Group): void
+  readonly joining: Set<Joining>
+  stop(): Promise<void>
+}
+
+export function createHub(services: Services, publish: (topic: string, text: string) => void): Hub {
+  const { log, codec, logger, metrics } = services
+  const groups = new Map<string, Group>()
+  const joining = new Set<Joining>()
+  const cursors = new Map<string, number>()
+  let seen: Seen = createSeen(log, new Map())
+  let followers: Follower[] = []
+  let starting: Promise<void> | undefined
+  let topics = 0
+
+  async function start(): Promise<void> {
+    const ends = await log.ends(CHANGES)
+    const sources = new Map<string, number>()
+    for (const stream of log.streams(CHANGES)) {
+      const end = ends.get(stream.name)!
+      cursors.set(stream.name, end)
+      sources.set(sourceStream(log, stream).name, await lastSource(stream, end))
+    }
+    seen = createSeen(log, sources)
+    followers = log.streams(CHANGES).map(stream =>
+      followStream({ log, stream, after: cursors.get(stream.name)!, logger, ...LIMITS, onPage: page => take(stream, page) }),
+    )
+  }
+
+  async function lastSource(stream: Stream, end: number): Promise<number> {
+    if (end < 0) return -1
+    const page = await log.read(stream, end - 1, { maxEvents: 1, maxBytes: 1, waitMs: 0 })
+    const [last] = await decodeChanges(codec, page)
+    return last?.change.source_offset ?? -1
+  }
+
+  async function take(stream: Stream, page: Page): Promise<void> {
+    for (const change of await decodeChanges(codec, page)) deliver(stream, change)
+    cursors.set(stream.name, page.through)
+  }
+
+  function deliver(stream: Stream, { offset, change }: SeenChange): void {
+    cursors.set(stream.name, offset)
+    if (!seen.take(change)) return
+    let text: string | undefined
+    const encoded = () => {
+      text ??= changeMessage(change, seen.position())
+      return text
+    }
+    for (const { matches, members, topic } of groups.values()) {
+      if (members > 0 && matches(change)) publish(topic, encoded())
+    }
+    for (const each of joining) if (each.matches(change)) each.onChange(encoded())
+    if (text !== undefined) metrics.deliveries.inc()
+  }
+
+  async function rest(): Promise<void> {
+    const ending = followers
+    followers = []
+    starting = undefined
+    await Promise.all(ending.map(follower => follower.stop()))
+  }
+
+  return {
+    cursors,
+    joining,
+    start() {
+      starting ??= start().catch(error => {
+        starting = undefined
+        throw error
+      })
+      return starting
+    },
+    position: () => seen.position(),
+    join(spec) {
+      const key = filterKey(spec)
+      let group = groups.get(key)
+      if (!group) {
+        group = { topic: `changes/${topics++}`, matches: compileFilter(spec), members: 0 }
+        groups.set(key, group)
+      }
+      group.members++
+      return group
+    },
+    leave(group) {
+      group.members--
+      if (group.members > 0) return
+      for (const [key, each] of groups) if (each === group) groups.delete(key)
+      // Nobody listens: decoding every change for no one would cost as much as for everyone.
+      if (groups.size === 0 && joining.size === 0) void rest()
+    },
+    stop: rest,
+  }
+}

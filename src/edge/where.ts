@@ -1,0 +1,59 @@
+import { invalid } from '../kernel/errors.ts'
+import type { Comparison, FieldCondition } from '../store/store.ts'
+
+const CONDITION = /^([^=<>!"]+?)\s*(!=|<=|>=|=|<|>)\s*(.*)$/s
+const NAMES: Record<string, Comparison> = { eq: '=', ne: '!=', lt: '<', lte: '<=', gt: '>', gte: '>=' }
+const MAX_CONDITIONS = 20
+const EXAMPLE = 'origin=SFO, delay>=30 or {"origin":"SFO","delay":{"gte":30}}'
+
+/**
+ * Reads `where`: conditions on top-level fields of a record's data, all of which must hold. Either
+ * `field=value,field>=value`, where a value that reads as JSON is that value and any other is text, or a JSON object of
+ * fields to values or to `{eq, ne, lt, lte, gt, gte}`.
+ */
+export function readWhere(text: string | null): readonly FieldCondition[] {
+  if (text === null || text.trim() === '') return []
+  const conditions = text.trim().startsWith('{') ? fromJson(text) : text.split(',').map(fromText)
+  if (conditions.length > MAX_CONDITIONS) throw invalid('where', `has ${conditions.length} conditions, the limit is ${MAX_CONDITIONS}`)
+  return conditions
+}
+
+function fromText(part: string): FieldCondition {
+  const match = CONDITION.exec(part.trim())
+  if (!match) throw invalid('where', `"${part.slice(0, 60)}" is not a condition; write for example ${EXAMPLE}`)
+  const [, field, comparison, value] = match
+  return condition(field!, comparison as Comparison, scalar(value!))
+}
+
+function scalar(text: string): unknown {
+  if (/^-?\d+$/.test(text) && !Number.isSafeInteger(Number(text))) return BigInt(text)
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+function fromJson(text: string): FieldCondition[] {
+  let parsed: object
+  try {
+    parsed = JSON.parse(text)
+  } catch (error) {
+    throw invalid('where', `is not JSON: ${(error as Error).message.slice(0, 100)}; write for example ${EXAMPLE}`)
+  }
+  return Object.entries(parsed).flatMap(([field, value]) => {
+    if (typeof value !== 'object' || value === null) return [condition(field, '=', value)]
+    return Object.entries(value).map(([name, operand]) => {
+      const comparison = NAMES[name]
+      if (!comparison) throw invalid('where', `${field}: ${name.slice(0, 40)} is none of ${Object.keys(NAMES).join(', ')}`)
+      return condition(field, comparison, operand)
+    })
+  })
+}
+
+function condition(field: string, comparison: Comparison, value: unknown): FieldCondition {
+  if (field.includes('"')) throw invalid('where', 'a field name may not contain a double quote')
+  const plain = value === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
+  if (!plain) throw invalid('where', `${field}: expected text, a number, true, false or null`)
+  return { column: 'data', field, comparison, value: value as FieldCondition['value'] }
+}

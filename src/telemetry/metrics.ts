@@ -1,0 +1,49 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What the service counts. The first two names are the API's; the rest tell how it is doing inside. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  return {
+    registry,
+    operations: new Counter({
+      name: 'sync_operations_total',
+      help: 'Total sync operations',
+      labelNames: ['connector', 'status'],
+      registers,
+    }),
+    latency: new Histogram({
+      name: 'sync_latency_seconds',
+      help: 'Sync operation latency',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    ingested: new Counter({
+      name: 'sync_ingest_records_total',
+      help: 'Records taken in, by what became of them',
+      labelNames: ['result'],
+      registers,
+    }),
+    ingestedBytes: new Counter({ name: 'sync_ingest_bytes_total', help: 'Bytes of pushed records', registers }),
+    projected: new Counter({ name: 'sync_projected_events_total', help: 'Events put into the read model', registers }),
+    lag: new Gauge({
+      name: 'sync_projection_lag_events',
+      help: 'Events of a stream not yet in the read model',
+      labelNames: ['stream'],
+      registers,
+    }),
+    sockets: new Gauge({ name: 'sync_websocket_connections', help: 'Open WebSockets', registers }),
+    subscriptions: new Gauge({ name: 'sync_websocket_subscriptions', help: 'Live subscriptions', registers }),
+    deliveries: new Counter({ name: 'sync_websocket_messages_total', help: 'Changes encoded for subscribers', registers }),
+    resyncs: new Counter({ name: 'sync_websocket_resyncs_total', help: 'Slow subscribers told to resync', registers }),
+    requests: new Counter({
+      name: 'sync_http_requests_total',
+      help: 'HTTP requests by route and status',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>

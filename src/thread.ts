@@ -1,0 +1,95 @@
+import { setPriority } from 'node:os'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { isEmbedded, openLog, openStore } from './adapters.ts'
+import type { Config } from './config.ts'
+import { crashAt } from './kernel/points.ts'
+import { recordsProjection } from './projections/records.ts'
+import { createLogger } from './telemetry/logger.ts'
+import { appendThrough, serveAppends } from './threads/log.ts'
+import { serveReads } from './threads/store.ts'
+import { startProjector } from './workers/projector.ts'
+
+/*
+ * What each thread beside the main one is made of:
+ *
+ *   log        writes the log: SQLite with group commit, or a producer to Kafka
+ *   projector  the records projection, into the read store
+ *   reader     answers queries from the read store
+ */
+export type Role = 'log' | 'projector' | 'reader'
+
+export interface ThreadData {
+  role: Role
+  config: Config
+  /** For the log thread: where appends come from. For others: the log thread, or whoever asks. */
+  ports: MessagePort[]
+}
+
+/** Told by a thread once it works. */
+export const READY = 'ready'
+/** Told to a thread that it should end in order. */
+export const STOP = 'stop'
+
+/** What the projector thread tells. */
+export interface Progressed {
+  stream: string
+  through: number
+  events: number
+}
+
+const threads: Record<Role, (data: ThreadData) => Promise<() => Promise<void>>> = {
+  async log({ config, ports }) {
+    const log = await openLog(config)
+    for (const port of ports) {
+      serveAppends(port, log)
+      if ('onCommit' in log) log.onCommit(head => port.postMessage({ head }))
+    }
+    return () => log.stop()
+  },
+
+  async projector({ config, ports: [toLog] }) {
+    // Taking in comes first: the read model follows with what is left of the machine.
+    setPriority(PROJECTOR_NICENESS)
+    const own = await openLog(config, toLog)
+    const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
+    const store = await openStore(config, { readOnly: false, cacheMb: 64 })
+    await store.declare(recordsProjection.tables)
+    const projector = startProjector({
+      log,
+      store,
+      projection: recordsProjection,
+      outputTopic: 'sync.changes',
+      outputType: 'RecordChanged',
+      logger: createLogger(config.logLevel),
+      maxEvents: config.projectionEvents,
+      maxBytes: config.projectionBytes,
+      onProgress: (stream, through, events) => parentPort!.postMessage({ stream, through, events } satisfies Progressed),
+    })
+    return async () => {
+      await projector.stop()
+      await store.stop()
+      await own.stop()
+    }
+  },
+
+  async reader({ config, ports: [port] }) {
+    const store = await openStore(config, { readOnly: true, cacheMb: 16 })
+    serveReads(port!, store)
+    return () => store.stop()
+  },
+}
+
+const PROJECTOR_NICENESS = 5
+
+if (process.env.CRASH_AT) crashAt(process.env.CRASH_AT, () => process.kill(process.pid, 'SIGKILL'))
+
+if (parentPort && workerData?.role) {
+  const data = workerData as ThreadData
+  const stop = await threads[data.role](data)
+  parentPort.on('message', async message => {
+    if (message !== STOP) return
+    await stop()
+    process.exit(0)
+  })
+  parentPort.postMessage(READY)
+}

@@ -1,0 +1,139 @@
+import type { Events } from '../events/index.ts'
+import { passPoint } from '../kernel/points.ts'
+import { KEY_SEPARATOR, type Projection, type Row, type Rows, type Table } from '../kernel/projection.ts'
+import { batchWriter } from '../log/batch.ts'
+import { type Codec, createCodec } from '../log/codec.ts'
+import type { Log, Page, Stream } from '../log/log.ts'
+import type { Store, TableChange } from '../store/store.ts'
+import type { Logger } from '../telemetry/logger.ts'
+
+export interface ProjectorOptions<Name extends keyof Events> {
+  log: Log
+  store: Store
+  projection: Projection<Events[Name], Events['RecordChanged']>
+  /** Where its outputs go, into the partition of the event they follow from. */
+  outputTopic: string
+  outputType: 'RecordChanged'
+  logger: Logger
+  /** Most events and bytes in one transaction: it grows with the backlog up to these. */
+  maxEvents: number
+  maxBytes: number
+  /** Told how far each stream has been projected, and how many events that took. */
+  onProgress: (stream: string, through: number, events: number) => void
+}
+
+const WAIT_MS = 500
+const RETRY_MS = [100, 500, 1000, 2000, 5000]
+
+/**
+ * Keeps a read model up with its topics. For each page of a stream: read the rows it touches, fold the events over
+ * them, append the outputs to the log, then commit rows and checkpoint in one transaction. After a crash between the
+ * two the same events give the same outputs again, each naming its source, so whoever reads them drops the repeats.
+ */
+export function startProjector<Name extends keyof Events>(options: ProjectorOptions<Name>): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  const codec = createCodec(options.log)
+  const streams = options.projection.topics.flatMap(topic => options.log.streams(topic))
+  const loops = streams.map(stream => follow(options, codec, stream, stopping.signal))
+  return {
+    async stop() {
+      stopping.abort()
+      await Promise.all(loops)
+    },
+  }
+}
+
+async function follow<Name extends keyof Events>(
+  options: ProjectorOptions<Name>,
+  codec: Codec,
+  stream: Stream,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, store, projection, logger } = options
+  let failures = 0
+  let after: number | undefined
+  while (!signal.aborted) {
+    try {
+      if (after === undefined) {
+        after = (await store.checkpoints(projection.name)).get(stream.name) ?? -1
+        options.onProgress(stream.name, after, 0)
+      }
+      const limits = { maxEvents: options.maxEvents, maxBytes: options.maxBytes, waitMs: WAIT_MS, signal }
+      const page = await log.read(stream, after, limits)
+      if (page.events.length > 0) await project(options, codec, stream, page)
+      if (page.through > after || page.events.length > 0)
+        options.onProgress(stream.name, page.through, page.events.length)
+      after = page.through
+      failures = 0
+    } catch (error) {
+      if (signal.aborted) return
+      // The checkpoint in the store is the truth: begin again from there, a little later each time.
+      after = undefined
+      const delay = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!
+      logger.error(
+        { err: error, projection: projection.name, stream: stream.name, failures },
+        'projection failed, retrying',
+      )
+      await new Promise(resolve => setTimeout(resolve, delay))
+    }
+  }
+}
+
+async function project<Name extends keyof Events>(
+  { log, store, projection, outputTopic, outputType }: ProjectorOptions<Name>,
+  codec: Codec,
+  stream: Stream,
+  page: Page,
+): Promise<void> {
+  await codec.prepare(page.events)
+  const decoded = page.events.map(event => codec.decode(event.value).data as Events[Name])
+  const source = { stream: stream.name, offset: 0 }
+  const working = workingSet(projection.tables)
+  for (const event of decoded) projection.wants(event, source, working.want)
+  await working.load(store)
+  const outputs = batchWriter(64 * 1024)
+  for (let i = 0; i < decoded.length; i++) {
+    const { offset, key } = page.events[i]!
+    const output = projection.evolve(working, decoded[i]!, { stream: stream.name, offset })
+    if (output) outputs.add(key, (buffer, at) => codec.write(outputType, output, buffer, at))
+  }
+  passPoint('projector.worked-out')
+  const batch = outputs.take(outputTopic, stream.partition)
+  if (batch) await log.append([batch])
+  passPoint('projector.changes-appended')
+  const checkpoint = { projection: projection.name, stream: stream.name, offset: page.through }
+  await store.commit(working.changes(), checkpoint)
+  passPoint('projector.committed')
+}
+
+interface WorkingSet extends Rows {
+  want: (table: Table, key: string) => void
+  load(store: Store): Promise<void>
+  changes(): TableChange[]
+}
+
+/** The rows that a page of events touches, by table and key. */
+function workingSet(tables: readonly Table[]): WorkingSet {
+  const rows = new Map<Table, Map<string, Row | undefined>>(tables.map(table => [table, new Map()]))
+  const dirty = new Map<Table, Map<string, Row>>(tables.map(table => [table, new Map()]))
+  return {
+    want(table, key) {
+      const known = rows.get(table)!
+      if (!known.has(key)) known.set(key, undefined)
+    },
+    async load(store) {
+      for (const [table, known] of rows) {
+        const keys = [...known.keys()].sort().map(key => key.split(KEY_SEPARATOR))
+        for (const row of await store.load(table, keys)) {
+          known.set(table.key.map(column => row[column]).join(KEY_SEPARATOR), row)
+        }
+      }
+    },
+    get: (table, key) => rows.get(table)!.get(key),
+    put(table, key, row) {
+      rows.get(table)!.set(key, row)
+      dirty.get(table)!.set(key, row)
+    },
+    changes: () => [...dirty].map(([table, changed]) => ({ table, rows: [...changed.values()] })),
+  }
+}
