@@ -1,0 +1,50 @@
+import { cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { ingest } from './ingest.ts'
+
+export type Figures = Record<string, number>
+
+export interface Bench {
+  readonly name: string
+  readonly about: string
+  run(options: Record<string, string | undefined>): Promise<Figures>
+}
+
+const benches: readonly Bench[] = [ingest]
+
+const machine = {
+  cpu: cpus()[0]!.model,
+  cores: cpus().length,
+  memory_gb: Math.round(totalmem() / 2 ** 30),
+  node: process.versions.node,
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+    log: { type: 'string' },
+    records: { type: 'string' },
+    connections: { type: 'string' },
+    profile: { type: 'string' },
+  },
+})
+
+if (values.help) {
+  console.log(`npm run bench [-- NAME…] [--json] [--log embedded|kafka] [--records N] [--connections N]\n`)
+  for (const { name, about } of benches) console.log(`  ${name.padEnd(10)} ${about}`)
+  process.exit(0)
+}
+
+const unknown = positionals.find(name => !benches.some(bench => bench.name === name))
+if (unknown) throw new Error(`there is no bench ${unknown}; there are ${benches.map(bench => bench.name).join(', ')}`)
+const chosen = positionals.length > 0 ? benches.filter(bench => positionals.includes(bench.name)) : benches
+const { json, help, ...options } = values
+if (!json) console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, Node ${machine.node}`)
+for (const bench of chosen) {
+  const figures = await bench.run(options)
+  if (json) console.log(JSON.stringify({ bench: bench.name, machine, figures }))
+  else console.table(Object.entries(figures).map(([figure, value]) => ({ bench: bench.name, figure, value })))
+}
+process.exit(0)
