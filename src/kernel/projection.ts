@@ -17,10 +17,11 @@ export interface Rows {
   put(table: Table, key: string, row: Row): void
 }
 
-/** The place an event was read from. */
+/** The place an event was read from, and its key. */
 export interface Source {
   readonly stream: string
   readonly offset: number
+  readonly key: string
 }
 
 /**

@@ -15,8 +15,13 @@ export const datasetCounts: Table = {
   key: ['dataset', 'stream'],
 }
 
+let last = { dataset: '', stream: '', key: '' }
+/** The key of a count, remembering the last one: most events ask for the same as the one before. */
 export function countKey(dataset: string, stream: string): string {
-  return dataset + KEY_SEPARATOR + stream
+  if (dataset !== last.dataset || stream !== last.stream) {
+    last = { dataset, stream, key: dataset + KEY_SEPARATOR + stream }
+  }
+  return last.key
 }
 
 /** The id of a data set: the same in every rebuild and every process, because it follows from the name. */

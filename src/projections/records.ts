@@ -39,18 +39,18 @@ export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
   name: 'records',
   topics: ['sync.records'],
   tables: [records, datasets, datasetCounts],
-  wants(event, source, want) {
-    want(records, recordKey(event.dataset, event.id))
+  // The key of the event is the key of the row: `recordKey`.
+  wants(event, { key, stream }, want) {
+    want(records, key)
     want(datasets, event.dataset)
-    want(datasetCounts, countKey(event.dataset, source.stream))
+    want(datasetCounts, countKey(event.dataset, stream))
   },
   evolve(rows, event, source) {
-    const key = recordKey(event.dataset, event.id)
-    const row = rows.get(records, key)
+    const row = rows.get(records, source.key)
     const effect = mergeRecord(row as unknown as RecordState | undefined, event)
     if (effect === undefined) return undefined
     const { state, operation, changes } = effect
-    rows.put(records, key, {
+    rows.put(records, source.key, {
       dataset: event.dataset,
       id: event.id,
       data: state.data,

@@ -2,6 +2,8 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import type { Row, Table, Value } from '../kernel/projection.ts'
 import type { Checkpoint, FieldCondition, PageQuery, Store, TableChange } from './store.ts'
 
+const ROWS_A_STATEMENT = 20
+
 /**
  * The read models in one SQLite file. Commits are not fsynced one by one (synchronous = NORMAL): after a power cut the
  * file is at some earlier commit, rows and checkpoint alike, and the projector reads on from there.
@@ -25,14 +27,27 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     return found
   }
 
-  function upsertOf(table: Table): StatementSync {
+  function upsertOf(table: Table, count: number): StatementSync {
     const columns = Object.keys(table.columns)
     const rest = columns.filter(column => !table.key.includes(column))
     const set = rest.map(column => `${quoted(column)} = excluded.${quoted(column)}`).join(', ')
+    const row = `(${columns.map(() => '?').join(', ')})`
     return statement(
-      `insert into ${quoted(table.name)}(${columns.map(quoted).join(', ')}) values (${columns.map(() => '?').join(', ')})
+      `insert into ${quoted(table.name)}(${columns.map(quoted).join(', ')}) values ${Array(count).fill(row).join(', ')}
        on conflict(${table.key.map(quoted).join(', ')}) do update set ${set}`,
     )
+  }
+
+  /** Writes rows, many to a statement: what a statement costs by itself is more than what a row does. */
+  function upsert({ table, rows }: TableChange): void {
+    const columns = Object.keys(table.columns)
+    for (let at = 0; at < rows.length; ) {
+      const count = rows.length - at >= ROWS_A_STATEMENT ? ROWS_A_STATEMENT : 1
+      const values: SQLInputValue[] = []
+      for (let i = at; i < at + count; i++) for (const column of columns) values.push(rows[i]![column] as SQLInputValue)
+      upsertOf(table, count).run(...values)
+      at += count
+    }
   }
 
   return {
@@ -57,11 +72,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     async commit(changes: readonly TableChange[], { projection, stream, offset }: Checkpoint) {
       db.exec('begin immediate')
       try {
-        for (const { table, rows } of changes) {
-          const upsert = upsertOf(table)
-          const columns = Object.keys(table.columns)
-          for (const row of rows) upsert.run(...columns.map(column => row[column] as SQLInputValue))
-        }
+        for (const change of changes) upsert(change)
         statement('insert or replace into checkpoints values (?, ?, ?)').run(projection, stream, offset)
         db.exec('commit')
       } catch (error) {

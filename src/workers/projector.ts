@@ -86,16 +86,15 @@ async function project<Name extends keyof Events>(
   page: Page,
 ): Promise<void> {
   await codec.prepare(page.events)
-  const decoded = page.events.map(event => codec.decode(event.value).data as Events[Name])
-  const source = { stream: stream.name, offset: 0 }
+  const decoded = page.events.map(({ value }) => codec.decode(value).data as Events[Name])
+  const sources = page.events.map(({ key, offset }) => ({ stream: stream.name, offset, key: key.toString() }))
   const working = workingSet(projection.tables)
-  for (const event of decoded) projection.wants(event, source, working.want)
+  for (let i = 0; i < decoded.length; i++) projection.wants(decoded[i]!, sources[i]!, working.want)
   await working.load(store)
   const outputs = batchWriter(64 * 1024)
   for (let i = 0; i < decoded.length; i++) {
-    const { offset, key } = page.events[i]!
-    const output = projection.evolve(working, decoded[i]!, { stream: stream.name, offset })
-    if (output) outputs.add(key, (buffer, at) => codec.write(outputType, output, buffer, at))
+    const output = projection.evolve(working, decoded[i]!, sources[i]!)
+    if (output) outputs.add(page.events[i]!.key, (buffer, at) => codec.write(outputType, output, buffer, at))
   }
   passPoint('projector.worked-out')
   const batch = outputs.take(outputTopic, stream.partition)
@@ -112,28 +111,41 @@ interface WorkingSet extends Rows {
   changes(): TableChange[]
 }
 
+interface Entry {
+  row: Row | undefined
+  changed: boolean
+}
+
 /** The rows that a page of events touches, by table and key. */
 function workingSet(tables: readonly Table[]): WorkingSet {
-  const rows = new Map<Table, Map<string, Row | undefined>>(tables.map(table => [table, new Map()]))
-  const dirty = new Map<Table, Map<string, Row>>(tables.map(table => [table, new Map()]))
+  const entries = new Map<Table, Map<string, Entry>>(tables.map(table => [table, new Map()]))
+  const lastWanted = new Map<Table, string>()
   return {
     want(table, key) {
-      const known = rows.get(table)!
-      if (!known.has(key)) known.set(key, undefined)
+      if (lastWanted.get(table) === key) return
+      lastWanted.set(table, key)
+      const known = entries.get(table)!
+      if (!known.has(key)) known.set(key, { row: undefined, changed: false })
     },
     async load(store) {
-      for (const [table, known] of rows) {
+      for (const [table, known] of entries) {
         const keys = [...known.keys()].sort().map(key => key.split(KEY_SEPARATOR))
         for (const row of await store.load(table, keys)) {
-          known.set(table.key.map(column => row[column]).join(KEY_SEPARATOR), row)
+          known.get(table.key.map(column => row[column]).join(KEY_SEPARATOR))!.row = row
         }
       }
     },
-    get: (table, key) => rows.get(table)!.get(key),
+    get: (table, key) => entries.get(table)!.get(key)!.row,
     put(table, key, row) {
-      rows.get(table)!.set(key, row)
-      dirty.get(table)!.set(key, row)
+      const entry = entries.get(table)!.get(key)!
+      entry.row = row
+      entry.changed = true
     },
-    changes: () => [...dirty].map(([table, changed]) => ({ table, rows: [...changed.values()] })),
+    changes: () =>
+      [...entries].map(([table, known]) => {
+        const rows: Row[] = []
+        for (const { row, changed } of known.values()) if (changed) rows.push(row!)
+        return { table, rows }
+      }),
   }
 }
