@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { run } from '../test/kit/processes.ts'
+import type { PushJob } from './records.ts'
 import type { Bench, Figures } from './run.ts'
-import type { PushJob } from './push-client.ts'
 import { removeData, type Service, startService, untilProjected } from './service.ts'
 
 const CLIENT = fileURLToPath(new URL('./push-client.ts', import.meta.url))
@@ -17,7 +17,10 @@ interface Pushed {
 export async function pushFrom(job: PushJob): Promise<Pushed> {
   const client = run(process.execPath, [CLIENT, JSON.stringify(job)])
   await new Promise(resolve => client.child.on('close', resolve))
-  const line = client.output().split('\n').find(each => each.startsWith('{"accepted"'))
+  const line = client
+    .output()
+    .split('\n')
+    .find(each => each.startsWith('{"accepted"'))
   if (!line) throw new Error(`the load client failed: ${client.output()}`)
   return JSON.parse(line)
 }
@@ -51,7 +54,10 @@ export const ingest: Bench = {
   async run(options) {
     const records = Number(options.records ?? 2_000_000)
     const connections = Number(options.connections ?? 4)
-    const service = await startService({}, { nodeArgs: options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : [] })
+    const service = await startService(
+      {},
+      { nodeArgs: options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : [] },
+    )
     try {
       return await measureIngest(service, records, connections)
     } finally {

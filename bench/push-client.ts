@@ -3,24 +3,7 @@
  * bytes over some connections, whole bodies from memory, and prints one JSON line with what it was answered.
  */
 import { connect } from 'node:net'
-
-export interface PushJob {
-  url: string
-  token: string
-  dataset: string
-  records: number
-  connections: number
-  /** How many different ids the records have; 0: each its own. */
-  keys: number
-}
-
-const RECORD_BYTES = 92
-
-/** One line of exactly 92 bytes, the newline included. */
-export function recordLine(id: number, n: number): string {
-  const head = `{"id":"r${String(id).padStart(9, '0')}","data":{"n":${String(n).padStart(9, '1')},"name":"`
-  return `${head}${'x'.repeat(RECORD_BYTES - head.length - 4)}"}}\n`
-}
+import { type PushJob, RECORD_BYTES, recordLine } from './records.ts'
 
 function body(job: PushJob, from: number, count: number): Buffer {
   const buffer = Buffer.alloc(count * RECORD_BYTES)
@@ -62,14 +45,12 @@ function push(job: PushJob, bytes: Buffer): Promise<Answered> {
   })
 }
 
-if (process.argv[2]) {
-  const job: PushJob = JSON.parse(process.argv[2])
-  const share = Math.ceil(job.records / job.connections)
-  const bodies = Array.from({ length: job.connections }, (_, n) => body(job, n * share, share))
-  const started = process.hrtime.bigint()
-  const startedAt = Date.now()
-  const answers = await Promise.all(bodies.map(bytes => push(job, bytes)))
-  const seconds = Number(process.hrtime.bigint() - started) / 1e9
-  const accepted = answers.reduce((sum, answer) => sum + answer.accepted, 0)
-  console.log(JSON.stringify({ accepted, seconds, startedAt, positions: answers.map(({ position }) => position) }))
-}
+const job: PushJob = JSON.parse(process.argv[2]!)
+const share = Math.ceil(job.records / job.connections)
+const bodies = Array.from({ length: job.connections }, (_, n) => body(job, n * share, share))
+const started = process.hrtime.bigint()
+const startedAt = Date.now()
+const answers = await Promise.all(bodies.map(bytes => push(job, bytes)))
+const seconds = Number(process.hrtime.bigint() - started) / 1e9
+const accepted = answers.reduce((sum, answer) => sum + answer.accepted, 0)
+console.log(JSON.stringify({ accepted, seconds, startedAt, positions: answers.map(({ position }) => position) }))

@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ingest } from './ingest.ts'
+import { memory } from './memory.ts'
 
 export type Figures = Record<string, number>
 
@@ -10,7 +11,7 @@ export interface Bench {
   run(options: Record<string, string | undefined>): Promise<Figures>
 }
 
-const benches: readonly Bench[] = [ingest]
+const benches: readonly Bench[] = [ingest, memory]
 
 const machine = {
   cpu: cpus()[0]!.model,

@@ -36,10 +36,14 @@ async function serve(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean', short: 'h' } } })
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { help: { type: 'boolean', short: 'h' } },
+  })
   const [command, ...rest] = positionals
   if (values.help || command === undefined) return console.log(help())
-  if (command !== 'serve' || rest.length > 0) throw new DomainError('VALIDATION_ERROR', `unknown command: ${positionals.join(' ')}; see --help`)
+  if (command !== 'serve' || rest.length > 0)
+    throw new DomainError('VALIDATION_ERROR', `unknown command: ${positionals.join(' ')}; see --help`)
   await serve()
 }
 

@@ -58,7 +58,11 @@ async function startParts(config: Config, started: (() => Promise<void>)[]): Pro
     logger.fatal({ err: error, role }, 'a thread failed')
     process.exit(1)
   }
-  const thread = async (role: Role, ports: MessagePort[], onMessage: (message: Progressed) => void = () => undefined) => {
+  const thread = async (
+    role: Role,
+    ports: MessagePort[],
+    onMessage: (message: Progressed) => void = () => undefined,
+  ) => {
     started.push(await startThread({ role, config, ports }, onMessage, onFailure))
   }
 
@@ -98,13 +102,25 @@ async function startParts(config: Config, started: (() => Promise<void>)[]): Pro
   return { url: `http://${config.host}:${edge.port}/v1/sync`, credentialsFile: secrets.file }
 }
 
+/** Heaps in MB. A limit makes V8 collect before a thread has grown large, not only keeps it from growing without end. */
+const HEAPS: Record<Role, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }> = {
+  log: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+  projector: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
+  reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+}
+
 /** Starts a thread; resolves with what stops it once the thread says that it works. */
 function startThread(
   data: ThreadData,
   onMessage: (message: Progressed) => void,
   onFailure: (role: Role, error: Error) => void,
 ): Promise<() => Promise<void>> {
-  const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), { workerData: data, transferList: data.ports, name: data.role })
+  const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), {
+    workerData: data,
+    transferList: data.ports,
+    name: data.role,
+    resourceLimits: HEAPS[data.role],
+  })
   let stopping = false
   const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
   return new Promise((resolve, reject) => {

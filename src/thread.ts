@@ -63,7 +63,8 @@ const threads: Record<Role, (data: ThreadData) => Promise<() => Promise<void>>> 
       logger: createLogger(config.logLevel),
       maxEvents: config.projectionEvents,
       maxBytes: config.projectionBytes,
-      onProgress: (stream, through, events) => parentPort!.postMessage({ stream, through, events } satisfies Progressed),
+      onProgress: (stream, through, events) =>
+        parentPort!.postMessage({ stream, through, events } satisfies Progressed),
     })
     return async () => {
       await projector.stop()

@@ -19,13 +19,26 @@ const STATUS: Record<ErrorCode, number> = {
 }
 
 /** WebSocket close codes; docs/websocket.md tells clients what to do about each. */
-export const CLOSE = { badMessage: 4400, token: 4401, scope: 4403, slow: 4408, tooLarge: 4413, rate: 4429, shutdown: 1001 }
+export const CLOSE = {
+  badMessage: 4400,
+  token: 4401,
+  scope: 4403,
+  slow: 4408,
+  tooLarge: 4413,
+  rate: 4429,
+  shutdown: 1001,
+}
 
 export interface Problem {
   readonly status: number
   readonly headers: Record<string, string>
   readonly body: {
-    error: { code: ErrorCode; message: string; details: readonly { field: string; message: string }[]; request_id: string }
+    error: {
+      code: ErrorCode
+      message: string
+      details: readonly { field: string; message: string }[]
+      request_id: string
+    }
   }
 }
 

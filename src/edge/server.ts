@@ -2,7 +2,7 @@ import { App, type HttpRequest, type HttpResponse, us_listen_socket_close, us_so
 import { DomainError } from '../kernel/errors.ts'
 import { authenticate, type Principal, requireScope } from './auth/authenticate.ts'
 import { createExchange, type Exchange } from './exchange.ts'
-import { limitHeaders, type LimitState, rateLimited } from './limits.ts'
+import { type LimitState, limitHeaders, rateLimited } from './limits.ts'
 import { problemOf } from './problem.ts'
 import { createRouter, type Match, MethodNotAllowed, type Reply } from './router.ts'
 import { routes } from './routes/index.ts'
@@ -23,12 +23,20 @@ export async function startEdge(services: Services): Promise<Edge> {
   const find = createRouter(routes)
   const active = new Set<Exchange>()
 
-  async function limit(match: Match | undefined, principal: Principal, exchange: Exchange): Promise<LimitState | undefined> {
+  async function limit(
+    match: Match | undefined,
+    principal: Principal,
+    exchange: Exchange,
+  ): Promise<LimitState | undefined> {
     const kind = match?.route.limit ?? 'api'
     const fallback = kind === 'push' ? config.rateLimitPush : config.rateLimitApi
-    const most = principal.rateLimit === null ? fallback : Math.min(principal.rateLimit, fallback || principal.rateLimit)
+    const most =
+      principal.rateLimit === null ? fallback : Math.min(principal.rateLimit, fallback || principal.rateLimit)
     if (kind === 'free') {
-      Object.assign(exchange.always, limitHeaders({ limit: most, remaining: most, reset: Math.ceil(Date.now() / 1000) + 60, allowed: true }))
+      Object.assign(
+        exchange.always,
+        limitHeaders({ limit: most, remaining: most, reset: Math.ceil(Date.now() / 1000) + 60, allowed: true }),
+      )
       return undefined
     }
     const state = await services.limits.consume(`${kind} ${principal.id || exchange.ip}`, most)
@@ -72,7 +80,8 @@ export async function startEdge(services: Services): Promise<Edge> {
       const { status: code, headers, body } = problemOf(error, exchange.requestId)
       status = code
       if (error instanceof MethodNotAllowed) headers.Allow = error.allow
-      if (code === 500) logger.error({ err: error, request_id: exchange.requestId, path: exchange.path }, 'a request failed')
+      if (code === 500)
+        logger.error({ err: error, request_id: exchange.requestId, path: exchange.path }, 'a request failed')
       sendReply(exchange, { status, headers, body })
     } finally {
       active.delete(exchange)
@@ -82,7 +91,10 @@ export async function startEdge(services: Services): Promise<Edge> {
         metrics.operations.inc({ connector: 'push', status: status < 400 ? 'success' : 'failure' })
         metrics.latency.observe(seconds)
       }
-      logger.debug({ request_id: exchange.requestId, method: exchange.method, path: exchange.path, status, seconds }, 'answered')
+      logger.debug(
+        { request_id: exchange.requestId, method: exchange.method, path: exchange.path, status, seconds },
+        'answered',
+      )
     }
   }
 
@@ -92,7 +104,12 @@ export async function startEdge(services: Services): Promise<Edge> {
   const listening = await new Promise<Parameters<typeof us_listen_socket_close>[0]>((resolve, reject) => {
     app.listen(config.host, config.port, socket => {
       if (socket) return resolve(socket)
-      reject(new DomainError('UNAVAILABLE', `PORT=${config.port}: ${config.host}:${config.port} cannot be listened on; is it in use?`))
+      reject(
+        new DomainError(
+          'UNAVAILABLE',
+          `PORT=${config.port}: ${config.host}:${config.port} cannot be listened on; is it in use?`,
+        ),
+      )
     })
   })
   return {

@@ -14,7 +14,8 @@ const EXAMPLE = 'origin=SFO, delay>=30 or {"origin":"SFO","delay":{"gte":30}}'
 export function readWhere(text: string | null): readonly FieldCondition[] {
   if (text === null || text.trim() === '') return []
   const conditions = text.trim().startsWith('{') ? fromJson(text) : text.split(',').map(fromText)
-  if (conditions.length > MAX_CONDITIONS) throw invalid('where', `has ${conditions.length} conditions, the limit is ${MAX_CONDITIONS}`)
+  if (conditions.length > MAX_CONDITIONS)
+    throw invalid('where', `has ${conditions.length} conditions, the limit is ${MAX_CONDITIONS}`)
   return conditions
 }
 
@@ -45,7 +46,8 @@ function fromJson(text: string): FieldCondition[] {
     if (typeof value !== 'object' || value === null) return [condition(field, '=', value)]
     return Object.entries(value).map(([name, operand]) => {
       const comparison = NAMES[name]
-      if (!comparison) throw invalid('where', `${field}: ${name.slice(0, 40)} is none of ${Object.keys(NAMES).join(', ')}`)
+      if (!comparison)
+        throw invalid('where', `${field}: ${name.slice(0, 40)} is none of ${Object.keys(NAMES).join(', ')}`)
       return condition(field, comparison, operand)
     })
   })

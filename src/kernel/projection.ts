@@ -26,12 +26,13 @@ export interface Source {
 
 /**
  * A read model, pure: the same events give the same rows and the same outputs, whenever and in whatever batches they
- * come. `wants` names the rows that `evolve` may look at, so that a whole batch's are read at once.
+ * come. `wants` names the rows that `evolve` may look at, so that a whole batch's are read at once; it goes by the
+ * event's key, so that events need not all be decoded before.
  */
 export interface Projection<Event, Output> {
   readonly name: string
   readonly topics: readonly string[]
   readonly tables: readonly Table[]
-  wants(event: Event, source: Source, want: (table: Table, key: string) => void): void
+  wants(source: Source, want: (table: Table, key: string) => void): void
   evolve(rows: Rows, event: Event, source: Source): Output | undefined
 }

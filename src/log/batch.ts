@@ -1,4 +1,4 @@
-import type { EventBatch } from './log.ts'
+import type { EventBatch, StoredEvent } from './log.ts'
 
 const HEAD = 8
 
@@ -73,5 +73,35 @@ export function eachEvent(
     const valueEnd = valueStart + view.getUint32(at + 4, true)
     onEvent(at + HEAD, valueStart, valueEnd, index)
     at = valueEnd
+  }
+}
+
+/**
+ * An event inside a larger buffer. Its key and value become buffers of their own only when they are asked for: a page
+ * of them lives as long as a projection works on it, and should not weigh three objects an event meanwhile.
+ */
+export class PackedEvent implements StoredEvent {
+  readonly offset: number
+  readonly time: number
+  readonly #bytes: Buffer
+  readonly #keyStart: number
+  readonly #valueStart: number
+  readonly #valueEnd: number
+
+  constructor(offset: number, time: number, bytes: Buffer, keyStart: number, valueStart: number, valueEnd: number) {
+    this.offset = offset
+    this.time = time
+    this.#bytes = bytes
+    this.#keyStart = keyStart
+    this.#valueStart = valueStart
+    this.#valueEnd = valueEnd
+  }
+
+  get key(): Buffer {
+    return this.#bytes.subarray(this.#keyStart, this.#valueStart)
+  }
+
+  get value(): Buffer {
+    return this.#bytes.subarray(this.#valueStart, this.#valueEnd)
   }
 }

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { DomainError } from '../kernel/errors.ts'
 import { passPoint } from '../kernel/points.ts'
 import { type Position, positionAt, streamName, TOTAL_ORDER } from '../kernel/position.ts'
-import { eachEvent } from './batch.ts'
+import { eachEvent, PackedEvent } from './batch.ts'
 import { growth } from './growth.ts'
 import type { Consumed, EventBatch, Log, Page, ReadLimits, StoredEvent, Stream, TopicSpec } from './log.ts'
 import { alreadyConsumed } from './memory.ts'
@@ -171,10 +171,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
         if (offset <= after || full) return
         bytes += valueEnd - keyStart
         if (events.length >= limits.maxEvents || (events.length > 0 && bytes > limits.maxBytes)) full = true
-        else {
-          const key = blob.subarray(keyStart, valueStart)
-          events.push({ offset, time: row.time as number, key, value: blob.subarray(valueStart, valueEnd) })
-        }
+        else events.push(new PackedEvent(offset, row.time as number, blob, keyStart, valueStart, valueEnd))
       })
       if (full) return { events, through: events.at(-1)!.offset }
     }

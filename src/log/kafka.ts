@@ -111,7 +111,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       for (; entry.sent < entry.messages.length; entry.sent++) {
         const message = entry.messages[entry.sent]!
         const stream = message.topic + message.partition
-        const size = (bytes.get(stream) ?? RECORD_OVERHEAD) + message.key.length + message.value.length + RECORD_OVERHEAD
+        const size =
+          (bytes.get(stream) ?? RECORD_OVERHEAD) + message.key.length + message.value.length + RECORD_OVERHEAD
         const full = messages.length >= MAX_EVENTS_A_SEND || size > maxBytes.get(message.topic)!
         if (full && messages.length > 0) return { messages, entries }
         bytes.set(stream, size)

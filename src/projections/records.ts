@@ -40,10 +40,11 @@ export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
   topics: ['sync.records'],
   tables: [records, datasets, datasetCounts],
   // The key of the event is the key of the row: `recordKey`.
-  wants(event, { key, stream }, want) {
+  wants({ key, stream }, want) {
+    const dataset = key.slice(0, key.indexOf(KEY_SEPARATOR))
     want(records, key)
-    want(datasets, event.dataset)
-    want(datasetCounts, countKey(event.dataset, stream))
+    want(datasets, dataset)
+    want(datasetCounts, countKey(dataset, stream))
   },
   evolve(rows, event, source) {
     const row = rows.get(records, source.key)

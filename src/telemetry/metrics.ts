@@ -35,7 +35,11 @@ export function createMetrics() {
     }),
     sockets: new Gauge({ name: 'sync_websocket_connections', help: 'Open WebSockets', registers }),
     subscriptions: new Gauge({ name: 'sync_websocket_subscriptions', help: 'Live subscriptions', registers }),
-    deliveries: new Counter({ name: 'sync_websocket_messages_total', help: 'Changes encoded for subscribers', registers }),
+    deliveries: new Counter({
+      name: 'sync_websocket_messages_total',
+      help: 'Changes encoded for subscribers',
+      registers,
+    }),
     resyncs: new Counter({ name: 'sync_websocket_resyncs_total', help: 'Slow subscribers told to resync', registers }),
     requests: new Counter({
       name: 'sync_http_requests_total',

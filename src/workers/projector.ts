@@ -86,15 +86,14 @@ async function project<Name extends keyof Events>(
   page: Page,
 ): Promise<void> {
   await codec.prepare(page.events)
-  const decoded = page.events.map(({ value }) => codec.decode(value).data as Events[Name])
   const sources = page.events.map(({ key, offset }) => ({ stream: stream.name, offset, key: key.toString() }))
   const working = workingSet(projection.tables)
-  for (let i = 0; i < decoded.length; i++) projection.wants(decoded[i]!, sources[i]!, working.want)
+  for (const source of sources) projection.wants(source, working.want)
   await working.load(store)
   const outputs = batchWriter(64 * 1024)
-  for (let i = 0; i < decoded.length; i++) {
-    const output = projection.evolve(working, decoded[i]!, sources[i]!)
-    if (output) outputs.add(page.events[i]!.key, (buffer, at) => codec.write(outputType, output, buffer, at))
+  for (const [i, event] of page.events.entries()) {
+    const output = projection.evolve(working, codec.decode(event.value).data as Events[Name], sources[i]!)
+    if (output) outputs.add(event.key, (buffer, at) => codec.write(outputType, output, buffer, at))
   }
   passPoint('projector.worked-out')
   const batch = outputs.take(outputTopic, stream.partition)

@@ -1,6 +1,6 @@
-import type { Log } from '../../log/log.ts'
 import { createCodec } from '../../log/codec.ts'
 import { type Follower, followStream } from '../../log/follow.ts'
+import type { Log } from '../../log/log.ts'
 import { type AccessView, emptyAccessView, evolveAccess, forgetExpired } from '../../projections/access.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import { until } from '../until.ts'

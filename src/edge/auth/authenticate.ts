@@ -74,5 +74,8 @@ function principalOfKey(apiKey: string, view: AccessView): Principal {
 /** Throws FORBIDDEN naming the scope that is missing. */
 export function requireScope(principal: Principal, scope: Scope): void {
   if (principal.scopes.includes(scope)) return
-  throw new DomainError('FORBIDDEN', `this needs the scope ${scope}; the credential has ${principal.scopes.join(' ') || 'none'}`)
+  throw new DomainError(
+    'FORBIDDEN',
+    `this needs the scope ${scope}; the credential has ${principal.scopes.join(' ') || 'none'}`,
+  )
 }

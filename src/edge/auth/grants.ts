@@ -26,7 +26,11 @@ export function clientCredentials(exchange: Exchange, body: ClientCredentials): 
   const basic = header === undefined ? undefined : /^Basic +([A-Za-z0-9+/=]+) *$/i.exec(header)?.[1]
   if (!basic) return body
   if (body.client_secret !== undefined) {
-    throw new OAuthError('VALIDATION_ERROR', 'invalid_request', 'client credentials came both in the body and as HTTP Basic')
+    throw new OAuthError(
+      'VALIDATION_ERROR',
+      'invalid_request',
+      'client credentials came both in the body and as HTTP Basic',
+    )
   }
   const [id, ...secret] = Buffer.from(basic, 'base64').toString().split(':')
   return { client_id: formDecoded(id!), client_secret: formDecoded(secret.join(':')) }
@@ -53,13 +57,22 @@ export function requestedScopes(scope: string | undefined): readonly string[] {
   const asked = [...new Set((scope ?? '').split(' ').filter(Boolean))]
   const unknown = asked.find(name => !SCOPES.includes(name as (typeof SCOPES)[number]))
   if (unknown !== undefined) {
-    throw new OAuthError('VALIDATION_ERROR', 'invalid_scope', `scope: ${unknown.slice(0, 100)} is none of ${SCOPES.join(', ')}`)
+    throw new OAuthError(
+      'VALIDATION_ERROR',
+      'invalid_scope',
+      `scope: ${unknown.slice(0, 100)} is none of ${SCOPES.join(', ')}`,
+    )
   }
   return asked.length > 0 ? asked : SCOPES
 }
 
 /** Gives out an access token and the first refresh token of a new family. */
-export async function grantTokens(services: Services, clientId: string, scopes: readonly string[], requestId: string): Promise<TokenAnswer> {
+export async function grantTokens(
+  services: Services,
+  clientId: string,
+  scopes: readonly string[],
+  requestId: string,
+): Promise<TokenAnswer> {
   const { commands, config } = services
   const family = timeOrderedId('fam', Date.now(), randomBytes(16))
   const scope = scopes.join(' ')
@@ -70,7 +83,12 @@ export async function grantTokens(services: Services, clientId: string, scopes: 
 }
 
 /** Trades a refresh token for new tokens. A spent one that comes back ends its whole family. */
-export async function refreshTokens(services: Services, refreshToken: string, client: ClientCredentials, requestId: string): Promise<TokenAnswer> {
+export async function refreshTokens(
+  services: Services,
+  refreshToken: string,
+  client: ClientCredentials,
+  requestId: string,
+): Promise<TokenAnswer> {
   const { tokens, access, commands, config } = services
   const invalidGrant = (why: string) => new OAuthError('UNAUTHORIZED', 'invalid_grant', why)
   const presented = tokens.readRefreshToken(refreshToken)
@@ -112,7 +130,11 @@ export async function revokeToken(services: Services, token: string, requestId: 
   const by = { actor: 'token', requestId }
   const refresh = tokens.readRefreshToken(token)
   if (refresh) {
-    await commands.send(`family/${refresh.family}`, { type: 'RevokeRefreshFamily', data: { family: refresh.family } }, by)
+    await commands.send(
+      `family/${refresh.family}`,
+      { type: 'RevokeRefreshFamily', data: { family: refresh.family } },
+      by,
+    )
   } else {
     const claims = await tokens.verify(token).catch(() => undefined)
     if (!claims) return

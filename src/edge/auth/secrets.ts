@@ -12,7 +12,8 @@ export interface Secrets {
 
 /** The secrets that were given, else those in DATA_DIR, else new ones, kept there for the owner's eyes only. */
 export function loadSecrets(config: Config): Secrets {
-  const encryptionKey = config.encryptionKey ?? kept(join(config.dataDir, 'encryption.key'), () => randomBytes(32).toString('hex'))
+  const encryptionKey =
+    config.encryptionKey ?? kept(join(config.dataDir, 'encryption.key'), () => randomBytes(32).toString('hex'))
   if (config.adminClientId && config.adminClientSecret) {
     return { encryptionKey, admin: { id: config.adminClientId, secret: config.adminClientSecret }, file: undefined }
   }

@@ -34,11 +34,20 @@ export interface Tokens {
 
 export function createTokens(keys: Keys, tokenSeconds: number): Tokens {
   const verified = new Map<string, Claims>()
-  const publicJwk = exportJWK(keys.verifying).then(jwk => ({ ...jwk, kid: sha256(jwk.x!).slice(0, 16), alg: ALGORITHM, use: 'sig' }))
+  const publicJwk = exportJWK(keys.verifying).then(jwk => ({
+    ...jwk,
+    kid: sha256(jwk.x!).slice(0, 16),
+    alg: ALGORITHM,
+    use: 'sig',
+  }))
 
   async function check(token: string): Promise<Claims> {
     try {
-      const { payload } = await jwtVerify(token, keys.verifying, { algorithms: [ALGORITHM], issuer: ISSUER, audience: AUDIENCE })
+      const { payload } = await jwtVerify(token, keys.verifying, {
+        algorithms: [ALGORITHM],
+        issuer: ISSUER,
+        audience: AUDIENCE,
+      })
       return {
         tokenId: payload.jti!,
         clientId: payload.sub!,

@@ -1,5 +1,5 @@
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { JsonError, skipElements, skipMembers, skipSpace, type Span } from '../../kernel/json.ts'
+import { JsonError, type Span, skipElements, skipMembers, skipSpace } from '../../kernel/json.ts'
 
 /** The body of a batch push: its settings, and where its records stand in the bytes. */
 export interface Batch {
@@ -26,7 +26,8 @@ export function readBatch(bytes: Buffer, maxRecords: number): Batch {
 function read(bytes: Buffer, maxRecords: number): Batch {
   const batch: Batch = { source: undefined, dataset: undefined, records: [], upsert: true, ack: 'durable' }
   const start = skipSpace(bytes, 0, bytes.length)
-  if (bytes[start] !== 123) throw new DomainError('VALIDATION_ERROR', 'the body must be a JSON object with the field records')
+  if (bytes[start] !== 123)
+    throw new DomainError('VALIDATION_ERROR', 'the body must be a JSON object with the field records')
   let found = false
   // Records may be nested to any depth here: one that is nested too deep is refused by itself, not with the others.
   const end = skipMembers(bytes, start, bytes.length, ANY_DEPTH, (keyStart, keyEnd, from, to) => {
@@ -39,7 +40,10 @@ function read(bytes: Buffer, maxRecords: number): Batch {
     } else if (name === 'options') {
       readOptions(JSON.parse(bytes.toString('utf8', from, to)), batch)
     } else {
-      throw invalid(name.slice(0, 100), 'this field is not known here; a batch has source, dataset, records and options')
+      throw invalid(
+        name.slice(0, 100),
+        'this field is not known here; a batch has source, dataset, records and options',
+      )
     }
   })
   if (skipSpace(bytes, end, bytes.length) < bytes.length) throw new JsonError('expected the end of the body', end)
@@ -68,7 +72,8 @@ function stringMember(bytes: Buffer, name: string, start: number, end: number): 
 }
 
 function readOptions(options: unknown, batch: Batch): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw invalid('options', 'expected an object')
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw invalid('options', 'expected an object')
   for (const [name, value] of Object.entries(options)) {
     const field = `options.${name.slice(0, 100)}`
     if (name === 'ack') {

@@ -101,9 +101,22 @@ export function createIntake(options: IntakeOptions): Intake {
     records.add(key.write(event.dataset, event.id), writeEvent, key.length())
   }
 
-  function refuse(row: RowError, number: number, original: Buffer, originalBytes: number, recordId: string | null = null): void {
+  function refuse(
+    row: RowError,
+    number: number,
+    original: Buffer,
+    originalBytes: number,
+    recordId: string | null = null,
+  ): void {
     const place = options.numbering === 'line' ? { index: number - 1, line: number } : { index: number }
-    const shown: ShownError = { ...place, id: recordId, field: row.field, code: row.code, message: row.message, retryable: false }
+    const shown: ShownError = {
+      ...place,
+      id: recordId,
+      field: row.field,
+      code: row.code,
+      message: row.message,
+      retryable: false,
+    }
     const id = timeOrderedId('rej', event.received_at, randomBytes(12))
     const rejection = {
       id,
@@ -134,7 +147,12 @@ export function createIntake(options: IntakeOptions): Intake {
     row(bytes, start, end, number) {
       if (end - start > options.maxRecordBytes) {
         const message = `the record has ${end - start} bytes, more than ${options.maxRecordBytes}`
-        return refuse({ code: 'TOO_LONG', field: null, message }, number, bytes.subarray(start, start + options.maxRecordBytes), end - start)
+        return refuse(
+          { code: 'TOO_LONG', field: null, message },
+          number,
+          bytes.subarray(start, start + options.maxRecordBytes),
+          end - start,
+        )
       }
       try {
         accept(bytes, start, end, number)

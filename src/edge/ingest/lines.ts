@@ -36,7 +36,12 @@ export function createLineSplitter(maxBytes: number, sink: LineSink): LineSplitt
     if (length > maxBytes) {
       dropped = 0
       const message = `the line has ${length} bytes, more than ${maxBytes}`
-      return sink.refuse({ code: 'TOO_LONG', field: null, message }, line, Buffer.from(bytes.subarray(start, start + maxBytes)), length)
+      return sink.refuse(
+        { code: 'TOO_LONG', field: null, message },
+        line,
+        Buffer.from(bytes.subarray(start, start + maxBytes)),
+        length,
+      )
     }
     if (isBlank(bytes, start, end)) return
     if (valid || isUtf8(bytes.subarray(start, end))) return sink.row(bytes, start, end, line)

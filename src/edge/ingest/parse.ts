@@ -2,7 +2,14 @@ import { JsonError, skipMembers, skipSpace, wholeValue } from '../../kernel/json
 
 /** Why one row is refused. */
 export interface RowError {
-  readonly code: 'INVALID_JSON' | 'INVALID_UTF8' | 'TOO_LONG' | 'TOO_DEEP' | 'MISSING_FIELD' | 'INVALID_FIELD' | 'UNKNOWN_FIELD'
+  readonly code:
+    | 'INVALID_JSON'
+    | 'INVALID_UTF8'
+    | 'TOO_LONG'
+    | 'TOO_DEEP'
+    | 'MISSING_FIELD'
+    | 'INVALID_FIELD'
+    | 'UNKNOWN_FIELD'
   readonly field: string | null
   readonly message: string
 }
@@ -44,7 +51,15 @@ export class RowRefused extends Error {
 }
 
 export function createRecordParser(maxDepth: number): RecordParser {
-  const record: ParsedRecord = { id: '', dataset: undefined, op: 'upsert', dataStart: 0, dataEnd: 0, version: null, updatedAt: null }
+  const record: ParsedRecord = {
+    id: '',
+    dataset: undefined,
+    op: 'upsert',
+    dataStart: 0,
+    dataEnd: 0,
+    version: null,
+    updatedAt: null,
+  }
   let bytes: Buffer = Buffer.alloc(0)
   let hasId = false
   let hasData = false
@@ -65,7 +80,11 @@ export function createRecordParser(maxDepth: number): RecordParser {
     } else if (name === 'metadata') {
       readMetadata(bytes, start, end, record)
     } else {
-      refuse('UNKNOWN_FIELD', name.slice(0, 100), `"${name.slice(0, 100)}" is not a field of a record; those are ${FIELDS.join(', ')}`)
+      refuse(
+        'UNKNOWN_FIELD',
+        name.slice(0, 100),
+        `"${name.slice(0, 100)}" is not a field of a record; those are ${FIELDS.join(', ')}`,
+      )
     }
   }
 
@@ -102,8 +121,13 @@ export function createRecordParser(maxDepth: number): RecordParser {
         if (error instanceof RowRefused) throw new RowRefused(error.row, hasId ? record.id : null)
         if (!(error instanceof JsonError)) throw error
         const deep = error.message.startsWith('nested too deep')
-        const message = deep ? `nested deeper than ${maxDepth} levels` : error.message.replace(/\d+$/, String(error.at - start))
-        throw new RowRefused({ code: deep ? 'TOO_DEEP' : 'INVALID_JSON', field: null, message }, hasId ? record.id : null)
+        const message = deep
+          ? `nested deeper than ${maxDepth} levels`
+          : error.message.replace(/\d+$/, String(error.at - start))
+        throw new RowRefused(
+          { code: deep ? 'TOO_DEEP' : 'INVALID_JSON', field: null, message },
+          hasId ? record.id : null,
+        )
       }
     },
   }
@@ -133,7 +157,8 @@ function readName(bytes: Buffer, start: number, end: number, field: string): str
 export function checkName(name: string, field: string): void {
   const max = field === 'id' ? MAX_ID_BYTES : MAX_NAME
   if (name === '') refuse('INVALID_FIELD', field, 'it is empty')
-  if (name.length > max / 4 && Buffer.byteLength(name) > max) refuse('INVALID_FIELD', field, `it is longer than ${max} bytes`)
+  if (name.length > max / 4 && Buffer.byteLength(name) > max)
+    refuse('INVALID_FIELD', field, `it is longer than ${max} bytes`)
   if (name.includes('\0')) refuse('INVALID_FIELD', field, 'it has a NUL character')
   if (!name.isWellFormed()) refuse('INVALID_FIELD', field, 'it has half a surrogate pair')
 }

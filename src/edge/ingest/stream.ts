@@ -94,7 +94,10 @@ export function readStream(options: StreamOptions): PushStream {
     stopped = true
     flush()
     const message = `the service is stopping; all lines up to ${lines.line} are in, send the rest again`
-    flushes.then(() => fail(new DomainError('UNAVAILABLE', message, { retryAfter: 5 })), () => undefined)
+    flushes.then(
+      () => fail(new DomainError('UNAVAILABLE', message, { retryAfter: 5 })),
+      () => undefined,
+    )
   }
 
   exchange.onStop(stop)

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { authenticateClient, clientCredentials, grantTokens, refreshTokens, requestedScopes, revokeToken } from '../auth/grants.ts'
+import {
+  authenticateClient,
+  clientCredentials,
+  grantTokens,
+  refreshTokens,
+  requestedScopes,
+  revokeToken,
+} from '../auth/grants.ts'
 import { readBody } from '../body.ts'
 import { OAuthError, oauthError, problemOf } from '../problem.ts'
 import type { Reply, Request, Route } from '../router.ts'

@@ -39,14 +39,19 @@ function nextCursor(rows: readonly Row[], limit: number, column: string): string
 }
 
 async function viewOf(store: ReadStore, row: Row): Promise<DatasetView> {
-  return datasetView(row, await store.page({ table: datasetCounts, equal: { dataset: row.name as string }, limit: MAX_PAGE }))
+  return datasetView(
+    row,
+    await store.page({ table: datasetCounts, equal: { dataset: row.name as string }, limit: MAX_PAGE }),
+  )
 }
 
 /** The data set with this id or name. Throws NOT_FOUND. */
 async function findDataset(store: ReadStore, idOrName: string): Promise<Row> {
   const [byName] = await store.load(datasetsTable, [[idOrName]])
   if (byName) return byName
-  const [byId] = idOrName.startsWith('ds_') ? await store.page({ table: datasetsTable, equal: { id: idOrName }, limit: 1 }) : []
+  const [byId] = idOrName.startsWith('ds_')
+    ? await store.page({ table: datasetsTable, equal: { id: idOrName }, limit: 1 })
+    : []
   if (byId) return byId
   throw new DomainError('NOT_FOUND', `there is no data set ${idOrName.slice(0, 200)}`)
 }
@@ -73,7 +78,12 @@ const list: Route = {
     const category = exchange.query.get('category')
     const search = exchange.query.get('search')?.toLowerCase() ?? ''
     const equal: Record<string, string> = category === null ? {} : { category }
-    const rows = await services.store.page({ table: datasetsTable, equal, ...(after === undefined ? {} : { after }), limit })
+    const rows = await services.store.page({
+      table: datasetsTable,
+      equal,
+      ...(after === undefined ? {} : { after }),
+      limit,
+    })
     const views = await Promise.all(rows.map(row => viewOf(services.store, row)))
     const found = views.filter(({ name, quality_score }) => {
       return name.toLowerCase().includes(search) && (least === undefined || (quality_score ?? -1) >= least)
@@ -120,7 +130,13 @@ const recordsOf: Route = {
     const fields = readWhere(exchange.query.get('where'))
     await reachMinPosition(request)
     const { name } = await findDataset(services.store, params.dataset!)
-    const page = { table: records, equal: { dataset: name!, deleted: 0 }, ...(after === undefined ? {} : { after }), fields, limit }
+    const page = {
+      table: records,
+      equal: { dataset: name!, deleted: 0 },
+      ...(after === undefined ? {} : { after }),
+      fields,
+      limit,
+    }
     const rows = await services.store.page(page)
     const items = rows.map(row => recordJson(row, positionOf(request, row)))
     const next = JSON.stringify(nextCursor(rows, limit, 'id'))

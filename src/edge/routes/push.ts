@@ -30,7 +30,11 @@ function named(field: string, given: string | undefined, fallback: string): stri
   return name
 }
 
-function intakeFor(request: Request, options: PushOptions, more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void }): Intake {
+function intakeFor(
+  request: Request,
+  options: PushOptions,
+  more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void },
+): Intake {
   const { services, principal, exchange } = request
   const { log, codec, metrics, config } = services
   const { source, dataset, upsert } = options
@@ -51,7 +55,10 @@ function answer(request: Request, tally: Tally, started: number): Reply {
   const body = summary(request, tally, started)
   if (accepted > 0) return { status: rejected > 0 ? 207 : 200, body }
   const message = rejected === 0 ? 'the body has no records' : `all ${rejected} records were refused`
-  const details = errors.map(({ index, field, message }) => ({ field: `records.${index}${field ? `.${field}` : ''}`, message }))
+  const details = errors.map(({ index, field, message }) => ({
+    field: `records.${index}${field ? `.${field}` : ''}`,
+    message,
+  }))
   const { body: problem } = problemOf(new DomainError('VALIDATION_ERROR', message, { details }), body.request_id)
   return { status: 400, body: { ...problem, ...body } }
 }
@@ -101,9 +108,11 @@ function streamOptions({ exchange, principal }: Request): PushOptions {
   const source = named('source', query.get('source') ?? undefined, principal.name)
   const dataset = named('dataset', query.get('dataset') ?? undefined, source)
   const upsert = query.get('upsert') ?? 'true'
-  if (upsert !== 'true' && upsert !== 'false') throw invalid('upsert', `expected true or false, got ${upsert.slice(0, 40)}`)
+  if (upsert !== 'true' && upsert !== 'false')
+    throw invalid('upsert', `expected true or false, got ${upsert.slice(0, 40)}`)
   const ack = query.get('ack') ?? 'durable'
-  if (ack !== 'durable' && ack !== 'projected') throw invalid('ack', `expected durable or projected, got ${ack.slice(0, 40)}`)
+  if (ack !== 'durable' && ack !== 'projected')
+    throw invalid('ack', `expected durable or projected, got ${ack.slice(0, 40)}`)
   return { source, dataset, upsert: upsert === 'true', ack }
 }
 
@@ -121,7 +130,8 @@ const pushStream: Route = {
     if (receipts) return streamWithReceipts(request, options, started)
     const intake = intakeFor(request, options, { numbering: 'line' })
     try {
-      await readStream({ exchange, intake, ...flow(services.config), onDurable: () => undefined, blocked: () => false }).done
+      await readStream({ exchange, intake, ...flow(services.config), onDurable: () => undefined, blocked: () => false })
+        .done
     } catch (error) {
       return interrupted(request, intake.tally, started, error)
     }

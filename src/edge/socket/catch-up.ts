@@ -26,7 +26,13 @@ export interface Receiver {
  * a gap or a repeat: near the end it lets the hub gather what comes new, reads up to where gathering began, sends what
  * was gathered, and calls `goLive` in the same breath.
  */
-export async function catchUp(services: Services, hub: Hub, since: Position, receiver: Receiver, goLive: () => void): Promise<void> {
+export async function catchUp(
+  services: Services,
+  hub: Hub,
+  since: Position,
+  receiver: Receiver,
+  goLive: () => void,
+): Promise<void> {
   const { log, codec } = services
   await untilChangesReach(services, hub, since, receiver)
   const sources = sourcesOf(log, since)
@@ -62,7 +68,12 @@ export async function catchUp(services: Services, hub: Hub, since: Position, rec
  * Waits until the hub has passed every change up to `since`. A receipt may be ahead of the projector; going live before
  * it has caught up would send changes that lie before `since`.
  */
-async function untilChangesReach({ progress, log }: Services, hub: Hub, since: Position, receiver: Receiver): Promise<void> {
+async function untilChangesReach(
+  { progress, log }: Services,
+  hub: Hub,
+  since: Position,
+  receiver: Receiver,
+): Promise<void> {
   for (let reached = false; !reached && receiver.alive(); ) {
     reached = await progress.wait(since).then(
       () => true,
@@ -97,4 +108,3 @@ async function readUpTo(
     }
   }
 }
-

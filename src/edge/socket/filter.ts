@@ -19,7 +19,10 @@ export const filterSchema = z.strictObject({
   dataset: z.string().min(1).max(200).optional(),
   table: z.string().min(1).max(200).optional(),
   record_ids: names.optional(),
-  operations: z.array(z.enum(['create', 'update', 'delete'])).min(1).optional(),
+  operations: z
+    .array(z.enum(['create', 'update', 'delete']))
+    .min(1)
+    .optional(),
   fields: names.optional(),
   job_id: z.string().min(1).max(200).optional(),
   event_types: z.array(z.enum(EVENT_TYPES)).min(1).optional(),
@@ -37,7 +40,9 @@ const TYPE_OF: Record<RecordChanged['operation'], (typeof EVENT_TYPES)[number]> 
 /** The same text for filters that let the same changes through, so that their subscribers share one topic. */
 export function filterKey(spec: FilterSpec): string {
   const sorted = Object.entries(spec).sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify(sorted.map(([name, value]) => [name, Array.isArray(value) ? [...new Set(value)].sort() : value]))
+  return JSON.stringify(
+    sorted.map(([name, value]) => [name, Array.isArray(value) ? [...new Set(value)].sort() : value]),
+  )
 }
 
 export function compileFilter(spec: FilterSpec): Filter {

@@ -1,4 +1,4 @@
-import { followStream, type Follower } from '../../log/follow.ts'
+import { type Follower, followStream } from '../../log/follow.ts'
 import type { Page, Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
 import { CHANGES, createSeen, decodeChanges, type Seen, type SeenChange, sourceStream } from './changes.ts'
@@ -52,9 +52,18 @@ export function createHub(services: Services, publish: (topic: string, text: str
       sources.set(sourceStream(log, stream).name, await lastSource(stream, end))
     }
     seen = createSeen(log, sources)
-    followers = log.streams(CHANGES).map(stream =>
-      followStream({ log, stream, after: cursors.get(stream.name)!, logger, ...LIMITS, onPage: page => take(stream, page) }),
-    )
+    followers = log
+      .streams(CHANGES)
+      .map(stream =>
+        followStream({
+          log,
+          stream,
+          after: cursors.get(stream.name)!,
+          logger,
+          ...LIMITS,
+          onPage: page => take(stream, page),
+        }),
+      )
   }
 
   async function lastSource(stream: Stream, end: number): Promise<number> {

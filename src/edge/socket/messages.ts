@@ -1,7 +1,12 @@
 import type { RecordChanged } from '../../events/index.ts'
 
 /** A message to a client. Every one has a type, a payload, a time and a position. */
-export function message(type: string, payload: object, position: string, more: { subscription_id?: string } = {}): string {
+export function message(
+  type: string,
+  payload: object,
+  position: string,
+  more: { subscription_id?: string } = {},
+): string {
   return JSON.stringify({ type, payload, timestamp: new Date().toISOString(), position, ...more })
 }
 

@@ -7,7 +7,7 @@ import type { Principal } from '../auth/authenticate.ts'
 import { check } from '../body.ts'
 import type { Services } from '../services.ts'
 import { catchUp } from './catch-up.ts'
-import { filterSchema, type FilterSpec } from './filter.ts'
+import { type FilterSpec, filterSchema } from './filter.ts'
 import type { Group, Hub } from './hub.ts'
 import { message } from './messages.ts'
 
@@ -47,7 +47,10 @@ const subscribeSchema = z.strictObject({
   since: z.string().max(100_000).optional(),
   subscription_id: z.string().min(1).max(100).optional(),
 })
-const unsubscribeSchema = z.strictObject({ channel: z.string().optional(), subscription_id: z.string().max(100).optional() })
+const unsubscribeSchema = z.strictObject({
+  channel: z.string().optional(),
+  subscription_id: z.string().max(100).optional(),
+})
 const messageSchema = z.object({ type: z.string(), payload: z.unknown().optional() })
 
 export function createSession(services: Services, hub: Hub, connection: Connection, principal: Principal): Session {
@@ -68,12 +71,14 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
 
   async function subscribe(payload: unknown): Promise<void> {
     const { channel, filters = {}, since, subscription_id } = check(payload, subscribeSchema)
-    if ((channel ?? CHANNEL) !== CHANNEL) throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    if ((channel ?? CHANNEL) !== CHANNEL)
+      throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
     const from = since === undefined ? undefined : readSince(since)
     if (from === 'other log') return sendResync(subscription_id)
     const id = subscription_id ?? timeOrderedId('sub', Date.now(), randomBytes(8))
     if (subscriptions.has(id)) throw new DomainError('CONFLICT', `subscription_id ${id} is in use on this socket`)
-    if (subscriptions.size >= config.subscriptions) throw new DomainError('CONFLICT', `more than ${config.subscriptions} subscriptions`)
+    if (subscriptions.size >= config.subscriptions)
+      throw new DomainError('CONFLICT', `more than ${config.subscriptions} subscriptions`)
     const subscription: Subscription = { id, group: hub.join(filters satisfies FilterSpec), live: false, ended: false }
     subscriptions.set(id, subscription)
     metrics.subscriptions.inc()
@@ -82,7 +87,12 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
       throw error
     })
     if (ended || subscription.ended) return
-    send('subscribed', { subscription_id: id, channel: CHANNEL, position: hub.position(), recovered: from !== undefined })
+    send('subscribed', {
+      subscription_id: id,
+      channel: CHANNEL,
+      position: hub.position(),
+      recovered: from !== undefined,
+    })
     if (from === undefined) goLive(subscription)
     else resume(subscription, from)
   }
@@ -118,7 +128,8 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
 
   function goLive(subscription: Subscription): void {
     subscription.live = true
-    const shared = [...subscriptions.values()].filter(other => other.live && other.group === subscription.group).length > 1
+    const shared =
+      [...subscriptions.values()].filter(other => other.live && other.group === subscription.group).length > 1
     if (!shared) connection.listen(subscription.group.topic)
   }
 
@@ -134,13 +145,20 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
 
   function unsubscribe(payload: unknown): void {
     const { channel, subscription_id } = check(payload, unsubscribeSchema)
-    if ((channel ?? CHANNEL) !== CHANNEL) throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
-    const chosen = [...subscriptions.values()].filter(({ id }) => subscription_id === undefined || id === subscription_id)
+    if ((channel ?? CHANNEL) !== CHANNEL)
+      throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    const chosen = [...subscriptions.values()].filter(
+      ({ id }) => subscription_id === undefined || id === subscription_id,
+    )
     if (subscription_id !== undefined && chosen.length === 0) {
       throw new DomainError('NOT_FOUND', `there is no subscription ${subscription_id} on this socket`)
     }
     for (const subscription of chosen) endSubscription(subscription)
-    send('unsubscribed', { channel: CHANNEL, subscription_ids: chosen.map(({ id }) => id), ...(subscription_id ? { subscription_id } : {}) })
+    send('unsubscribed', {
+      channel: CHANNEL,
+      subscription_ids: chosen.map(({ id }) => id),
+      ...(subscription_id ? { subscription_id } : {}),
+    })
   }
 
   function sendError(error: unknown): void {

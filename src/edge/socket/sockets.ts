@@ -1,4 +1,5 @@
 import type { TemplatedApp, WebSocket } from 'uWebSockets.js'
+import { DomainError } from '../../kernel/errors.ts'
 import { partitionOf } from '../../kernel/hash.ts'
 import { decodePosition, encodePosition, TOTAL_ORDER } from '../../kernel/position.ts'
 import { recordKey } from '../../projections/records.ts'
@@ -10,7 +11,6 @@ import type { Services } from '../services.ts'
 import { SOURCES } from './changes.ts'
 import { createHub } from './hub.ts'
 import { createSession, type Session } from './session.ts'
-import { DomainError } from '../../kernel/errors.ts'
 
 const MAX_MESSAGE_BYTES = 65_536
 const IDLE_SECONDS = 120
@@ -48,7 +48,8 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         const credentials = { authorization, apiKey: exchange.header('x-api-key') }
         const principal = await authenticate(credentials, services.access.view, services.tokens)
         requireScope(principal, 'sync:read')
-        if (open.size >= config.sockets) throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
+        if (open.size >= config.sockets)
+          throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
         if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
         if (exchange.aborted) return
         const data = { principal, session: undefined, name: `socket-${sockets++}` }
@@ -83,7 +84,10 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
 
   /** The position just before a message that was dropped: its own, without the event it tells of. */
   function before(text: string): string {
-    const { position, payload } = JSON.parse(text) as { position: string; payload: { table?: string; record_id?: string } }
+    const { position, payload } = JSON.parse(text) as {
+      position: string
+      payload: { table?: string; record_id?: string }
+    }
     const offsets = new Map(decodePosition(position, log.id, 'position').offsets)
     const streams = log.streams(SOURCES)
     const key = Buffer.from(recordKey(payload.table ?? '', payload.record_id ?? ''))
@@ -93,7 +97,8 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
   }
 
   const looking = setInterval(() => {
-    for (const ws of open) if (ws.getUserData().principal.gone()) ws.end(CLOSE.token, 'the token has expired or was revoked')
+    for (const ws of open)
+      if (ws.getUserData().principal.gone()) ws.end(CLOSE.token, 'the token has expired or was revoked')
   }, LOOK_FOR_REVOKED_MS)
 
   return {
