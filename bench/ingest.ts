@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { run } from '../test/kit/processes.ts'
 import type { PushJob } from './records.ts'
 import type { Bench, Figures } from './run.ts'
-import { removeData, type Service, startService, untilProjected } from './service.ts'
+import { removeData, type Service, startService, untilProjected } from '../test/kit/service.ts'
 
 const CLIENT = fileURLToPath(new URL('./push-client.ts', import.meta.url))
 

@@ -4,6 +4,7 @@ import { authenticate, type Principal, requireScope } from './auth/authenticate.
 import { createExchange, type Exchange } from './exchange.ts'
 import { type LimitState, limitHeaders, rateLimited } from './limits.ts'
 import { problemOf } from './problem.ts'
+import { limitReceiveWindow } from './receive-window.ts'
 import { createRouter, type Match, MethodNotAllowed, type Reply } from './router.ts'
 import { routes } from './routes/index.ts'
 import type { Services } from './services.ts'
@@ -112,8 +113,11 @@ export async function startEdge(services: Services): Promise<Edge> {
       )
     })
   })
+  const port = us_socket_local_port(listening)
+  limitReceiveWindow(port, logger)
+
   return {
-    port: us_socket_local_port(listening),
+    port,
     async stop() {
       health.stopping = true
       us_listen_socket_close(listening)

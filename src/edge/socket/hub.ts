@@ -52,18 +52,16 @@ export function createHub(services: Services, publish: (topic: string, text: str
       sources.set(sourceStream(log, stream).name, await lastSource(stream, end))
     }
     seen = createSeen(log, sources)
-    followers = log
-      .streams(CHANGES)
-      .map(stream =>
-        followStream({
-          log,
-          stream,
-          after: cursors.get(stream.name)!,
-          logger,
-          ...LIMITS,
-          onPage: page => take(stream, page),
-        }),
-      )
+    followers = log.streams(CHANGES).map(stream =>
+      followStream({
+        log,
+        stream,
+        after: cursors.get(stream.name)!,
+        logger,
+        ...LIMITS,
+        onPage: page => take(stream, page),
+      }),
+    )
   }
 
   async function lastSource(stream: Stream, end: number): Promise<number> {

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Running, run, until } from '../test/kit/processes.ts'
+import { type Running, run, until } from './processes.ts'
 
-const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const TICKS_A_SECOND = 100
 
 /** A service in its own process, as `npm start` runs it. */
