@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { run } from '../test/kit/processes.ts'
+import { removeData, type Service, startService, untilProjected } from '../test/kit/service.ts'
+import { kafkaParts, producerPerformance } from './parts.ts'
 import type { PushJob } from './records.ts'
 import type { Bench, Figures } from './run.ts'
-import { removeData, type Service, startService, untilProjected } from '../test/kit/service.ts'
 
 const CLIENT = fileURLToPath(new URL('./push-client.ts', import.meta.url))
 
@@ -48,21 +49,43 @@ function round(value: number): number {
   return Math.round(value * 100) / 100
 }
 
-export const ingest: Bench = {
-  name: 'ingest',
-  about: 'NDJSON records of 92 bytes over HTTP, durable before the answer, and until they are in the read model',
-  async run(options) {
-    const records = Number(options.records ?? 2_000_000)
-    const connections = Number(options.connections ?? 4)
-    const service = await startService(
-      {},
-      { nodeArgs: options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : [] },
-    )
+/** Pushes through a service on Kafka, then lets Kafka's own producer do the same: the ratio is within one run. */
+async function ingestToKafka(records: number, connections: number, nodeArgs: string[]): Promise<Figures> {
+  const parts = await kafkaParts()
+  try {
+    const env = { KAFKA_BROKERS: parts.brokers, SCHEMA_REGISTRY_URL: parts.registryUrl }
+    const service = await startService(env, { nodeArgs })
     try {
-      return await measureIngest(service, records, connections)
+      const figures = await measureIngest(service, records, connections)
+      const reference_per_s = await producerPerformance(parts.brokers, records)
+      return { ...figures, reference_per_s, ratio: round(figures.accepted_per_s! / reference_per_s) }
     } finally {
       await service.stop()
       removeData(service)
     }
+  } finally {
+    await parts.stop()
+  }
+}
+
+async function ingestEmbedded(records: number, connections: number, nodeArgs: string[]): Promise<Figures> {
+  const service = await startService({}, { nodeArgs })
+  try {
+    return await measureIngest(service, records, connections)
+  } finally {
+    await service.stop()
+    removeData(service)
+  }
+}
+
+export const ingest: Bench = {
+  name: 'ingest',
+  about: 'NDJSON records of 92 bytes over HTTP, durable before the answer, and until they are in the read model',
+  run(options) {
+    const records = Number(options.records ?? 2_000_000)
+    const connections = Number(options.connections ?? 4)
+    const nodeArgs = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : []
+    const measure = options.log === 'kafka' ? ingestToKafka : ingestEmbedded
+    return measure(records, connections, nodeArgs)
   },
 }

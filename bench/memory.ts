@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
+import { removeData, type Service, startService } from '../test/kit/service.ts'
 import { recordLine } from './records.ts'
 import type { Bench } from './run.ts'
-import { removeData, type Service, startService } from '../test/kit/service.ts'
 
 const PIECE_RECORDS = 10_000
 

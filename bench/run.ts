@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ingest } from './ingest.ts'
+import { fanout, latency } from './live.ts'
 import { memory } from './memory.ts'
 
 export type Figures = Record<string, number>
@@ -11,7 +12,7 @@ export interface Bench {
   run(options: Record<string, string | undefined>): Promise<Figures>
 }
 
-const benches: readonly Bench[] = [ingest, memory]
+const benches: readonly Bench[] = [ingest, latency, memory, fanout]
 
 const machine = {
   cpu: cpus()[0]!.model,

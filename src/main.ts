@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { openLog } from './adapters.ts'
+import { isEmbedded, openLog } from './adapters.ts'
 import type { Config } from './config.ts'
 import { startAccess } from './edge/auth/access.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
@@ -11,6 +11,7 @@ import { startCommands } from './edge/commands.ts'
 import { createHealth } from './edge/health.ts'
 import { createLimits } from './edge/limits.ts'
 import { createProgress } from './edge/progress.ts'
+import { createReceipts } from './edge/receipts.ts'
 import { startEdge } from './edge/server.ts'
 import { createCodec } from './log/codec.ts'
 import { recordsProjection } from './projections/records.ts'
@@ -96,17 +97,27 @@ async function startParts(config: Config, started: (() => Promise<void>)[]): Pro
     tokens: createTokens(deriveKeys(secrets.encryptionKey), config.tokenSeconds),
     limits: createLimits(),
     health: createHealth(log, progress, recordsProjection.topics, config.readyLag),
+    completePosition: await createReceipts(log),
     admin: secrets.admin,
   })
   started.push(() => edge.stop())
   return { url: `http://${config.host}:${edge.port}/v1/sync`, credentialsFile: secrets.file }
 }
 
+type Heaps = Record<Role, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }>
+
 /** Heaps in MB. A limit makes V8 collect before a thread has grown large, not only keeps it from growing without end. */
-const HEAPS: Record<Role, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }> = {
+const EMBEDDED_HEAPS: Heaps = {
   log: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
   projector: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
   reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+}
+
+/** The Kafka client makes several objects a record: with a small young generation half the time goes into collecting. */
+const KAFKA_HEAPS: Heaps = {
+  ...EMBEDDED_HEAPS,
+  log: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 512 },
+  projector: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 512 },
 }
 
 /** Starts a thread; resolves with what stops it once the thread says that it works. */
@@ -119,7 +130,7 @@ function startThread(
     workerData: data,
     transferList: data.ports,
     name: data.role,
-    resourceLimits: HEAPS[data.role],
+    resourceLimits: (isEmbedded(data.config) ? EMBEDDED_HEAPS : KAFKA_HEAPS)[data.role],
   })
   let stopping = false
   const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))

@@ -80,7 +80,7 @@ const threads: Record<Role, (data: ThreadData) => Promise<() => Promise<void>>> 
   },
 }
 
-const PROJECTOR_NICENESS = 5
+const PROJECTOR_NICENESS = 10
 
 if (process.env.CRASH_AT) crashAt(process.env.CRASH_AT, () => process.kill(process.pid, 'SIGKILL'))
 

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import type { Position } from '../kernel/position.ts'
 import type { Codec } from '../log/codec.ts'
 import type { Log } from '../log/log.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -25,6 +26,8 @@ export interface Services {
   readonly tokens: Tokens
   readonly limits: Limits
   readonly health: Health
+  /** Makes the position of an append a place in the whole log. */
+  readonly completePosition: (position: Position) => Position
   /** The client made at first start. */
   readonly admin: { id: string; secret: string }
 }

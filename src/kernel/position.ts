@@ -65,6 +65,11 @@ export function offsetIn(position: Position, stream: string): number {
   return position.offsets.get(stream) ?? position.offsets.get(TOTAL_ORDER) ?? -1
 }
 
+/** Whether a position is one number for the whole log rather than one for each stream. */
+export function isTotal(position: Position): boolean {
+  return position.offsets.has(TOTAL_ORDER)
+}
+
 /** The least position that includes both. */
 export function mergePositions(a: Position, b: Position): Position {
   const offsets = new Map(a.offsets)

@@ -14,9 +14,8 @@ const ABORT_MARKER = 0
 export function createReader(options: { brokers: readonly string[]; clientId: string; timeoutMs: number }) {
   const consumers = new Map<string, ReturnType<typeof newConsumer>>()
 
-  /** A connection of its own for each stream: a fetch that waits for news must not hold up another one. */
-  function consumerOf(stream: Stream | undefined): ReturnType<typeof newConsumer> {
-    const name = stream?.name ?? ''
+  /** A connection of its own for each stream and for those who wait: brokers answer a connection's requests in turn. */
+  function consumerOf(name: string): ReturnType<typeof newConsumer> {
     let found = consumers.get(name)
     if (!found) {
       found = newConsumer(options)
@@ -26,7 +25,7 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
   }
 
   async function read(stream: Stream, after: number, limits: ReadLimits): Promise<Page> {
-    const consumer = consumerOf(stream)
+    const consumer = consumerOf(limits.waitMs > 0 ? stream.name : 'at once')
     const metadata = await consumer.metadata({ topics: [stream.topic] })
     const topic = metadata.topics.get(stream.topic)!
     const { leader, leaderEpoch } = topic.partitions[stream.partition]!
@@ -63,7 +62,7 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
     async ends(streams: readonly Stream[]): Promise<Map<string, number>> {
       if (streams.length === 0) return new Map()
       const topic = streams[0]!.topic
-      const offsets = await consumerOf(undefined).listOffsets({
+      const offsets = await consumerOf('at once').listOffsets({
         topics: [topic],
         partitions: { [topic]: streams.map(stream => stream.partition) },
         isolationLevel: READ_COMMITTED,

@@ -34,6 +34,8 @@ export interface IntakeOptions {
   maxRecordBytes: number
   /** Whether rows are counted as lines of a stream, from 1, or as indexes of a batch, from 0. */
   numbering: 'line' | 'index'
+  /** Makes a position of these appends one of the whole log. */
+  complete: (position: Position) => Position
   /** Called for each refused row. */
   onRejected?: (error: ShownError) => void
 }
@@ -170,7 +172,8 @@ export function createIntake(options: IntakeOptions): Intake {
       for (const batch of [records.take(RECORDS), rejected.take(REJECTED)]) if (batch) batches.push(batch)
       if (batches.length === 0) return undefined
       event.received_at = Date.now()
-      return log.append(batches).then(position => {
+      return log.append(batches).then(appended => {
+        const position = options.complete(appended)
         tally.accepted += accepted
         tally.rejected += refused
         tally.position = tally.position ? mergePositions(tally.position, position) : position

@@ -40,7 +40,8 @@ function intakeFor(
   const { source, dataset, upsert } = options
   const limits = { maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes }
   const who = { requestId: exchange.requestId, actor: principal.id }
-  return createIntake({ log, codec, metrics, ...who, source, dataset, upsert, ...limits, ...more })
+  const complete = services.completePosition
+  return createIntake({ log, codec, metrics, complete, ...who, source, dataset, upsert, ...limits, ...more })
 }
 
 function summary({ exchange }: Request, { accepted, rejected, errors, position }: Tally, started: number) {

@@ -1,5 +1,5 @@
 import type { RecordChanged } from '../../events/index.ts'
-import { encodePosition, offsetIn, type Position, TOTAL_ORDER } from '../../kernel/position.ts'
+import { encodePosition, isTotal, offsetIn, type Position, TOTAL_ORDER } from '../../kernel/position.ts'
 import type { Codec } from '../../log/codec.ts'
 import type { Log, Page, Stream } from '../../log/log.ts'
 
@@ -29,7 +29,7 @@ export interface Seen {
 
 export function createSeen(log: Log, start: ReadonlyMap<string, number>): Seen {
   const offsets = new Map(start)
-  const total = log.streams(SOURCES).every(stream => log.place(stream, 0).offsets.has(TOTAL_ORDER))
+  const total = isTotal(log.place(log.streams(SOURCES)[0]!, 0))
   return {
     take({ source_stream, source_offset }) {
       if (source_offset <= (offsets.get(source_stream) ?? -1)) return false

@@ -5,6 +5,7 @@ import { CHANGES, createSeen, decodeChanges, type Seen, type SeenChange, sourceS
 import { compileFilter, type Filter, type FilterSpec, filterKey } from './filter.ts'
 import { changeMessage } from './messages.ts'
 
+const LINGER_MS = 30_000
 const LIMITS = { maxEvents: 5000, maxBytes: 4_194_304 }
 
 /** Subscribers with the same filter: they share a topic, and each change is encoded once for all of them. */
@@ -42,6 +43,8 @@ export function createHub(services: Services, publish: (topic: string, text: str
   let followers: Follower[] = []
   let starting: Promise<void> | undefined
   let topics = 0
+  // When nobody listens, decoding every change for no one would cost as much as for everyone: it rests, after a while.
+  let lingering: NodeJS.Timeout | undefined
 
   async function start(): Promise<void> {
     const ends = await log.ends(CHANGES)
@@ -116,6 +119,7 @@ export function createHub(services: Services, publish: (topic: string, text: str
         group = { topic: `changes/${topics++}`, matches: compileFilter(spec), members: 0 }
         groups.set(key, group)
       }
+      clearTimeout(lingering)
       group.members++
       return group
     },
@@ -123,9 +127,11 @@ export function createHub(services: Services, publish: (topic: string, text: str
       group.members--
       if (group.members > 0) return
       for (const [key, each] of groups) if (each === group) groups.delete(key)
-      // Nobody listens: decoding every change for no one would cost as much as for everyone.
-      if (groups.size === 0 && joining.size === 0) void rest()
+      if (groups.size === 0) lingering = setTimeout(() => void rest(), LINGER_MS).unref()
     },
-    stop: rest,
+    stop() {
+      clearTimeout(lingering)
+      return rest()
+    },
   }
 }
