@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
-import { readConfig, settingRows } from './config.ts'
-import { DomainError } from './kernel/errors.ts'
-import { startService } from './main.ts'
+import { fetchToken } from './cli/client.ts'
+import { watch } from './cli/watch.ts'
+import { type Config, readConfig, settingRows } from './config.ts'
+import { DomainError, invalid } from './kernel/errors.ts'
 
 const HELP = `superinsight-sync: takes data in, remembers every change as an event, shows it live
 
 Usage
-  superinsight-sync serve     run the service (npm start)
-  superinsight-sync --help    this text
+  superinsight-sync serve                 run the service (npm start)
+  superinsight-sync token                 print an access token of the first client
+  superinsight-sync watch [--dataset D] [--since POSITION] [--count N]
+                                          print changes as they happen, a JSON line each
+  superinsight-sync --help                this text
 
 Settings (environment)
 `
@@ -20,12 +24,15 @@ function help(): string {
   return HELP + rows.map(([n, s, about]) => `  ${n.padEnd(name)}  ${s.padEnd(shown)}  ${about}`).join('\n')
 }
 
-async function serve(): Promise<void> {
-  const service = await startService(readConfig(process.env))
+async function serve(config: Config): Promise<void> {
+  // Only here: the other commands need none of the service.
+  const { startService } = await import('./main.ts')
+  const service = await startService(config)
   if (service.credentialsFile) console.error(`credentials of the first client: ${service.credentialsFile}`)
   console.log(service.url)
   let stopping = false
   const stop = async () => {
+    // A second signal means now.
     if (stopping) process.exit(1)
     stopping = true
     await service.stop()
@@ -38,16 +45,29 @@ async function serve(): Promise<void> {
 async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { help: { type: 'boolean', short: 'h' } },
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      dataset: { type: 'string' },
+      since: { type: 'string' },
+      count: { type: 'string' },
+    },
   })
   const [command, ...rest] = positionals
   if (values.help || command === undefined) return console.log(help())
-  if (command !== 'serve' || rest.length > 0)
-    throw new DomainError('VALIDATION_ERROR', `unknown command: ${positionals.join(' ')}; see --help`)
-  await serve()
+  if (rest.length > 0) throw invalid('arguments', `${rest.join(' ')} is too much; see --help`)
+  const config = readConfig(process.env)
+  if (command === 'serve') return serve(config)
+  if (command === 'token') return console.log(await fetchToken(config))
+  if (command !== 'watch') throw invalid('command', `${command} is none of serve, token, watch; see --help`)
+  const count = values.count === undefined ? undefined : Number(values.count)
+  if (count !== undefined && !(Number.isInteger(count) && count > 0)) {
+    throw invalid('count', `expected a whole number from 1, got ${values.count}`)
+  }
+  await watch(config, { dataset: values.dataset, since: values.since, count })
 }
 
 main().catch(error => {
-  console.error(error instanceof DomainError ? `superinsight-sync: ${error.message}` : error)
-  process.exit(error instanceof DomainError ? 2 : 1)
+  const expected = error instanceof DomainError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
+  console.error(expected ? `superinsight-sync: ${error.message}` : error)
+  process.exit(expected ? 2 : 1)
 })

@@ -56,7 +56,7 @@ export function newRequestId(): string {
 /** Takes over a request. Must be called before the uWebSockets.js handler returns. */
 export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
   const headers = new Map<string, string>()
-  req.forEach((name, value) => headers.set(name, value))
+  req.forEach((name, value) => void headers.set(name, value))
   const given = headers.get('x-request-id')
   const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newRequestId()
   const always: Record<string, string> = { 'X-Request-Id': requestId }

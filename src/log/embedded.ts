@@ -5,9 +5,9 @@ import { DomainError } from '../kernel/errors.ts'
 import { passPoint } from '../kernel/points.ts'
 import { type Position, positionAt, streamName, TOTAL_ORDER } from '../kernel/position.ts'
 import { eachEvent, PackedEvent } from './batch.ts'
+import { alreadyConsumed } from './consumed.ts'
 import { growth } from './growth.ts'
 import type { Consumed, EventBatch, Log, Page, ReadLimits, StoredEvent, Stream, TopicSpec } from './log.ts'
-import { alreadyConsumed } from './memory.ts'
 
 /**
  * The log in one SQLite file. All topics share one total order: an event's offset is its number in the whole file, so

@@ -2,8 +2,8 @@ import type { Admin, Kafka, Producer } from 'kafkajs'
 import { DomainError } from '../kernel/errors.ts'
 import { passPoint } from '../kernel/points.ts'
 import { streamName } from '../kernel/position.ts'
+import { alreadyConsumed } from './consumed.ts'
 import type { Consumed, Stream } from './log.ts'
-import { alreadyConsumed } from './memory.ts'
 
 interface Owned {
   producer: Producer

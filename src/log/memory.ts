@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { type Position, positionAt, streamName } from '../kernel/position.ts'
 import { eachEvent } from './batch.ts'
+import { alreadyConsumed } from './consumed.ts'
 import { growth } from './growth.ts'
 import type { EventBatch, Log, StoredEvent, Stream } from './log.ts'
 
@@ -81,8 +81,4 @@ export function openMemoryLog(): Log {
     schema: async number => schemas[number]!.schema,
     stop: async () => growing.grew(),
   }
-}
-
-export function alreadyConsumed(offset: number, checkpoint: string): DomainError {
-  return new DomainError('CONFLICT', `offset ${offset} was already handled by ${checkpoint}`)
 }

@@ -1,7 +1,7 @@
 import { type AccessCommand, type AccessEvent, type AccessState, accessDecider } from '../domain/access.ts'
 import type { CommandIssued } from '../events/index.ts'
-import { DomainError } from '../kernel/errors.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
+import { isAlreadyConsumed } from '../log/consumed.ts'
 import type { EventBatch, Log, StoredEvent, Stream } from '../log/log.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
@@ -93,7 +93,7 @@ async function handle(
     await log.append(batches, { consumed: { group: GROUP, stream, offset: event.offset } })
   } catch (error) {
     // Already handled: its events are in the log, and were folded when this decider began.
-    if (error instanceof DomainError && error.code === 'CONFLICT' && error.message.includes('already handled')) return
+    if (isAlreadyConsumed(error)) return
     throw error
   }
   for (const decided of events) evolve(states, aggregate, decided)

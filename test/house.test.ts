@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const MAX_LINES = 300
+
+function files(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.ts'))
+    .map(file => join(folder, file))
+}
+
+/** What a file imports: paths from the root for our own, names for packages. Types do not tie: they are left out. */
+function imports(file: string, options: { types: boolean }): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  const found = [...text.matchAll(/^(?:import|export)\s+(type\s)?[^'";]*?from\s+'([^']+)'|import\('([^']+)'\)/gms)]
+  return found
+    .filter(([, type]) => options.types || !type)
+    .map(([, , from, dynamic]) => from ?? dynamic!)
+    .map(target => (target.startsWith('.') ? relative(root, join(root, dirname(file), target)) : target))
+}
+
+/** Which folders each folder may import from; `packages` stands for anything outside. */
+const RULES: Record<string, readonly string[]> = {
+  'src/kernel': ['src/kernel'],
+  'src/events': [],
+  'src/domain': ['src/kernel', 'src/events', 'src/domain'],
+  'src/projections': ['src/kernel', 'src/events', 'src/domain', 'src/projections'],
+  'src/log': ['src/kernel', 'src/events', 'src/log', 'packages'],
+  'src/store': ['src/kernel', 'src/store', 'packages'],
+  'src/telemetry': ['src/kernel', 'packages'],
+  'src/threads': ['src/kernel', 'src/log', 'src/store', 'src/threads', 'packages'],
+  'src/workers': ['src/kernel', 'src/events', 'src/domain', 'src/projections', 'src/log', 'src/store', 'packages'],
+  'src/edge': [
+    'src/kernel',
+    'src/events',
+    'src/projections',
+    'src/log',
+    'src/store',
+    'src/threads',
+    'src/edge',
+    'packages',
+  ],
+}
+
+/** Files that hold an adapter; only src/adapters.ts may name them. */
+const ADAPTERS = ['src/log/embedded.ts', 'src/log/kafka.ts', 'src/log/memory.ts', 'src/store/sqlite.ts']
+
+describe('the house', () => {
+  it.each(Object.entries(RULES))('%s imports only what it may', (folder, allowed) => {
+    const wrong = files(folder).flatMap(file =>
+      imports(file, { types: false })
+        .filter(target => {
+          const inside = target.startsWith('src/')
+          return inside ? !allowed.some(each => target.startsWith(`${each}/`)) : !allowed.includes('packages')
+        })
+        .map(target => `${file} imports ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('names adapters in src/adapters.ts only', () => {
+    const wrong = files('src')
+      .filter(file => file !== 'src/adapters.ts')
+      .filter(file => imports(file, { types: true }).some(target => ADAPTERS.includes(target)))
+    expect(wrong).toEqual([])
+  })
+
+  it('keeps clocks and randomness out of kernel, domain and projections', () => {
+    const impure = /\bDate\.now\(|new Date\(\)|Math\.random\(|crypto\.|process\.|performance\.now\(/
+    const wrong = ['src/kernel', 'src/domain', 'src/projections']
+      .flatMap(files)
+      .filter(file => impure.test(readFileSync(join(root, file), 'utf8')))
+    expect(wrong).toEqual([])
+  })
+
+  it(`keeps every file within ${MAX_LINES} lines`, () => {
+    const long = ['src', 'test', 'bench', 'scripts']
+      .flatMap(files)
+      .filter(file => !file.startsWith('src/events/'))
+      .map(file => `${file}: ${readFileSync(join(root, file), 'utf8').split('\n').length - 1}`)
+      .filter(line => Number(line.split(': ')[1]) > MAX_LINES)
+    expect(long).toEqual([])
+  })
+
+  it('has a line in the README for every setting', async () => {
+    const { settingRows } = await import('../src/config.ts')
+    const readme = readFileSync(join(root, 'README.md'), 'utf8')
+    expect(
+      settingRows()
+        .map(([name]) => name)
+        .filter(name => !readme.includes(`\`${name}\``)),
+    ).toEqual([])
+  })
+})

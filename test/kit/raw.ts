@@ -1,0 +1,85 @@
+import { connect } from 'node:net'
+import type { Target } from './api.ts'
+import { until } from './processes.ts'
+
+/** A connection on which a test writes HTTP by hand: chunks, pauses, broken bytes, a sudden end. */
+export interface RawClient {
+  write(bytes: string | Buffer): void
+  /** Writes one piece of a body that goes in chunks; the empty one ends it. */
+  chunk(bytes: string | Buffer): void
+  /** Waits until what has come back matches. */
+  untilReceived(pattern: RegExp, ms?: number): Promise<RegExpExecArray>
+  received(): string
+  /** Everything that is written has been handed to the system. */
+  flushed(): Promise<void>
+  /** Hangs up: with a reset, or in order. */
+  reset(): void
+  end(): void
+  /** Resolves when the other side has closed. */
+  readonly closed: Promise<void>
+}
+
+export function openRaw({ url }: Target): Promise<RawClient> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  let received = ''
+  socket.setEncoding('utf8')
+  socket.on('data', text => {
+    received += text
+  })
+  const closed = new Promise<void>(resolve => socket.on('close', () => resolve()))
+  const client: RawClient = {
+    write: bytes => void socket.write(bytes),
+    chunk(bytes) {
+      socket.write(`${Buffer.byteLength(bytes).toString(16)}\r\n`)
+      socket.write(bytes)
+      socket.write('\r\n')
+    },
+    untilReceived: (pattern, ms) =>
+      until(`${pattern} in what came back`, () => pattern.exec(received) ?? undefined, ms).catch(error => {
+        throw new Error(`${error.message}, but got: ${received.slice(-2000)}`)
+      }),
+    received: () => received,
+    flushed: () => new Promise(resolve => socket.write('', () => resolve())),
+    reset: () => void socket.resetAndDestroy(),
+    end: () => void socket.end(),
+    closed,
+  }
+  return new Promise((resolve, reject) => {
+    socket.on('connect', () => resolve(client))
+    socket.on('error', reject)
+  })
+}
+
+/** The head of a request; the path is below /v1/sync. */
+export function head({ url, token }: Target, line: string, headers: Record<string, string | number> = {}): string {
+  const [method, path] = line.split(' ')
+  const all = { Host: 'tests', Authorization: `Bearer ${token}`, ...headers }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `${method} ${new URL(url).pathname}${path} HTTP/1.1\r\n${lines.join('')}\r\n`
+}
+
+/** Opens a stream push whose body goes in chunks; with `receipts` the answer comes while it uploads. */
+export async function openStream(target: Target, query: string, receipts: boolean): Promise<RawClient> {
+  const client = await openRaw(target)
+  const headers = {
+    'Content-Type': 'application/x-ndjson',
+    'Transfer-Encoding': 'chunked',
+    ...(receipts ? { Accept: 'application/x-ndjson' } : {}),
+  }
+  client.write(head(target, `POST /push/stream?${query}`, headers))
+  return client
+}
+
+export interface Receipt {
+  through: number
+  accepted: number
+  rejected: number
+  position: string
+}
+
+/** The receipts in an answer so far. */
+export function receiptsOf(client: RawClient): Receipt[] {
+  const lines = client.received().match(/^\{"through":.*\}$/gm) ?? []
+  return lines.map(line => JSON.parse(line))
+}

@@ -1,0 +1,89 @@
+import { WebSocket } from 'ws'
+import type { Service } from './service.ts'
+
+/** A change as a client was told of it. */
+export interface Told {
+  readonly position: string
+  readonly operation: string
+  readonly dataset: string
+  readonly id: string
+  /** The changes as JSON text. */
+  readonly changes: string
+}
+
+/** A WebSocket client that knows nothing but the position of the last message it saw. */
+export interface Subscriber {
+  readonly told: readonly Told[]
+  readonly position: string | undefined
+  /** How often it was sent back to an earlier position, and errors it was told of. */
+  readonly resyncs: number
+  readonly errors: readonly string[]
+  /** Opens a socket and subscribes from where it was; resolves when that was answered, or the service has gone. */
+  connect(service: Service): Promise<void>
+  disconnect(): Promise<void>
+}
+
+export function createSubscriber(): Subscriber {
+  const told: Told[] = []
+  const errors: string[] = []
+  let position: string | undefined
+  let resyncs = 0
+  let socket: WebSocket | undefined
+
+  function subscribe(on: WebSocket, since: string | undefined): void {
+    on.send(JSON.stringify({ type: 'subscribe', payload: { channel: 'sync_updates', ...(since ? { since } : {}) } }))
+  }
+
+  function take(on: WebSocket, text: string, answered: () => void): void {
+    const message = JSON.parse(text)
+    const { type, payload } = message
+    if (type === 'error') errors.push(text)
+    if (type === 'resync_required') {
+      resyncs++
+      position = payload.from
+      return subscribe(on, position)
+    }
+    if (type === 'record_change') {
+      const { operation, table, record_id, changes } = payload
+      told.push({
+        position: message.position,
+        operation,
+        dataset: table,
+        id: record_id,
+        changes: JSON.stringify(changes),
+      })
+    }
+    position = message.position
+    if (type === 'subscribed') answered()
+  }
+
+  return {
+    told,
+    errors,
+    get position() {
+      return position
+    },
+    get resyncs() {
+      return resyncs
+    },
+    connect(service) {
+      const headers = { authorization: `Bearer ${service.token}` }
+      const opened = new WebSocket(`${service.url.replace('http', 'ws')}/ws`, { headers })
+      socket = opened
+      return new Promise(resolve => {
+        opened.on('open', () => subscribe(opened, position))
+        opened.on('message', data => take(opened, data.toString(), resolve))
+        opened.on('error', () => resolve())
+        opened.on('close', () => resolve())
+      })
+    },
+    async disconnect() {
+      const closing = socket
+      if (!closing || closing.readyState === WebSocket.CLOSED) return
+      await new Promise(resolve => {
+        closing.on('close', resolve)
+        closing.close()
+      })
+    },
+  }
+}
