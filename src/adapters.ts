@@ -49,10 +49,10 @@ async function openEmbedded(config: Config, writer: MessagePort | undefined): Pr
 const TOPICS = fileURLToPath(new URL('../topics', import.meta.url))
 
 /** The declarations in topics/: a file a topic, named after it. */
-export function readTopics(): TopicSpec[] {
-  return readdirSync(TOPICS)
+export function readTopics(folder = TOPICS): TopicSpec[] {
+  return readdirSync(folder)
     .filter(file => file.endsWith('.yaml'))
-    .map(file => ({ name: file.replace(/\.yaml$/, ''), ...parse(readFileSync(join(TOPICS, file), 'utf8')) }))
+    .map(file => ({ name: file.replace(/\.yaml$/, ''), ...parse(readFileSync(join(folder, file), 'utf8')) }))
 }
 
 /** Opens the read store; a read-only one must have been made before. */

@@ -28,6 +28,9 @@ function credentials({ adminClientId, adminClientSecret, dataDir }: Config): obj
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    throw new DomainError('UNAUTHORIZED', `${file} cannot be read: ${(error as Error).message}; is DATA_DIR the service's?`)
+    throw new DomainError(
+      'UNAUTHORIZED',
+      `${file} cannot be read: ${(error as Error).message}; is DATA_DIR the service's?`,
+    )
   }
 }

@@ -42,7 +42,10 @@ export function canonicalNumber(text: string): string {
   const [, sign, whole, fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)!
   const digits = (whole + fraction).replace(/^0+/, '')
   if (digits === '') return '0'
-  const significant = digits.replace(/0+$/, '')
-  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - significant.length)
+  // Counted by hand: /0+$/ would try each zero anew, and a number may have a million of them.
+  let length = digits.length
+  while (digits[length - 1] === '0') length--
+  const significant = digits.slice(0, length)
+  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - length)
   return power === 0n ? sign + significant : `${sign}${significant}e${power}`
 }

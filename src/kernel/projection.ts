@@ -27,7 +27,8 @@ export interface Source {
 /**
  * A read model, pure: the same events give the same rows and the same outputs, whenever and in whatever batches they
  * come. `wants` names the rows that `evolve` may look at, so that a whole batch's are read at once; it goes by the
- * event's key, so that events need not all be decoded before.
+ * event's key, so that events need not all be decoded before. Streams are projected side by side: a row that depends on
+ * what it was must belong to one stream (its key, or the stream's name in it).
  */
 export interface Projection<Event, Output> {
   readonly name: string

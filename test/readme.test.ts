@@ -1,0 +1,54 @@
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, it } from 'vitest'
+import { freePort, type Running, run, until } from './kit/processes.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** The shell commands of the README that are marked to run under `name`, as printed. */
+function commands(name: string): string {
+  const blocks = readme.matchAll(/<!-- run: (\w+) -->\n```sh\n(.*?)```/gs)
+  return [...blocks]
+    .filter(([, marked]) => marked === name)
+    .map(([, , text]) => text)
+    .join('')
+}
+
+const dir = mkdtempSync(join(tmpdir(), 'sync-readme-'))
+let service: Running | undefined
+
+afterAll(async () => {
+  await service?.end()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+it('does what it says, command by command', async () => {
+  // A checkout of its own, so that ./data and the files it makes are new; only the port is not the README's.
+  for (const name of ['package.json', 'node_modules', 'src', 'topics', 'schemas'])
+    symlinkSync(join(root, name), join(dir, name))
+  const port = await freePort()
+  const options = { cwd: dir, env: { ...process.env, PORT: String(port), KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: '' } }
+  const serve = commands('serve')
+  expect(serve).toBe('npm ci && npm start\n')
+  service = run('npm', ['start'], options)
+  await until('npm start to print its URL', () => service!.output().includes(`http://127.0.0.1:${port}/v1/sync`))
+
+  const script = commands('first').replaceAll('8080', String(port))
+  const shell = run('bash', ['-euo', 'pipefail', '-c', script], options)
+  const code = await new Promise(resolve => shell.child.on('close', resolve))
+  const output = shell.output()
+  expect(code, output).toBe(0)
+  expect(output).toContain('"token_type":"Bearer"')
+  expect(output).toContain('"accepted":200000,"rejected":0')
+  expect(output).toContain('"name":"flights"')
+  expect(output).toContain('"records_count":200000')
+  expect(output).toMatch(/"items":\[\{"id":"flight-0","data":\{"delay":/)
+  expect(output).toMatch(/\{"id":"flight-7","data":\{"delay":[^}]*\},"version":1/)
+  expect(output).toContain('"operation":"create","table":"products","record_id":"p1"')
+  expect(output).toContain('"changes":{"price":{"old":99.99,"new":89.99}}')
+  expect(output).toMatch(/"recovered":true.*\n.*"operation":"update","table":"flights","record_id":"flight-7"/)
+  expect(output).toMatch(/"through":200000,"accepted":200000/)
+})

@@ -1,0 +1,116 @@
+/** The recipes of the README, "To add a …", followed to the letter for something made up. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { readSchemas, render } from '../scripts/generate-events.ts'
+import { readTopics } from '../src/adapters.ts'
+import { readConfig, settingRows } from '../src/config.ts'
+import { createRouter, type Route } from '../src/edge/router.ts'
+import { routes } from '../src/edge/routes/index.ts'
+import { schemas } from '../src/events/index.ts'
+import type { Projection, Table } from '../src/kernel/projection.ts'
+import { createCodec } from '../src/log/codec.ts'
+import { openMemoryLog } from '../src/log/memory.ts'
+import { openSqliteStore } from '../src/store/sqlite.ts'
+import { createLogger } from '../src/telemetry/logger.ts'
+import { startProjector } from '../src/workers/projector.ts'
+import { until } from './kit/processes.ts'
+
+it('an endpoint is a route and a line', async () => {
+  const hello: Route = {
+    method: 'GET',
+    path: '/hello/:name',
+    auth: 'none',
+    limit: 'api',
+    handle: ({ params }) => ({ status: 200, body: { hello: params.name } }),
+  }
+  const find = createRouter([...routes, hello])
+  const { route, params } = find('GET', '/v1/sync/hello/you%20there')
+  expect(route.handle({ params } as never)).toEqual({ status: 200, body: { hello: 'you there' } })
+  expect(() => find('POST', '/v1/sync/hello/you')).toThrow(/it takes GET/)
+})
+
+it('an event is a record with docs', () => {
+  const doc = 'made up'
+  const record = { type: 'record', name: 'ThingSeen', doc, fields: [{ name: 'id', type: 'string', doc }] }
+  expect(render([...readSchemas(), record] as never)).toContain(
+    'export interface ThingSeen {\n  /** made up */\n  id: string',
+  )
+})
+
+it('a topic is a file', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'sync-topics-'))
+  const lines = [
+    'key: the thing',
+    'records: [ThingSeen]',
+    'partitions: 2',
+    'cleanup_policy: delete',
+    'retention_ms: -1',
+  ]
+  writeFileSync(join(dir, 'sync.things.yaml'), [...lines, 'max_message_bytes: 1000', 'readers: [nobody]'].join('\n'))
+  expect(readTopics(dir)).toMatchObject([{ name: 'sync.things', partitions: 2, retention_ms: -1 }])
+  expect(readTopics().map(({ name }) => name)).toContain('sync.records')
+})
+
+it('a projection is tables, wants and evolve', async () => {
+  const perSource: Table = {
+    name: 'per_source',
+    columns: { source: 'text', stream: 'text', pushes: 'integer' },
+    key: ['source', 'stream'],
+  }
+  const projection: Projection<{ source: string }, never> = {
+    name: 'per_source',
+    topics: ['sync.records'],
+    tables: [perSource],
+    wants: ({ stream }, want) => want(perSource, `erp\0${stream}`),
+    evolve(rows, { source }, { stream }) {
+      const key = `${source}\0${stream}`
+      const pushes = ((rows.get(perSource, key)?.pushes as number | undefined) ?? 0) + 1
+      rows.put(perSource, key, { source, stream, pushes })
+      return undefined
+    },
+  }
+  const log = openMemoryLog()
+  await log.declare(readTopics(), schemas)
+  const store = openSqliteStore({ file: ':memory:' })
+  await store.declare(projection.tables)
+  const record = {
+    dataset: 'd',
+    op: 'upsert',
+    data: '{}',
+    version: null,
+    updated_at: null,
+    upsert: true,
+    source: 'erp',
+  } as const
+  const push = { ...record, actor: 'a', request_id: 'r', line: 0, received_at: 0 }
+  const codec = createCodec(log)
+  for (const id of ['1', '2', '3'])
+    await log.append([codec.batch('sync.records', 'RecordPushed', `d\0${id}`, { ...push, id })])
+  const projector = startProjector<'RecordPushed'>({
+    log,
+    store,
+    projection: projection as never,
+    outputTopic: 'sync.changes',
+    outputType: 'RecordChanged',
+    logger: createLogger('silent'),
+    maxEvents: 10,
+    maxBytes: 1_000_000,
+    onProgress: () => undefined,
+  })
+  const query = { table: perSource, equal: { source: 'erp' }, limit: 10 }
+  await until('three pushes to be counted', async () => {
+    const rows = await store.page(query)
+    return rows.reduce((sum, { pushes }) => sum + (pushes as number), 0) === 3
+  })
+  await projector.stop()
+})
+
+it('a setting is a line that shows up everywhere', () => {
+  expect(readConfig({ MAX_SUBSCRIPTIONS: '7' }).subscriptions).toBe(7)
+  expect(settingRows().map(([name]) => name)).toContain('MAX_SUBSCRIPTIONS')
+  expect(() => readConfig({ MAX_SUBSCRIPTIONS: 'many' })).toThrow(
+    /MAX_SUBSCRIPTIONS=many: expected a whole number from 1/,
+  )
+})
