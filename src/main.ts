@@ -113,10 +113,9 @@ const EMBEDDED_HEAPS: Heaps = {
   reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
 }
 
-/** The Kafka client makes several objects a record: with a small young generation half the time goes into collecting. */
+/** Reading Kafka makes several objects a record: with a small young generation half the time goes into collecting. */
 const KAFKA_HEAPS: Heaps = {
   ...EMBEDDED_HEAPS,
-  log: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 512 },
   projector: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 512 },
 }
 

@@ -61,17 +61,22 @@ export function batchWriter(initialBytes = 4096): BatchWriter {
   }
 }
 
+/** Where the event that begins at `at` has its key and value; the next one begins at `valueEnd`. */
+export function eventAt(view: DataView, at: number): { keyStart: number; valueStart: number; valueEnd: number } {
+  const keyStart = at + HEAD
+  const valueStart = keyStart + view.getUint32(at, true)
+  return { keyStart, valueStart, valueEnd: valueStart + view.getUint32(at + 4, true) }
+}
+
 /** Walks over the events of a packed batch; the spans lie in `bytes`. */
 export function eachEvent(
   bytes: Uint8Array,
   onEvent: (keyStart: number, valueStart: number, valueEnd: number, index: number) => void,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let at = 0
-  for (let index = 0; at < bytes.length; index++) {
-    const valueStart = at + HEAD + view.getUint32(at, true)
-    const valueEnd = valueStart + view.getUint32(at + 4, true)
-    onEvent(at + HEAD, valueStart, valueEnd, index)
+  for (let at = 0, index = 0; at < bytes.length; index++) {
+    const { keyStart, valueStart, valueEnd } = eventAt(view, at)
+    onEvent(keyStart, valueStart, valueEnd, index)
     at = valueEnd
   }
 }

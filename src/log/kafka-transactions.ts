@@ -10,7 +10,7 @@ interface Owned {
   checkpoint: number
 }
 
-interface Message {
+export interface TransactionMessage {
   topic: string
   partition: number
   key: Buffer
@@ -52,7 +52,10 @@ export function createTransactions(kafka: Kafka, admin: Admin) {
 
   return {
     own,
-    async append(messages: readonly Message[], { group, stream, offset }: Consumed): Promise<Map<string, number>> {
+    async append(
+      messages: readonly TransactionMessage[],
+      { group, stream, offset }: Consumed,
+    ): Promise<Map<string, number>> {
       const name = `${group} ${stream.name}`
       if (!owners.has(name)) await own(group, stream)
       const owned = owners.get(name)!

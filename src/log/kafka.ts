@@ -1,13 +1,14 @@
-import { type Producer as FastProducer, Producer } from '@platformatic/kafka'
 import { Kafka, logLevel } from 'kafkajs'
 import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { mergePositions, type Position, positionAt, streamName } from '../kernel/position.ts'
-import { eachEvent } from './batch.ts'
+import { eachEvent, eventAt } from './batch.ts'
+import { createBatchProducer, type Part } from './kafka-producer.ts'
 import { createReader } from './kafka-reader.ts'
+import { RECORD_OVERHEAD, recordBatch } from './kafka-records.ts'
 import { createSchemas } from './kafka-schemas.ts'
 import { declareTopics } from './kafka-topics.ts'
-import { createTransactions } from './kafka-transactions.ts'
+import { createTransactions, type TransactionMessage } from './kafka-transactions.ts'
 import type { EventBatch, Log, Stream } from './log.ts'
 
 /**
@@ -29,25 +30,15 @@ export interface KafkaLogOptions {
 
 interface Waiting {
   batch: EventBatch
-  /** The batch's events, once its turn has come, and how many of them are sent. */
-  messages: Message[]
-  sent: number
+  /** How many of the batch's bytes are on their way. */
+  taken: number
   position: Position
   resolve: (position: Position) => void
   reject: (error: unknown) => void
 }
 
-interface Message {
-  topic: string
-  partition: number
-  key: Buffer
-  value: Buffer
-}
-
 /** Most events in one request to the brokers, so that none of them is kept waiting for a giant. */
-const MAX_EVENTS_A_SEND = 20_000
-/** What Kafka adds to a record and to a batch of them, at most. */
-const RECORD_OVERHEAD = 64
+const MAX_EVENTS_A_SEND = 50_000
 
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const kafka = new Kafka({
@@ -67,66 +58,83 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const schemas: ReturnType<typeof createSchemas> = createSchemas(options.registryUrl)
   const reader = createReader(options)
   const transactions = createTransactions(kafka, admin)
-  let producer = newProducer(options)
+  const producer = createBatchProducer(options)
   const waiting: Waiting[] = []
   let pendingBytes = 0
   let sending: Promise<void> | undefined
   let stopped = false
 
+  /** Sends what waits, one request after the other; the next one is put together while the last is under way. */
   async function drain(): Promise<void> {
+    let underWay: Promise<void> = Promise.resolve()
     while (waiting.length > 0) {
-      const { messages, entries } = takeSome()
-      try {
-        const position = await send(messages)
-        for (const entry of entries) {
-          entry.position = mergePositions(entry.position, position)
-          if (entry.sent === entry.messages.length) settle(entry, () => entry.resolve(entry.position))
-        }
-      } catch (error) {
-        for (const entry of entries) settle(entry, () => entry.reject(unavailable(error)))
-        // The producer's sequence numbers may no longer be the broker's: a new one starts clean.
-        void producer.close(true).catch(() => undefined)
-        producer = newProducer(options)
-      }
+      const { parts, entries, finished } = takeSome()
+      await underWay
+      underWay = producer.send(parts).then(
+        offsets => {
+          for (const entry of entries) entry.position = mergePositions(entry.position, { log: id, offsets })
+          for (const entry of finished) settle(entry, () => entry.resolve(entry.position))
+        },
+        error => {
+          for (const entry of entries) settle(entry, () => entry.reject(unavailable(error)))
+        },
+      )
+      if (waiting.length === 0) await underWay
     }
     sending = undefined
   }
 
+  const settled = new WeakSet<Waiting>()
   function settle(entry: Waiting, answer: () => void): void {
-    const at = waiting.indexOf(entry)
-    if (at < 0) return
-    waiting.splice(at, 1)
+    if (settled.has(entry)) return
+    settled.add(entry)
     pendingBytes -= entry.batch.bytes.length
     answer()
   }
 
   /** The next events that fit into one request: brokers limit the bytes of each partition's part of it. */
-  function takeSome(): { messages: Message[]; entries: Waiting[] } {
-    const messages: Message[] = []
+  function takeSome(): { parts: Part[]; entries: Waiting[]; finished: Waiting[] } {
+    const parts = new Map<string, Part>()
     const entries: Waiting[] = []
-    const bytes = new Map<string, number>()
-    for (const entry of waiting) {
-      if (entry.messages.length === 0) entry.messages = messagesOf(entry.batch)
-      entries.push(entry)
-      for (; entry.sent < entry.messages.length; entry.sent++) {
-        const message = entry.messages[entry.sent]!
-        const stream = message.topic + message.partition
-        const size =
-          (bytes.get(stream) ?? RECORD_OVERHEAD) + message.key.length + message.value.length + RECORD_OVERHEAD
-        const full = messages.length >= MAX_EVENTS_A_SEND || size > maxBytes.get(message.topic)!
-        if (full && messages.length > 0) return { messages, entries }
-        bytes.set(stream, size)
-        messages.push(message)
+    const finished: Waiting[] = []
+    let events = 0
+    while (waiting.length > 0) {
+      const entry = waiting[0]!
+      if (settled.has(entry)) {
+        waiting.shift() // an earlier part of it was refused
+        continue
       }
+      const { topic, partition, bytes } = entry.batch
+      const partitions = streams.get(topic)!.length
+      const limit = maxBytes.get(topic)!
+      entries.push(entry)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      while (entry.taken < bytes.length) {
+        const { keyStart, valueStart, valueEnd } = eventAt(view, entry.taken)
+        const number = partition ?? partitionOf(bytes, partitions, keyStart, valueStart)
+        const stream = streamName(topic, number)
+        let part = parts.get(stream)
+        const size = (part?.batch.size ?? 0) + valueEnd - keyStart + RECORD_OVERHEAD
+        if (events >= MAX_EVENTS_A_SEND || (part && size > limit))
+          return { parts: [...parts.values()], entries, finished }
+        if (!part) {
+          part = { topic, partition: number, batch: recordBatch() }
+          parts.set(stream, part)
+        }
+        part.batch.add(bytes, keyStart, valueStart, valueEnd)
+        events++
+        entry.taken = valueEnd
+      }
+      finished.push(entry)
+      waiting.shift()
     }
-    return { messages, entries }
+    return { parts: [...parts.values()], entries, finished }
   }
 
-  function messagesOf({ topic, bytes, partition: fixed }: EventBatch): Message[] {
-    const partitions = streams.get(topic)?.length
-    if (partitions === undefined) throw new Error(`topic ${topic} was not declared`)
+  function messagesOf({ topic, bytes, partition: fixed }: EventBatch): TransactionMessage[] {
+    const partitions = streams.get(topic)!.length
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const messages: Message[] = []
+    const messages: TransactionMessage[] = []
     eachEvent(bytes, (keyStart, valueStart, valueEnd) => {
       const partition = fixed ?? partitionOf(bytes, partitions, keyStart, valueStart)
       messages.push({
@@ -139,22 +147,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     return messages
   }
 
-  async function send(messages: Message[]): Promise<Position> {
-    const counts = new Map<string, number>()
-    for (const { topic, partition } of messages) {
-      const stream = streamName(topic, partition)
-      counts.set(stream, (counts.get(stream) ?? 0) + 1)
-    }
-    const { offsets } = await producer.send({ messages, idempotent: true, acks: -1 })
-    const last = new Map<string, number>()
-    for (const { topic, partition, offset } of offsets ?? []) {
-      const stream = streamName(topic, partition)
-      last.set(stream, Number(offset) + counts.get(stream)! - 1)
-    }
-    return { log: id, offsets: last }
-  }
-
   function enqueue(batch: EventBatch): Promise<Position> {
+    if (!streams.has(batch.topic)) return Promise.reject(new Error(`topic ${batch.topic} was not declared`))
     const size = batch.bytes.length
     if (pendingBytes > 0 && pendingBytes + size > options.maxPendingBytes) {
       const message = `${pendingBytes} bytes already wait for the brokers, the limit is ${options.maxPendingBytes}`
@@ -162,7 +156,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     }
     pendingBytes += size
     return new Promise((resolve, reject) => {
-      waiting.push({ batch, messages: [], sent: 0, position: { log: id, offsets: new Map() }, resolve, reject })
+      waiting.push({ batch, taken: 0, position: { log: id, offsets: new Map() }, resolve, reject })
       sending ??= drain()
     })
   }
@@ -191,23 +185,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     async stop() {
       stopped = true
       await sending
-      await Promise.all([producer.close(true), reader.stop(), transactions.stop()])
+      await Promise.all([producer.stop(), reader.stop(), transactions.stop()])
       await admin.disconnect()
     },
   }
-}
-
-function newProducer(options: KafkaLogOptions): FastProducer<Buffer, Buffer, Buffer, Buffer> {
-  return new Producer({
-    clientId: options.clientId,
-    bootstrapBrokers: [...options.brokers],
-    idempotent: true,
-    // Past this the request is refused and its sender told; without an end the sender would hang until the broker is back.
-    retries: 3,
-    retryDelay: 250,
-    timeout: options.timeoutMs,
-    connectTimeout: options.timeoutMs,
-  })
 }
 
 function unavailable(error: unknown): DomainError {

@@ -89,6 +89,18 @@ export function logContract(name: string, open: () => Promise<{ open(): Promise<
       }
     })
 
+    it('takes a batch many times larger than a message may be, and others beside it', async () => {
+      const large = Array.from({ length: 60 }, (_, n) => ['large', `${n} ${'x'.repeat(100_000)}`] as [string, string])
+      const small = Array.from({ length: 20 }, (_, n) => log.append([events(topic, ['small', `${n}`])]))
+      const [position] = await Promise.all([log.append([events(topic, ...large)]), ...small])
+      const all = await readTopic(log, topic)
+      const ofKey = (key: string) => all.filter(event => event.key.toString() === key)
+      expect(ofKey('large').map(text)).toEqual(large.map(([, value]) => value))
+      expect(ofKey('small').map(text)).toEqual(small.map((_, n) => `${n}`))
+      const last = ofKey('large').at(-1)!.offset
+      expect(log.streams(topic).some(({ name }) => offsetIn(position!, name) >= last)).toBe(true)
+    })
+
     it('wakes a reader that waits', async () => {
       const stream = log.streams(topic)[0]!
       const waiting = log.read(stream, -1, { maxEvents: 10, maxBytes: 1000, waitMs: 20_000 })

@@ -76,7 +76,9 @@ export async function call<Body = Problem>(target: Target, path: string, request
       ...request.headers,
     },
     // As bytes, because fetch gives text a content type of its own.
-    ...(body === undefined ? {} : { body: new Uint8Array(plain ? Buffer.from(body) : Buffer.from(JSON.stringify(body))) }),
+    ...(body === undefined
+      ? {}
+      : { body: new Uint8Array(plain ? Buffer.from(body) : Buffer.from(JSON.stringify(body))) }),
   })
   const text = await answer.text()
   return { status: answer.status, headers: answer.headers, text, body: parsed(text) as Body }

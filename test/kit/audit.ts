@@ -1,19 +1,20 @@
-import { createCodec } from '../../src/log/codec.ts'
-import type { Log, StoredEvent, Stream } from '../../src/log/log.ts'
 import type { RecordChanged, RecordPushed } from '../../src/events/index.ts'
 import { decodePosition, offsetIn } from '../../src/kernel/position.ts'
+import { createCodec } from '../../src/log/codec.ts'
+import type { Log, StoredEvent, Stream } from '../../src/log/log.ts'
 import { readAll } from './events.ts'
 import { type Ledger, pushNumber } from './ledger.ts'
 import type { Told } from './subscriber.ts'
 
 const SHOWN = 20
+const SHOWN_CHARACTERS = 500
 
 /** What is wrong, in words; the first of many, so that a failed test can be read. */
 export type Faults = string[]
 
 function collect(): { faults: Faults; add: (fault: string) => void } {
   const faults: Faults = []
-  return { faults, add: fault => void (faults.length < SHOWN && faults.push(fault)) }
+  return { faults, add: fault => void (faults.length < SHOWN && faults.push(fault.slice(0, SHOWN_CHARACTERS))) }
 }
 
 /**
@@ -139,12 +140,6 @@ function follow(
 /** A client must have been told of each change once, in the order of each record, with the place it is at. */
 export function auditTold(log: Log, told: readonly Told[], changes: Changes): Faults {
   const { faults, add } = collect()
-  const byRecord = (of: Iterable<{ key: string; text: string }>) => {
-    const lists = new Map<string, string[]>()
-    for (const { key, text } of of) lists.set(key, [...(lists.get(key) ?? []), text])
-    return lists
-  }
-  void byRecord
   const wanted = Map.groupBy(changes.once.values(), ({ change }) => `${change.dataset} ${change.id}`)
   const got = Map.groupBy(told, ({ dataset, id }) => `${dataset} ${id}`)
   for (const key of new Set([...wanted.keys(), ...got.keys()])) {
@@ -156,7 +151,7 @@ export function auditTold(log: Log, told: readonly Told[], changes: Changes): Fa
       const same =
         message.operation === change.operation && message.changes === JSON.stringify(JSON.parse(change.changes))
       if (!same) {
-        add(`${key}: change ${i + 1} should be ${change.changes}, the client was told ${message.changes}`)
+        add(`${key}: change ${i + 1} follows from ${placeOf(change)}, the client was told of ${message.position}`)
         break
       }
       const reached = offsetIn(decodePosition(message.position, log.id, 'position'), change.source_stream)

@@ -1,27 +1,19 @@
+import { randomInt } from 'node:crypto'
+import { type Random, seeded } from './random.ts'
+
 /** `npm run faults` asks for the long form; `npm test` runs the short one. */
 export const LONG = process.env.FAULTS === 'long'
 
-/** Random choices that can be made again: the seed is printed, and FAULTS_SEED sets it. */
-export interface Random {
-  /** A whole number from `least` to `most`, both included. */
-  whole(least: number, most: number): number
-  chance(share: number): boolean
-  pick<T>(from: readonly T[]): T
+/** Random choices for one test: the seed is printed, and SEED sets it. */
+export function randomFor(test: string): Random {
+  const seed = process.env.SEED ? Number(process.env.SEED) : randomInt(2 ** 31)
+  console.log(`${test}: SEED=${seed}`)
+  return seeded(seed)
 }
 
-export function seeded(name: string): Random {
-  const seed = Number(process.env.FAULTS_SEED ?? Math.floor(Math.random() * 2 ** 32))
-  console.log(`${name}: FAULTS_SEED=${seed}`)
-  let state = seed >>> 0
-  // mulberry32
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-  const whole = (least: number, most: number) => least + Math.floor(next() * (most - least + 1))
-  return { whole, chance: share => next() < share, pick: from => from[whole(0, from.length - 1)]! }
+/** A whole number from `least` to `most`, both included. */
+export function between(random: Random, least: number, most: number): number {
+  return least + random.int(most - least + 1)
 }
 
 /** Lets time pass where the passing of time is the fault itself: how long a load or an outage lasts. */

@@ -9,7 +9,7 @@ const REGISTRY_VERSION = '3.0.9'
 
 /** Kafka's class path and the schema registry's jar, fetched by Maven the first time. Throws when that is impossible. */
 export function jars(): { kafkaClassPath: string; registryJar: string } {
-  const kafka = join(cache, 'kafka-4.1.1')
+  const kafka = join(cache, 'kafka-4.1.1-avro-1.12.0')
   once(kafka, dir => maven(['-f', join(here, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${dir}`]))
   const registry = join(cache, `registry-${REGISTRY_VERSION}`)
   once(registry, dir => {

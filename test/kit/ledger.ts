@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../src/kernel/canonical.ts'
-import type { Random } from './faults.ts'
+import { between } from './faults.ts'
+import type { Random } from './random.ts'
 
 /** One pushed record, with a number that no other push of the run has: it is in the record's data. */
 export interface Push {
@@ -40,8 +41,8 @@ export function createLedger(random: Random): Ledger {
     make(by) {
       const number = pushes.length
       const hot = random.chance(0.5)
-      const id = hot ? `hot-${random.whole(1, HOT)}` : `own-${number}`
-      const filler = FILLER.slice(0, random.whole(0, 200))
+      const id = hot ? `hot-${between(random, 1, HOT)}` : `own-${number}`
+      const filler = FILLER.slice(0, between(random, 0, 200))
       const data = `{"push":${number},"exact":90071992547409931.50, "text":"é\\u00e9 ${filler}","hot":${hot}}`
       const op = hot && random.chance(0.1) ? 'delete' : 'upsert'
       const push: Push = { number, by, dataset: random.pick(DATASETS), id, op, data }

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
-import { createInterface } from 'node:readline'
-import { lasting, type Random } from './faults.ts'
+import { between, lasting } from './faults.ts'
 import { type Ledger, type Push, recordText } from './ledger.ts'
+import type { Random } from './random.ts'
 import type { Service } from './service.ts'
 
 /** A push that was answered with something else than success. */
@@ -66,7 +66,7 @@ interface Writer {
 
 async function pushBatch({ service, ledger, random, records, refusals }: Writer): Promise<void> {
   const by = ledger.connection()
-  const pushes = Array.from({ length: random.whole(1, records) }, () => ledger.make(by))
+  const pushes = Array.from({ length: between(random, 1, records) }, () => ledger.make(by))
   const started = Date.now()
   const headers = { authorization: `Bearer ${service.token}`, 'content-type': 'application/json' }
   const body = `{"source":"batches","records":[${pushes.map(recordText).join(',')}]}`
@@ -76,7 +76,13 @@ async function pushBatch({ service, ledger, random, records, refusals }: Writer)
     if (answer.status === 200) return pushes.forEach(push => void ledger.acknowledge(push, told.position))
     const { status } = answer
     const tookMs = Date.now() - started
-    refusals.push({ kind: 'batch', status, retryAfter: answer.headers.get('retry-after'), body: told as object, tookMs })
+    refusals.push({
+      kind: 'batch',
+      status,
+      retryAfter: answer.headers.get('retry-after'),
+      body: told as object,
+      tookMs,
+    })
   } catch {
     // The service is gone: whether the batch is in is unknown, and stays so.
   }
@@ -88,7 +94,7 @@ function pushStream({ service, ledger, random, records, restMs, refusals, stoppi
   const sent: Push[] = []
   let through = 0
   let over = false
-  let wake = () => {}
+  let wake: () => void = () => undefined
   const started = Date.now()
   const { promise, resolve } = Promise.withResolvers<void>()
   const finish = () => {
@@ -106,24 +112,30 @@ function pushStream({ service, ledger, random, records, restMs, refusals, stoppi
   upload.on('error', finish)
   upload.on('close', finish)
   upload.on('response', response => {
-    response.on('error', finish)
-    createInterface({ input: response }).on('line', line => {
-      const told = JSON.parse(line)
-      // A last line cut off by a kill would not parse; readline gives it only when the connection has ended.
-      if (told.error === undefined) {
-        const upTo = told.through ?? sent.length
-        for (; through < upTo; through++) ledger.acknowledge(sent[through]!, told.position)
-        wake()
-      } else {
-        refusals.push({ kind: 'stream', status: 200, retryAfter: null, body: told, tookMs: Date.now() - started })
-      }
+    let rest = ''
+    response.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk.toString()).split('\n')
+      // A line that a kill has cut off never counts.
+      rest = lines.pop()!
+      for (const line of lines) take(JSON.parse(line))
     })
+    response.on('error', finish)
     response.on('close', finish)
   })
 
+  function take(told: { through?: number; position: string } & Refusal['body']): void {
+    if (told.error) {
+      refusals.push({ kind: 'stream', status: 200, retryAfter: null, body: told, tookMs: Date.now() - started })
+      return
+    }
+    const upTo = told.through ?? sent.length
+    for (; through < upTo; through++) ledger.acknowledge(sent[through]!, told.position)
+    wake()
+  }
+
   async function write(): Promise<void> {
-    for (let chunks = random.whole(1, 40); chunks > 0 && !over && !stopping(); chunks--) {
-      const pushes = Array.from({ length: random.whole(1, records) }, () => ledger.make(by))
+    for (let chunks = between(random, 1, 40); chunks > 0 && !over && !stopping(); chunks--) {
+      const pushes = Array.from({ length: between(random, 1, records) }, () => ledger.make(by))
       sent.push(...pushes)
       upload.write(pushes.map(push => `${recordText(push)}\n`).join(''))
       while (!over && sent.length - through > MAX_UNANSWERED) {

@@ -18,6 +18,8 @@ export interface Subscriber {
   /** How often it was sent back to an earlier position, and errors it was told of. */
   readonly resyncs: number
   readonly errors: readonly string[]
+  /** Where each subscription began and what it was answered, for whoever has to find out why a test failed. */
+  readonly history: readonly string[]
   /** Opens a socket and subscribes from where it was; resolves when that was answered, or the service has gone. */
   connect(service: Service): Promise<void>
   disconnect(): Promise<void>
@@ -26,11 +28,13 @@ export interface Subscriber {
 export function createSubscriber(): Subscriber {
   const told: Told[] = []
   const errors: string[] = []
+  const history: string[] = []
   let position: string | undefined
   let resyncs = 0
   let socket: WebSocket | undefined
 
   function subscribe(on: WebSocket, since: string | undefined): void {
+    history.push(`after ${told.length} changes: since ${since}`)
     on.send(JSON.stringify({ type: 'subscribe', payload: { channel: 'sync_updates', ...(since ? { since } : {}) } }))
   }
 
@@ -38,6 +42,7 @@ export function createSubscriber(): Subscriber {
     const message = JSON.parse(text)
     const { type, payload } = message
     if (type === 'error') errors.push(text)
+    if (type !== 'record_change') history.push(`after ${told.length} changes: ${text}`)
     if (type === 'resync_required') {
       resyncs++
       position = payload.from
@@ -60,6 +65,7 @@ export function createSubscriber(): Subscriber {
   return {
     told,
     errors,
+    history,
     get position() {
       return position
     },
