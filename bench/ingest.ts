@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { run } from '../test/kit/processes.ts'
 import { removeData, type Service, startService, untilProjected } from '../test/kit/service.ts'
+import type { Bench, Figures } from './bench.ts'
 import { kafkaParts, producerPerformance } from './parts.ts'
 import type { PushJob } from './records.ts'
-import type { Bench, Figures } from './run.ts'
 
 const CLIENT = fileURLToPath(new URL('./push-client.ts', import.meta.url))
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { removeData, type Service, startService } from '../test/kit/service.ts'
-import type { Bench, Figures } from './run.ts'
+import type { Bench, Figures } from './bench.ts'
 
 /** What the live load client is told to do; `subscribers` 0 means: measure latency with one. */
 export interface LiveJob {

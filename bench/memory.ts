@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { removeData, type Service, startService } from '../test/kit/service.ts'
+import type { Bench } from './bench.ts'
 import { recordLine } from './records.ts'
-import type { Bench } from './run.ts'
 
 const PIECE_RECORDS = 10_000
 

@@ -1,16 +1,9 @@
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import type { Bench } from './bench.ts'
 import { ingest } from './ingest.ts'
 import { fanout, latency } from './live.ts'
 import { memory } from './memory.ts'
-
-export type Figures = Record<string, number>
-
-export interface Bench {
-  readonly name: string
-  readonly about: string
-  run(options: Record<string, string | undefined>): Promise<Figures>
-}
 
 const benches: readonly Bench[] = [ingest, latency, memory, fanout]
 

@@ -130,12 +130,19 @@ export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
       ended = true
       res.cork(() => {
         writeHead(res, status, { ...always, ...more })
-        res.end(body)
+        if (exchange.method !== 'HEAD') return res.end(body)
+        // A body after HEAD would be taken for the next answer. The length is written by hand: told of one,
+        // endWithoutBody waits for a body for ever.
+        res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody()
       })
     },
     begin(status, more) {
       if (aborted || ended) return
-      res.cork(() => writeHead(res, status, { ...always, ...more }))
+      ended = exchange.method === 'HEAD'
+      res.cork(() => {
+        writeHead(res, status, { ...always, ...more })
+        if (ended) res.endWithoutBody()
+      })
     },
     write(text) {
       if (aborted || ended) return true

@@ -37,7 +37,10 @@ export interface Match {
 
 export const BASE = '/v1/sync'
 
-/** Finds the route for a request. Throws NOT_FOUND, or METHOD_NOT_ALLOWED naming the methods there are. */
+/**
+ * Finds the route for a request; HEAD is GET, whose body the exchange leaves out. Throws NOT_FOUND, or
+ * METHOD_NOT_ALLOWED naming the methods there are.
+ */
 export function createRouter(routes: readonly Route[]): (method: string, path: string) => Match {
   const table = routes.map(route => ({ route, segments: `${BASE}${route.path}`.split('/') }))
   return (method, path) => {
@@ -46,10 +49,10 @@ export function createRouter(routes: readonly Route[]): (method: string, path: s
       const params = matchSegments(pattern, segments)
       return params ? [{ route, params }] : []
     })
-    const match = found.find(({ route }) => route.method === method)
+    const match = found.find(({ route }) => route.method === (method === 'HEAD' ? 'GET' : method))
     if (match) return match
     if (found.length === 0) throw new DomainError('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`)
-    const methods = found.map(({ route }) => route.method).join(', ')
+    const methods = found.map(({ route }) => (route.method === 'GET' ? 'GET, HEAD' : route.method)).join(', ')
     throw new MethodNotAllowed(`${method} is not possible at ${path.slice(0, 200)}; it takes ${methods}`, methods)
   }
 }

@@ -5,7 +5,7 @@ import { createExchange, type Exchange } from './exchange.ts'
 import { type LimitState, limitHeaders, rateLimited } from './limits.ts'
 import { problemOf } from './problem.ts'
 import { limitReceiveWindow } from './receive-window.ts'
-import { createRouter, type Match, MethodNotAllowed, type Reply } from './router.ts'
+import { createRouter, type Match, MethodNotAllowed, type Reply, type Route } from './router.ts'
 import { routes } from './routes/index.ts'
 import type { Services } from './services.ts'
 import { serveSockets } from './socket/sockets.ts'
@@ -45,11 +45,12 @@ export async function startEdge(services: Services): Promise<Edge> {
     return state
   }
 
-  async function answer(exchange: Exchange): Promise<Reply | undefined> {
+  async function answer(exchange: Exchange, onRoute: (route: Route) => void): Promise<Reply | undefined> {
     let match: Match | undefined
     let principal = NOBODY
     try {
       match = find(exchange.method, exchange.path)
+      onRoute(match.route)
       if (match.route.auth !== 'none') {
         const credentials = { authorization: exchange.header('authorization'), apiKey: exchange.header('x-api-key') }
         principal = await authenticate(credentials, services.access.view, services.tokens)
@@ -70,9 +71,13 @@ export async function startEdge(services: Services): Promise<Edge> {
   async function serve(exchange: Exchange): Promise<void> {
     const started = process.hrtime.bigint()
     let status = 200
+    // Counted by the route's own text: what a caller may make up would be a new series each time.
+    let counted = 'none'
     active.add(exchange)
     try {
-      const reply = await answer(exchange)
+      const reply = await answer(exchange, ({ method, path }) => {
+        counted = `${method} ${path}`
+      })
       if (reply) {
         status = reply.status
         sendReply(exchange, reply)
@@ -87,7 +92,7 @@ export async function startEdge(services: Services): Promise<Edge> {
     } finally {
       active.delete(exchange)
       const seconds = Number(process.hrtime.bigint() - started) / 1e9
-      metrics.requests.inc({ route: exchange.method, status })
+      metrics.requests.inc({ route: counted, status })
       if (exchange.path.includes('/push/')) {
         metrics.operations.inc({ connector: 'push', status: status < 400 ? 'success' : 'failure' })
         metrics.latency.observe(seconds)

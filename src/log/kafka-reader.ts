@@ -48,26 +48,35 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
     return pageOf(committedOf(found?.records ?? [], found?.abortedTransactions ?? []), after, limits.maxEvents)
   }
 
+  async function ends(streams: readonly Stream[]): Promise<Map<string, number>> {
+    const topic = streams[0]!.topic
+    const offsets = await consumerOf('at once').listOffsets({
+      topics: [topic],
+      partitions: { [topic]: streams.map(stream => stream.partition) },
+      isolationLevel: READ_COMMITTED,
+    })
+    return new Map(streams.map(({ name, partition }) => [name, Number(offsets.get(topic)![partition]!) - 1]))
+  }
+
+  const unreadable = (error: unknown) =>
+    new DomainError('UNAVAILABLE', `the event log cannot be read: ${(error as Error).message}`, { retryAfter: 5 })
+
   return {
     async read(stream: Stream, after: number, limits: ReadLimits): Promise<Page> {
       try {
         return await read(stream, after, limits)
       } catch (error) {
         if (limits.signal?.aborted) return { events: [], through: after }
-        throw new DomainError('UNAVAILABLE', `the event log cannot be read: ${(error as Error).message}`, {
-          retryAfter: 5,
-        })
+        throw unreadable(error)
       }
     },
     async ends(streams: readonly Stream[]): Promise<Map<string, number>> {
       if (streams.length === 0) return new Map()
-      const topic = streams[0]!.topic
-      const offsets = await consumerOf('at once').listOffsets({
-        topics: [topic],
-        partitions: { [topic]: streams.map(stream => stream.partition) },
-        isolationLevel: READ_COMMITTED,
-      })
-      return new Map(streams.map(({ name, partition }) => [name, Number(offsets.get(topic)![partition]!) - 1]))
+      try {
+        return await ends(streams)
+      } catch (error) {
+        throw unreadable(error)
+      }
     },
     async stop(): Promise<void> {
       await Promise.all([...consumers.values()].map(consumer => consumer.close(true)))

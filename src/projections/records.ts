@@ -48,6 +48,8 @@ export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
   },
   evolve(rows, event, source) {
     const row = rows.get(records, source.key)
+    // Already in the row, or without effect on it: an event that comes a second time changes nothing.
+    if (row && row.stream === source.stream && (row.offset as number) >= source.offset) return undefined
     const effect = mergeRecord(row as unknown as RecordState | undefined, event)
     if (effect === undefined) return undefined
     const { state, operation, changes } = effect

@@ -140,7 +140,8 @@ function pageSql(query: PageQuery): { sql: string; values: SQLInputValue[] } {
 
 /** `->>` gives a JSON number as a number, true as 1, a missing field as null; json_type tells them apart. */
 function fieldSql({ column, field, comparison, value }: FieldCondition): { sql: string; values: SQLInputValue[] } {
-  const path = `$."${field}"`
+  // As a JSON string: SQLite reads escapes in a path when it has a backslash.
+  const path = `$.${JSON.stringify(field)}`
   const type = `json_type(${quoted(column)}, ?)`
   if (value === null) {
     return { sql: `coalesce(${type}, 'null') ${comparison === '!=' ? '<>' : '='} 'null'`, values: [path] }
@@ -150,5 +151,10 @@ function fieldSql({ column, field, comparison, value }: FieldCondition): { sql: 
   }
   const types = typeof value === 'string' ? "('text')" : "('integer', 'real')"
   const compared = `(${type} in ${types} and ${quoted(column)} ->> ? ${comparison === '!=' ? '=' : comparison} ?)`
-  return { sql: comparison === '!=' ? `not coalesce(${compared}, 0)` : compared, values: [path, path, value] }
+  return { sql: comparison === '!=' ? `not coalesce(${compared}, 0)` : compared, values: [path, path, bound(value)] }
+}
+
+/** An integer past 64 bits as a real number, which is what SQLite makes of one in JSON text. */
+function bound(value: string | number | bigint): SQLInputValue {
+  return typeof value === 'bigint' && BigInt.asIntN(64, value) !== value ? Number(value) : value
 }

@@ -21,7 +21,7 @@ function limitOf(exchange: Exchange, fallback = DEFAULT_PAGE): number {
   const text = exchange.query.get('limit')
   if (text === null) return fallback
   const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE) return limit
+  if (/^\d+$/.test(text) && limit >= 1 && limit <= MAX_PAGE) return limit
   throw invalid('limit', `expected a whole number from 1 to ${MAX_PAGE}, got ${text.slice(0, 40)}`)
 }
 
