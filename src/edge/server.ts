@@ -93,7 +93,7 @@ export async function startEdge(services: Services): Promise<Edge> {
       active.delete(exchange)
       const seconds = Number(process.hrtime.bigint() - started) / 1e9
       metrics.requests.inc({ route: counted, status })
-      if (exchange.path.includes('/push/')) {
+      if (counted.includes('/push/')) {
         metrics.operations.inc({ connector: 'push', status: status < 400 ? 'success' : 'failure' })
         metrics.latency.observe(seconds)
       }

@@ -2,7 +2,9 @@ import { invalid } from '../kernel/errors.ts'
 import type { Comparison, FieldCondition } from '../store/store.ts'
 
 const CONDITION = /^([^=<>!"]+?)\s*(!=|<=|>=|=|<|>)\s*(.*)$/s
-const NAMES: Record<string, Comparison> = { eq: '=', ne: '!=', lt: '<', lte: '<=', gt: '>', gte: '>=' }
+const NAMES = new Map<string, Comparison>(
+  Object.entries({ eq: '=', ne: '!=', lt: '<', lte: '<=', gt: '>', gte: '>=' } as const),
+)
 const MAX_CONDITIONS = 20
 const EXAMPLE = 'origin=SFO, delay>=30 or {"origin":"SFO","delay":{"gte":30}}'
 
@@ -26,8 +28,9 @@ function fromText(part: string): FieldCondition {
   return condition(field!, comparison as Comparison, scalar(value!))
 }
 
+/** A value as JSON has it, an integer past 2^53 exactly; text when it is not JSON. */
 function scalar(text: string): unknown {
-  if (/^-?\d+$/.test(text) && !Number.isSafeInteger(Number(text))) return BigInt(text)
+  if (/^-?(0|[1-9]\d*)$/.test(text) && !Number.isSafeInteger(Number(text))) return BigInt(text)
   try {
     return JSON.parse(text)
   } catch {
@@ -38,16 +41,20 @@ function scalar(text: string): unknown {
 function fromJson(text: string): FieldCondition[] {
   let parsed: object
   try {
-    parsed = JSON.parse(text)
+    parsed = JSON.parse(text, (_name, value, context?: { source: string }) =>
+      typeof value === 'number' && context ? scalar(context.source) : value,
+    )
   } catch (error) {
     throw invalid('where', `is not JSON: ${(error as Error).message.slice(0, 100)}; write for example ${EXAMPLE}`)
   }
   return Object.entries(parsed).flatMap(([field, value]) => {
     if (typeof value !== 'object' || value === null) return [condition(field, '=', value)]
-    return Object.entries(value).map(([name, operand]) => {
-      const comparison = NAMES[name]
+    const operands = Object.entries(value)
+    if (operands.length === 0) throw invalid('where', `${field}: has no comparison; write for example ${EXAMPLE}`)
+    return operands.map(([name, operand]) => {
+      const comparison = NAMES.get(name)
       if (!comparison)
-        throw invalid('where', `${field}: ${name.slice(0, 40)} is none of ${Object.keys(NAMES).join(', ')}`)
+        throw invalid('where', `${field}: ${name.slice(0, 40)} is none of ${[...NAMES.keys()].join(', ')}`)
       return condition(field, comparison, operand)
     })
   })
@@ -57,5 +64,7 @@ function condition(field: string, comparison: Comparison, value: unknown): Field
   if (field.includes('"')) throw invalid('where', 'a field name may not contain a double quote')
   const plain = value === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
   if (!plain) throw invalid('where', `${field}: expected text, a number, true, false or null`)
+  if ((value === null || typeof value === 'boolean') && comparison !== '=' && comparison !== '!=')
+    throw invalid('where', `${field}: ${value} can be compared with = and != only`)
   return { column: 'data', field, comparison, value: value as FieldCondition['value'] }
 }

@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Row, Table, Value } from '../kernel/projection.ts'
-import type { Checkpoint, FieldCondition, PageQuery, Store, TableChange } from './store.ts'
+import type { FieldCondition, PageQuery, Store, TableChange } from './store.ts'
 
 const ROWS_A_STATEMENT = 20
 
@@ -50,6 +50,14 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     }
   }
 
+  let last: Promise<unknown> = Promise.resolve()
+  /** One at a time: a commit may wait in the middle, and nobody may see it half done. */
+  function exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = last.then(work)
+    last = done.catch(() => undefined)
+    return done
+  }
+
   return {
     async declare(tables) {
       for (const table of tables) {
@@ -59,35 +67,40 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
         db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
       }
     },
-    async load(table, keys) {
-      const columns = table.key.slice(0, -1).map(column => `${quoted(column)} = ? and`)
-      const last = quoted(table.key.at(-1)!)
-      const sql = `select * from ${quoted(table.name)} where ${columns.join(' ')} ${last} in (select value from json_each(?))`
-      const rows: Row[] = []
-      for (const group of groupByPrefix(keys)) {
-        for (const row of statement(sql).all(...group.prefix, JSON.stringify(group.last))) rows.push(row as Row)
-      }
-      return rows
-    },
-    async commit(changes: readonly TableChange[], { projection, stream, offset }: Checkpoint) {
-      db.exec('begin immediate')
-      try {
-        for (const change of changes) upsert(change)
-        statement('insert or replace into checkpoints values (?, ?, ?)').run(projection, stream, offset)
-        db.exec('commit')
-      } catch (error) {
-        if (db.isTransaction) db.exec('rollback')
-        throw error
-      }
-    },
-    async checkpoints(projection) {
-      const rows = statement('select stream, "offset" from checkpoints where projection = ?').all(projection)
-      return new Map(rows.map(row => [row.stream as string, row.offset as number]))
-    },
-    async page(query) {
-      const { sql, values } = pageSql(query)
-      return statement(sql).all(...values) as Row[]
-    },
+    load: (table, keys) =>
+      exclusively(async () => {
+        const columns = table.key.slice(0, -1).map(column => `${quoted(column)} = ? and`)
+        const last = quoted(table.key.at(-1)!)
+        const sql = `select * from ${quoted(table.name)} where ${columns.join(' ')} ${last} in (select value from json_each(?))`
+        const rows: Row[] = []
+        for (const group of groupByPrefix(keys)) {
+          for (const row of statement(sql).all(...group.prefix, JSON.stringify(group.last))) rows.push(row as Row)
+        }
+        return rows
+      }),
+    commit: (changes, { projection, stream, offset }, before) =>
+      exclusively(async () => {
+        db.exec('begin immediate')
+        try {
+          for (const change of changes) upsert(change)
+          statement('insert or replace into checkpoints values (?, ?, ?)').run(projection, stream, offset)
+          await before
+          db.exec('commit')
+        } catch (error) {
+          if (db.isTransaction) db.exec('rollback')
+          throw error
+        }
+      }),
+    checkpoints: projection =>
+      exclusively(async () => {
+        const rows = statement('select stream, "offset" from checkpoints where projection = ?').all(projection)
+        return new Map(rows.map(row => [row.stream as string, row.offset as number]))
+      }),
+    page: query =>
+      exclusively(async () => {
+        const { sql, values } = pageSql(query)
+        return statement(sql).all(...values) as Row[]
+      }),
     async stop() {
       db.close()
     },

@@ -12,7 +12,8 @@ export interface Store {
   declare(tables: readonly Table[]): Promise<void>
   /** The rows with these keys that exist; keys are parts in the order of `table.key`. */
   load(table: Table, keys: readonly (readonly Value[])[]): Promise<readonly Row[]>
-  commit(changes: readonly TableChange[], checkpoint: Checkpoint): Promise<void>
+  /** Writes while `before` is under way, and commits once it has resolved; if it rejects, nothing is written. */
+  commit(changes: readonly TableChange[], checkpoint: Checkpoint, before?: Promise<unknown>): Promise<void>
   /** How far a projection has come in each stream it has read. */
   checkpoints(projection: string): Promise<ReadonlyMap<string, number>>
   /** Rows in the order of the key's last column. */

@@ -97,11 +97,16 @@ async function project<Name extends keyof Events>(
   }
   passPoint('projector.worked-out')
   const batch = outputs.take(outputTopic, stream.partition)
-  if (batch) await log.append([batch])
-  passPoint('projector.changes-appended')
+  const appended = batch === undefined ? Promise.resolve() : log.append([batch]).then(onAppended)
+  // The commit below awaits it, but perhaps later than it fails.
+  appended.catch(() => undefined)
   const checkpoint = { projection: projection.name, stream: stream.name, offset: page.through }
-  await store.commit(working.changes(), checkpoint)
+  await store.commit(working.changes(), checkpoint, appended)
   passPoint('projector.committed')
+}
+
+function onAppended(): void {
+  passPoint('projector.changes-appended')
 }
 
 interface WorkingSet extends Rows {
