@@ -113,7 +113,7 @@ export const settings = {
     1_048_576,
   ),
   kafkaTimeoutMs: whole('KAFKA_TIMEOUT_MS', 5000, 'how long brokers may take before a push is answered 503', 100),
-  projectionEvents: whole('PROJECTION_MAX_EVENTS', 20_000, 'most events in one transaction of a projection', 1),
+  projectionEvents: whole('PROJECTION_MAX_EVENTS', 10_000, 'most events in one transaction of a projection', 1),
   projectionBytes: whole('PROJECTION_MAX_BYTES', 16_777_216, 'most bytes in one transaction of a projection', 65_536),
   readyLag: whole('READY_MAX_LAG', 500_000, 'events a projection may be behind before /health/ready fails', 1),
   sockets: whole('MAX_SOCKETS', 20_000, 'most open WebSockets', 1),

@@ -86,13 +86,15 @@ async function project<Name extends keyof Events>(
   page: Page,
 ): Promise<void> {
   await codec.prepare(page.events)
-  const sources = page.events.map(({ key, offset }) => ({ stream: stream.name, offset, key: key.toString() }))
+  const keys = page.events.map(({ key }) => key.toString())
+  // Made where it is used: what lives as long as the page is what the collector has to carry.
+  const sourceOf = (i: number) => ({ stream: stream.name, offset: page.events[i]!.offset, key: keys[i]! })
   const working = workingSet(projection.tables)
-  for (const source of sources) projection.wants(source, working.want)
+  for (let i = 0; i < keys.length; i++) projection.wants(sourceOf(i), working.want)
   await working.load(store)
   const outputs = batchWriter(64 * 1024)
   for (const [i, event] of page.events.entries()) {
-    const output = projection.evolve(working, codec.decode(event.value).data as Events[Name], sources[i]!)
+    const output = projection.evolve(working, codec.decode(event.value).data as Events[Name], sourceOf(i))
     if (output) outputs.add(event.key, (buffer, at) => codec.write(outputType, output, buffer, at))
   }
   passPoint('projector.worked-out')

@@ -27,11 +27,14 @@ export function createLineSplitter(maxBytes: number, sink: LineSink): LineSplitt
   let kept = 0
   /** Bytes of the line under way that are beyond the limit and were let go. */
   let dropped = 0
+  /** Whether the last of those is a CR, which belongs to the line's end. */
+  let droppedReturn = false
   let line = 0
 
   function emit(bytes: Buffer, start: number, end: number, valid: boolean): void {
     line++
-    if (end > start && bytes[end - 1] === RETURN) end--
+    if (dropped > 0) dropped -= droppedReturn ? 1 : 0
+    else if (end > start && bytes[end - 1] === RETURN) end--
     const length = end - start + dropped
     if (length > maxBytes) {
       dropped = 0
@@ -52,7 +55,10 @@ export function createLineSplitter(maxBytes: number, sink: LineSink): LineSplitt
   /** Keeps the beginning of a line whose end has not come yet. */
   function keep(bytes: Buffer): void {
     const taken = Math.min(bytes.length, maxBytes + 1 - kept)
-    dropped += bytes.length - taken
+    if (taken < bytes.length) {
+      dropped += bytes.length - taken
+      droppedReturn = bytes[bytes.length - 1] === RETURN
+    }
     if (kept + taken > rest.length) {
       const larger = Buffer.alloc(Math.max(kept + taken, Math.min(rest.length * 2, maxBytes + 1)))
       rest.copy(larger, 0, 0, kept)

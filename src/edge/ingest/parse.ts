@@ -27,7 +27,7 @@ export interface ParsedRecord {
 
 const MAX_ID_BYTES = 512
 const MAX_NAME = 200
-const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
+const RFC3339 = /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
 const FIELDS = ['id', 'data', 'op', 'dataset', 'metadata']
 
 export interface RecordParser {
@@ -189,8 +189,13 @@ function readVersion(bytes: Buffer, start: number, end: number): number {
 
 function readTime(bytes: Buffer, start: number, end: number): string {
   const text = bytes[start] === QUOTE ? stringAt(bytes, start, end) : ''
-  if (RFC3339.test(text) && !Number.isNaN(Date.parse(text))) return text
+  if (RFC3339.test(text) && !Number.isNaN(Date.parse(text)) && hasDay(text.slice(0, 10))) return text
   return refuse('INVALID_FIELD', 'metadata.updated_at', `expected an RFC 3339 time, got ${clip(bytes, start, end)}`)
+}
+
+/** Whether the calendar has this day: Date.parse takes the 30th of February for the 1st of March. */
+function hasDay(date: string): boolean {
+  return date.slice(8) <= '28' || new Date(date).toISOString().startsWith(date)
 }
 
 function isNull(bytes: Buffer, start: number): boolean {

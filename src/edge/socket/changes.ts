@@ -2,6 +2,7 @@ import type { RecordChanged } from '../../events/index.ts'
 import { encodePosition, isTotal, offsetIn, type Position, TOTAL_ORDER } from '../../kernel/position.ts'
 import type { Codec } from '../../log/codec.ts'
 import type { Log, Page, Stream } from '../../log/log.ts'
+import { recordKey } from '../../projections/records.ts'
 
 export const CHANGES = 'sync.changes'
 export const SOURCES = 'sync.records'
@@ -71,4 +72,15 @@ export async function seekSource(log: Log, codec: Codec, stream: Stream, source:
     else low = next.offset
   }
   return low
+}
+
+/** The position just before the message of a change: its own, without the event it tells of. */
+export function positionBefore(log: Log, text: string): string {
+  const { position, payload } = JSON.parse(text) as { position: string; payload: { table: string; record_id: string } }
+  const offsets = new Map(decodePosition(position, log.id, 'position').offsets)
+  const streams = log.streams(SOURCES)
+  const key = Buffer.from(recordKey(payload.table, payload.record_id))
+  const name = offsets.has(TOTAL_ORDER) ? TOTAL_ORDER : streams[partitionOf(key, streams.length)]!.name
+  offsets.set(name, offsets.get(name)! - 1)
+  return encodePosition({ log: log.id, offsets })
 }

@@ -10,11 +10,14 @@ export function message(
   return JSON.stringify({ type, payload, timestamp: new Date().toISOString(), position, ...more })
 }
 
+/** How the text of every change begins. */
+export const CHANGE = '{"type":"record_change",'
+
 /** A change as the API documents it. Old and new values go out as they were pushed, so no number is rounded. */
 export function changeMessage(change: RecordChanged, position: string): string {
   const table = JSON.stringify(change.dataset)
   const id = JSON.stringify(change.id)
   const payload = `{"operation":"${change.operation}","table":${table},"record_id":${id},"changes":${change.changes}}`
   const timestamp = new Date(change.changed_at).toISOString()
-  return `{"type":"record_change","payload":${payload},"timestamp":"${timestamp}","position":"${position}"}`
+  return `${CHANGE}"payload":${payload},"timestamp":"${timestamp}","position":"${position}"}`
 }

@@ -5,8 +5,10 @@ import { timeOrderedId } from '../../kernel/id.ts'
 import { decodePosition, type Position } from '../../kernel/position.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { check } from '../body.ts'
+import { CLOSE } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { catchUp } from './catch-up.ts'
+import { positionBefore } from './changes.ts'
 import { type FilterSpec, filterSchema } from './filter.ts'
 import type { Group, Hub } from './hub.ts'
 import { message } from './messages.ts'
@@ -15,7 +17,8 @@ export const CHANNEL = 'sync_updates'
 
 /** The socket under a session, whatever library it is made of. */
 export interface Connection {
-  send(text: string): void
+  /** False when the message was not taken, because too many bytes wait already. */
+  send(text: string): boolean
   /** Bytes that the client has not taken yet. */
   buffered(): number
   listen(topic: string): void
@@ -26,7 +29,12 @@ export interface Connection {
 interface Subscription {
   readonly id: string
   readonly group: Group
+  /** Where it stands until it is live. */
+  readonly since: string | undefined
+  /** Gets what the hub publishes. */
   live: boolean
+  /** What came after this position did not get through: the client has yet to be told. */
+  lostAfter: string | undefined
   ended: boolean
 }
 
@@ -34,10 +42,10 @@ interface Subscription {
 export interface Session {
   readonly principal: Principal
   onMessage(text: string): Promise<void>
-  /** The buffer has run empty. */
+  /** The buffer has become emptier. */
   onDrain(): void
-  /** A message could not be buffered: `before` is the position just before it. */
-  onDropped(before: string): void
+  /** The message of a change that was published could not be buffered. */
+  onDropped(text: string): void
   end(): void
 }
 
@@ -57,15 +65,26 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
   const { metrics, config, log } = services
   const subscriptions = new Map<string, Subscription>()
   let waitingForRoom: (() => void)[] = []
-  let resyncFrom: string | undefined
   let ended = false
 
-  const send = (type: string, payload: object, id?: string) => {
-    connection.send(message(type, payload, hub.position(), id === undefined ? {} : { subscription_id: id }))
+  /** Sends an answer. A client that asks on and on but does not read cannot be told anything: it is closed. */
+  const send = (type: string, payload: object) => {
+    if (!connection.send(message(type, payload, standing()))) connection.close(CLOSE.slow, 'answers are not read')
   }
 
+  /** The position that includes nothing this client has yet to get. */
+  function standing(): string {
+    for (const { lostAfter, live, since } of subscriptions.values()) {
+      const behind = lostAfter ?? (live ? undefined : since)
+      if (behind !== undefined) return behind
+    }
+    return hub.position()
+  }
+
+  const hasRoom = () => connection.buffered() < config.socketBufferBytes / 2
+
   function room(): Promise<void> {
-    if (connection.buffered() < config.socketBufferBytes / 2) return Promise.resolve()
+    if (hasRoom()) return Promise.resolve()
     return new Promise(resolve => waitingForRoom.push(resolve))
   }
 
@@ -74,12 +93,16 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     if ((channel ?? CHANNEL) !== CHANNEL)
       throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
     const from = since === undefined ? undefined : readSince(since)
-    if (from === 'other log') return sendResync(subscription_id)
+    if (from === 'other log') {
+      const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
+      return void sendResync(reason, hub.position(), subscription_id)
+    }
     const id = subscription_id ?? timeOrderedId('sub', Date.now(), randomBytes(8))
     if (subscriptions.has(id)) throw new DomainError('CONFLICT', `subscription_id ${id} is in use on this socket`)
     if (subscriptions.size >= config.subscriptions)
       throw new DomainError('CONFLICT', `more than ${config.subscriptions} subscriptions`)
-    const subscription: Subscription = { id, group: hub.join(filters satisfies FilterSpec), live: false, ended: false }
+    const group = hub.join(filters satisfies FilterSpec)
+    const subscription: Subscription = { id, group, since, live: false, lostAfter: undefined, ended: false }
     subscriptions.set(id, subscription)
     metrics.subscriptions.inc()
     await hub.start().catch(error => {
@@ -87,12 +110,8 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
       throw error
     })
     if (ended || subscription.ended) return
-    send('subscribed', {
-      subscription_id: id,
-      channel: CHANNEL,
-      position: hub.position(),
-      recovered: from !== undefined,
-    })
+    const position = since ?? hub.position()
+    send('subscribed', { subscription_id: id, channel: CHANNEL, position, recovered: from !== undefined })
     if (from === undefined) goLive(subscription)
     else resume(subscription, from)
   }
@@ -106,17 +125,18 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     }
   }
 
-  function sendResync(subscriptionId: string | undefined): void {
-    const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
-    const position = hub.position()
-    send('resync_required', { reason, from: position, position }, subscriptionId)
+  function sendResync(reason: string, from: string, id: string | undefined): boolean {
+    const about = id === undefined ? {} : { subscription_id: id }
+    return connection.send(message('resync_required', { reason, from, position: from }, from, about))
   }
 
   function resume(subscription: Subscription, from: Position): void {
     const receiver = {
       matches: subscription.group.matches,
-      alive: () => !ended && !subscription.ended,
-      send: (text: string) => connection.send(text),
+      alive: () => !ended && !subscription.ended && subscription.lostAfter === undefined,
+      send(text: string) {
+        if (receiver.alive() && !connection.send(text)) lose(subscription, positionBefore(log, text))
+      },
       room,
     }
     catchUp(services, hub, from, receiver, () => goLive(subscription)).catch(error => {
@@ -126,11 +146,35 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     })
   }
 
+  const isHeard = (group: Group) => [...subscriptions.values()].some(other => other.live && other.group === group)
+
   function goLive(subscription: Subscription): void {
+    if (subscription.lostAfter !== undefined) return
+    if (!isHeard(subscription.group)) connection.listen(subscription.group.topic)
     subscription.live = true
-    const shared =
-      [...subscriptions.values()].filter(other => other.live && other.group === subscription.group).length > 1
-    if (!shared) connection.listen(subscription.group.topic)
+  }
+
+  /** What was missed is in the log: once there is room the client is told where to continue, in its own time. */
+  function lose(subscription: Subscription, after: string): void {
+    subscription.live = false
+    subscription.lostAfter = after
+    metrics.resyncs.inc()
+  }
+
+  function unlistenLost(): void {
+    if (ended) return
+    for (const { lostAfter, group } of subscriptions.values()) {
+      if (lostAfter !== undefined && !isHeard(group)) connection.unlisten(group.topic)
+    }
+  }
+
+  function tellLost(): void {
+    const reason = `the client was slow: more than ${config.socketBufferBytes} bytes waited for it`
+    for (const subscription of [...subscriptions.values()]) {
+      if (subscription.lostAfter === undefined) continue
+      if (!hasRoom() || !sendResync(reason, subscription.lostAfter, subscription.id)) return
+      endSubscription(subscription)
+    }
   }
 
   function endSubscription(subscription: Subscription): void {
@@ -138,8 +182,7 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     subscription.ended = true
     subscriptions.delete(subscription.id)
     metrics.subscriptions.dec()
-    const last = ![...subscriptions.values()].some(other => other.live && other.group === subscription.group)
-    if (!ended && subscription.live && last) connection.unlisten(subscription.group.topic)
+    if (!ended && !isHeard(subscription.group)) connection.unlisten(subscription.group.topic)
     hub.leave(subscription.group)
   }
 
@@ -153,12 +196,13 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     if (subscription_id !== undefined && chosen.length === 0) {
       throw new DomainError('NOT_FOUND', `there is no subscription ${subscription_id} on this socket`)
     }
-    for (const subscription of chosen) endSubscription(subscription)
+    // Sent first: what has been published and not yet written goes out before it, and would be let go with the topic.
     send('unsubscribed', {
       channel: CHANNEL,
       subscription_ids: chosen.map(({ id }) => id),
       ...(subscription_id ? { subscription_id } : {}),
     })
+    for (const subscription of chosen) endSubscription(subscription)
   }
 
   function sendError(error: unknown): void {
@@ -188,26 +232,21 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     principal,
     onMessage: text => handle(text).catch(sendError),
     onDrain() {
-      if (resyncFrom !== undefined) {
-        // What was missed is in the log: the client continues from there, in its own time.
-        const from = resyncFrom
-        resyncFrom = undefined
-        const reason = `the client was slow: more than ${config.socketBufferBytes} bytes waited for it`
-        for (const subscription of [...subscriptions.values()]) {
-          send('resync_required', { reason, from, position: from }, subscription.id)
-          endSubscription(subscription)
-        }
-      }
-      if (connection.buffered() >= config.socketBufferBytes / 2) return
+      unlistenLost()
+      tellLost()
+      if (!hasRoom()) return
       const wake = waitingForRoom
       waitingForRoom = []
       for (const resolve of wake) resolve()
     },
-    onDropped(before) {
-      if (resyncFrom !== undefined) return
-      resyncFrom = before
-      metrics.resyncs.inc()
-      for (const { live, group } of subscriptions.values()) if (live) connection.unlisten(group.topic)
+    onDropped(text) {
+      const listening = [...subscriptions.values()].filter(({ live }) => live)
+      if (listening.length === 0) return
+      const after = positionBefore(log, text)
+      for (const subscription of listening) lose(subscription, after)
+      // Not here: uWebSockets.js is walking over the topic's sockets, and crashes when one leaves. Nothing more gets
+      // through meanwhile, for it writes to a socket past the limit only when that drains.
+      setImmediate(unlistenLost)
     },
     end() {
       ended = true

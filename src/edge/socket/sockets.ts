@@ -1,37 +1,40 @@
 import type { TemplatedApp, WebSocket } from 'uWebSockets.js'
 import { DomainError } from '../../kernel/errors.ts'
-import { partitionOf } from '../../kernel/hash.ts'
-import { decodePosition, encodePosition, TOTAL_ORDER } from '../../kernel/position.ts'
-import { recordKey } from '../../projections/records.ts'
 import { authenticate, type Principal, requireScope } from '../auth/authenticate.ts'
 import { createExchange } from '../exchange.ts'
 import { CLOSE, problemOf } from '../problem.ts'
 import { BASE } from '../router.ts'
 import type { Services } from '../services.ts'
-import { SOURCES } from './changes.ts'
 import { createHub } from './hub.ts'
+import { CHANGE } from './messages.ts'
 import { createSession, type Session } from './session.ts'
 
 const MAX_MESSAGE_BYTES = 65_536
+/** uWebSockets.js cuts a client off past its limit without a word, so that one is higher. */
+const CUT_OFF_BYTES = 1_048_576
 const IDLE_SECONDS = 120
 const LOOK_FOR_REVOKED_MS = 1000
+/** What `send` answers for a message that the buffer did not take. */
+const DROPPED = 2
 
 interface Data {
   principal: Principal
   session: Session | undefined
+  /** What is being sent to this one alone, whose fate `send` returns. */
+  sending: string | undefined
   /** For the rate limit: one name for each socket. */
   name: string
 }
 
 /** The WebSocket at /v1/sync/ws. */
 export function serveSockets(app: TemplatedApp, services: Services): { stop(): Promise<void> } {
-  const { log, config, metrics, limits } = services
+  const { config, metrics, limits } = services
   const open = new Set<WebSocket<Data>>()
   const hub = createHub(services, (topic, text) => void app.publish(topic, text))
   let sockets = 0
 
   app.ws<Data>(`${BASE}/ws`, {
-    maxPayloadLength: MAX_MESSAGE_BYTES,
+    maxPayloadLength: CUT_OFF_BYTES,
     idleTimeout: IDLE_SECONDS,
     sendPingsAutomatically: true,
     maxBackpressure: config.socketBufferBytes,
@@ -52,7 +55,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
           throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
         if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
         if (exchange.aborted) return
-        const data = { principal, session: undefined, name: `socket-${sockets++}` }
+        const data = { principal, session: undefined, sending: undefined, name: `socket-${sockets++}` }
         res.cork(() => res.upgrade<Data>(data, key, protocol, extensions, context))
       } catch (error) {
         const { status, headers, body } = problemOf(error, exchange.requestId)
@@ -67,6 +70,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     },
     async message(ws, bytes) {
       const { session, name } = ws.getUserData()
+      if (bytes.byteLength > MAX_MESSAGE_BYTES) return ws.end(CLOSE.tooLarge, `more than ${MAX_MESSAGE_BYTES} bytes`)
       const text = Buffer.from(bytes.slice(0)).toString()
       const state = await limits.consume(name, config.rateLimitWs)
       if (!open.has(ws)) return
@@ -74,27 +78,18 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       await session!.onMessage(text)
     },
     drain: ws => ws.getUserData().session?.onDrain(),
-    dropped: (ws, bytes) => ws.getUserData().session?.onDropped(before(Buffer.from(bytes).toString())),
+    dropped(ws, bytes) {
+      const { session, sending } = ws.getUserData()
+      const text = Buffer.from(bytes).toString()
+      // Pings, and answers to those of the client, are dropped like messages; only a change can be missed.
+      if (text !== sending && text.startsWith(CHANGE)) session?.onDropped(text)
+    },
     close(ws) {
       open.delete(ws)
       metrics.sockets.set(open.size)
       ws.getUserData().session?.end()
     },
   })
-
-  /** The position just before a message that was dropped: its own, without the event it tells of. */
-  function before(text: string): string {
-    const { position, payload } = JSON.parse(text) as {
-      position: string
-      payload: { table?: string; record_id?: string }
-    }
-    const offsets = new Map(decodePosition(position, log.id, 'position').offsets)
-    const streams = log.streams(SOURCES)
-    const key = Buffer.from(recordKey(payload.table ?? '', payload.record_id ?? ''))
-    const name = offsets.has(TOTAL_ORDER) ? TOTAL_ORDER : streams[partitionOf(key, streams.length)]!.name
-    offsets.set(name, offsets.get(name)! - 1)
-    return encodePosition({ log: log.id, offsets })
-  }
 
   const looking = setInterval(() => {
     for (const ws of open)
@@ -112,7 +107,14 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
 
 function connectionOf(ws: WebSocket<Data>, open: ReadonlySet<WebSocket<Data>>) {
   return {
-    send: (text: string) => void (open.has(ws) && ws.send(text)),
+    send(text: string) {
+      if (!open.has(ws)) return true
+      const data = ws.getUserData()
+      data.sending = text
+      const taken = ws.send(text) !== DROPPED
+      data.sending = undefined
+      return taken
+    },
     buffered: () => (open.has(ws) ? ws.getBufferedAmount() : 0),
     listen: (topic: string) => void (open.has(ws) && ws.subscribe(topic)),
     unlisten: (topic: string) => void (open.has(ws) && ws.unsubscribe(topic)),
