@@ -32,7 +32,7 @@ export type AccessState =
   | { readonly is: 'absent' }
   | { readonly is: 'key'; readonly revoked: boolean }
   | { readonly is: 'family'; readonly generation: number; readonly expiresAt: number; readonly revoked: boolean }
-  | { readonly is: 'revoked token' }
+  | { readonly is: 'revoked token'; readonly expiresAt: number }
 
 function refuse(
   code: 'CONFLICT' | 'NOT_FOUND' | 'UNAUTHORIZED',
@@ -52,6 +52,7 @@ function rotate(
   { command_id, at }: CommandMeta,
 ): Decision<AccessEvent> {
   if (state.is !== 'family' || state.revoked) return refuse('UNAUTHORIZED', 'the refresh token was revoked')
+  if (generation > state.generation) return refuse('UNAUTHORIZED', 'the refresh token was never given out')
   if (generation < state.generation) {
     // A spent token came back: whoever has it stole it, or was stolen from. Nobody of the family is trusted any more.
     const event = { type: 'RefreshFamilyRevoked' as const, data: { command_id, family, reason: 'reused', at } }
@@ -64,6 +65,11 @@ function rotate(
     type: 'RefreshTokenRotated',
     data: { command_id, family, generation: generation + 1, expires_at, at },
   })
+}
+
+/** Whether a state says no more at `now`, milliseconds since 1970, than its absence would. */
+export function isOver(state: AccessState, now: number): boolean {
+  return 'expiresAt' in state && state.expiresAt < now
 }
 
 /** API keys, refresh tokens and revocations. The aggregate is one key, one token family or one token. */
@@ -83,7 +89,7 @@ export const accessDecider: Decider<AccessState, AccessCommand & { meta: Command
       case 'RefreshFamilyRevoked':
         return state.is === 'family' ? { ...state, revoked: true } : state
       case 'AccessTokenRevoked':
-        return { is: 'revoked token' }
+        return { is: 'revoked token', expiresAt: data.expires_at }
     }
   },
 

@@ -3,6 +3,7 @@ import { skipElements, skipMembers, wholeValue } from './json.ts'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const ANY_DEPTH = 1000
+const MAX_EXPONENT = 100
 
 /**
  * The one text that all spellings of a JSON value share: members sorted by name (of two with one name the later, as
@@ -46,6 +47,8 @@ export function canonicalNumber(text: string): string {
   let length = digits.length
   while (digits[length - 1] === '0') length--
   const significant = digits.slice(0, length)
+  // An exponent that long is no number anyone reckons with; as text it is at least told from others.
+  if (exponent.length > MAX_EXPONENT) return text
   const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - length)
   return power === 0n ? sign + significant : `${sign}${significant}e${power}`
 }

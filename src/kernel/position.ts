@@ -47,9 +47,8 @@ export function decodePosition(text: string, log: string, field: string): Positi
     offsets.set(match![1]!, offset)
   }
   if (id !== log) {
-    throw new DomainError('VALIDATION_ERROR', `${field}: the position belongs to log ${id}, this is log ${log}`, {
-      details: [{ field, message: `position of another log (${id}); this log is ${log}` }],
-    })
+    const message = `the position belongs to log ${id!.slice(0, 40)}, this is log ${log}`
+    throw new DomainError('VALIDATION_ERROR', `${field}: ${message}`, { details: [{ field, message }] })
   }
   return { log, offsets }
 }

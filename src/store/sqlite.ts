@@ -59,14 +59,16 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
   }
 
   return {
-    async declare(tables) {
-      for (const table of tables) {
-        const columns = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${type}`)
-        const key = table.key.map(quoted).join(', ')
-        const body = `${columns.join(', ')}, primary key(${key})`
-        db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
-      }
-    },
+    // In turn as well: inside a commit that fails, a new table would be rolled back with it.
+    declare: tables =>
+      exclusively(async () => {
+        for (const table of tables) {
+          const columns = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${type}`)
+          const key = table.key.map(quoted).join(', ')
+          const body = `${columns.join(', ')}, primary key(${key})`
+          db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
+        }
+      }),
     load: (table, keys) =>
       exclusively(async () => {
         const columns = table.key.slice(0, -1).map(column => `${quoted(column)} = ? and`)

@@ -1,4 +1,4 @@
-import { type AccessCommand, type AccessEvent, type AccessState, accessDecider } from '../domain/access.ts'
+import { type AccessCommand, type AccessEvent, type AccessState, accessDecider, isOver } from '../domain/access.ts'
 import type { CommandIssued } from '../events/index.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
 import { isAlreadyConsumed } from '../log/consumed.ts'
@@ -11,6 +11,8 @@ const OUTCOMES = 'sync.outcomes'
 const EVENTS = 'sync.access'
 const LIMITS = { maxEvents: 100, maxBytes: 1_048_576 }
 const RETRY_MS = 500
+/** How many offsets go by between two looks for states that are over. */
+const FORGET_EVERY = 1000
 
 /**
  * Decides commands: for each, state = fold(evolve), then decide, then its events and its outcome in one append with
@@ -97,4 +99,5 @@ async function handle(
     throw error
   }
   for (const decided of events) evolve(states, aggregate, decided)
+  if (event.offset % FORGET_EVERY === 0) for (const [name, each] of states) if (isOver(each, at)) states.delete(name)
 }

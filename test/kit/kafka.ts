@@ -11,6 +11,9 @@ export interface Broker {
   /** Ends the broker's process (SIGKILL unless said) and keeps its data. */
   stop(signal?: NodeJS.Signals): Promise<void>
   start(): Promise<void>
+  /** Freezes it: connections stay open and nothing is answered. */
+  pause(): void
+  resume(): void
 }
 
 export async function startBroker(): Promise<Broker> {
@@ -34,6 +37,9 @@ export async function startBroker(): Promise<Broker> {
       'transaction.state.log.min.isr': 1,
       'transaction.state.log.num.partitions': 4,
       'group.initial.rebalance.delay.ms': 0,
+      // A broker that was killed may come back only when its last life is given up: 9 s unless said.
+      'broker.session.timeout.ms': 2000,
+      'broker.heartbeat.interval.ms': 300,
     })
       .map(pair => pair.join('='))
       .join('\n'),
@@ -53,6 +59,8 @@ export async function startBroker(): Promise<Broker> {
     brokers: `127.0.0.1:${port}`,
     start,
     stop: async (signal = 'SIGKILL') => void (await server?.end(signal)),
+    pause: () => void server?.child.kill('SIGSTOP'),
+    resume: () => void server?.child.kill('SIGCONT'),
   }
 }
 

@@ -40,8 +40,10 @@ export function startLoad(service: Service, ledger: Ledger, random: Random, opti
 
   async function again(push: (writer: Writer) => Promise<void>): Promise<void> {
     while (!stopping) {
+      const refused = refusals.length
       await push(writer)
-      await lasting(restMs)
+      // Not as long as Retry-After says: a run would be over before anything was tried again.
+      await lasting(refusals.length > refused ? 100 : restMs)
     }
   }
   const running = [...Array(streams).fill(pushStream), ...Array(batches).fill(pushBatch)].map(again)

@@ -164,14 +164,15 @@ export function checkName(name: string, field: string): void {
 }
 
 function readOp(bytes: Buffer, start: number, end: number): 'upsert' | 'delete' {
-  const text = bytes.toString('utf8', start, end)
-  if (text === '"upsert"') return 'upsert'
-  if (text === '"delete"') return 'delete'
+  const op = bytes[start] === QUOTE ? stringAt(bytes, start, end) : ''
+  if (op === 'upsert' || op === 'delete') return op
   return refuse('INVALID_FIELD', 'op', `expected "upsert" or "delete", got ${clip(bytes, start, end)}`)
 }
 
 function readMetadata(bytes: Buffer, start: number, end: number, record: ParsedRecord): void {
   if (bytes[start] !== OPEN) refuse('INVALID_FIELD', 'metadata', `expected an object, got ${clip(bytes, start, end)}`)
+  record.version = null
+  record.updatedAt = null
   skipMembers(bytes, start, end, Number.MAX_SAFE_INTEGER, (keyStart, keyEnd, from, to) => {
     const name = stringAt(bytes, keyStart, keyEnd)
     if (isNull(bytes, from)) return

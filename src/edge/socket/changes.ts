@@ -1,5 +1,6 @@
 import type { RecordChanged } from '../../events/index.ts'
-import { encodePosition, isTotal, offsetIn, type Position, TOTAL_ORDER } from '../../kernel/position.ts'
+import { partitionOf } from '../../kernel/hash.ts'
+import { decodePosition, encodePosition, isTotal, offsetIn, type Position, TOTAL_ORDER } from '../../kernel/position.ts'
 import type { Codec } from '../../log/codec.ts'
 import type { Log, Page, Stream } from '../../log/log.ts'
 import { recordKey } from '../../projections/records.ts'

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Row, Table } from '../../src/kernel/projection.ts'
+import type { Store } from '../../src/store/store.ts'
+import { commits } from './store-commits.ts'
+import { fieldConditions, thing } from './store-fields.ts'
+
+/** The laws of `src/store/store.ts`, for any adapter. `open` opens the same store again when called again in one test. */
+export function storeContract(
+  name: string,
+  open: () => Promise<{ open(): Promise<Store>; end(): Promise<void> }>,
+): void {
+  describe(`store: ${name}`, () => {
+    let place: { open(): Promise<Store>; end(): Promise<void> }
+    let store: Store
+    let things: Table
+    let names: Table
+    let projection: string
+
+    beforeEach(async () => {
+      place = await open()
+      store = await place.open()
+      // Names of their own, so that tests may share a database.
+      const run = randomBytes(4).toString('hex')
+      projection = `p_${run}`
+      const columns = { owner: 'text', id: 'text', data: 'text', count: 'integer', order: 'text' } as const
+      things = { name: `things_${run}`, columns, key: ['owner', 'id'] }
+      names = { name: `names_${run}`, columns: { name: 'text', note: 'text' }, key: ['name'] }
+      await store.declare([things, names])
+    })
+    afterEach(async () => {
+      await store.stop()
+      await place.end()
+    })
+
+    const at = (offset: number, stream = 's-0') => ({ projection, stream, offset })
+    const put = (table: Table, ...rows: Row[]) => store.commit([{ table, rows }], at(0))
+    const all = (table: Table) => store.page({ table, equal: {}, limit: 1000 })
+    const ids = (rows: readonly Row[]) => rows.map(row => row.id)
+
+    describe('tables', () => {
+      it('are declared twice without harm', async () => {
+        await put(names, { name: 'a', note: 'kept' })
+        await store.declare([names, things])
+        expect(await all(names)).toEqual([{ name: 'a', note: 'kept' }])
+      })
+
+      it('and checkpoints are there when the store is opened again', async () => {
+        await store.commit([{ table: names, rows: [{ name: 'a', note: 'kept' }] }], at(41))
+        await store.stop()
+        store = await place.open()
+        await store.declare([things, names])
+        expect(await all(names)).toEqual([{ name: 'a', note: 'kept' }])
+        expect(await store.checkpoints(projection)).toEqual(new Map([['s-0', 41]]))
+      })
+    })
+
+    describe('load', () => {
+      it('gives the rows of single keys that exist, each once', async () => {
+        await put(names, { name: 'a', note: '1' }, { name: 'b', note: null }, { name: 'c', note: '3' })
+        expect(sorted(await store.load(names, [['c'], ['nobody'], ['b'], ['c']]), 'name')).toEqual([
+          { name: 'b', note: null },
+          { name: 'c', note: '3' },
+        ])
+        expect(await store.load(names, [['nobody']])).toEqual([])
+        expect(await store.load(names, [])).toEqual([])
+      })
+
+      it('gives the rows of compound keys, whose parts belong together', async () => {
+        const rows = [thing('x', { owner: 'a' }), thing('y', { owner: 'b' }), thing('y', { owner: 'a', count: 7 })]
+        await put(things, ...rows)
+        const found = await store.load(things, [
+          ['a', 'y'],
+          ['b', 'x'],
+          ['b', 'y'],
+          ['c', 'y'],
+        ])
+        expect(sorted(found, 'owner')).toEqual([rows[2], rows[1]])
+      })
+
+      it('tells keys apart to the character', async () => {
+        const keys = ['a', 'A', 'a ', 'ä', 'a\u0308', '', "'", '"', '\\', '%', '😀', '[1]', 'null', '1']
+        await put(things, ...keys.map(id => thing(id)))
+        for (const id of keys) expect(ids(await store.load(things, [['o', id]]))).toEqual([id])
+        expect(
+          await store.load(
+            things,
+            keys.map(id => ['o', id]),
+          ),
+        ).toHaveLength(keys.length)
+      })
+
+      it('gives thousands of rows at once', async () => {
+        const rows = Array.from({ length: 3000 }, (_, n) => thing(`${n}`, { owner: `o${n % 3}`, count: n }))
+        await put(things, ...rows)
+        const found = await store.load(things, [...rows.map(({ owner, id }) => [owner!, id!]), ['o1', 'nobody']])
+        expect(found.map(row => row.count).sort((a, b) => Number(a) - Number(b))).toEqual(rows.map(row => row.count))
+      })
+    })
+
+    commits(() => ({ store, open: place.open, things, names, projection }))
+
+    describe('values', () => {
+      it.each([
+        '',
+        ' ',
+        '  padded\t',
+        `'"\`\\`,
+        '%_?$1:name@x',
+        'line\r\nline\n',
+        '\u0001\u001f\u007f\u0085\u2028\ufeff',
+        'ä e\u0301 你好 עִברִית',
+        '😀 👩‍👩‍👧 \u{10ffff} \uffff',
+        '{"a": 1.0, "a":9007199254740993}',
+        'NULL',
+        '0123',
+        '1e5',
+        '\\u0041\\x41',
+      ])('text %j comes back to the character', async text => {
+        await put(things, thing('x', { data: text, order: text }), thing(text, { owner: text }))
+        const [row] = await store.load(things, [['o', 'x']])
+        expect(row).toEqual(thing('x', { data: text, order: text }))
+        expect(await store.load(things, [[text, text]])).toEqual([thing(text, { owner: text })])
+      })
+
+      it('a text of a million characters comes back', async () => {
+        const text = 'ä😀x'.repeat(300_000)
+        await put(things, thing('x', { data: text }))
+        expect((await store.load(things, [['o', 'x']]))[0]!.data === text).toBe(true)
+      })
+
+      it('whole numbers are exact, and numbers', async () => {
+        const numbers = [0, 1, -1, 2 ** 31, -(2 ** 31), 1_750_000_000_000, Number.MAX_SAFE_INTEGER]
+        await put(things, ...numbers.map((count, n) => thing(`${n}`, { count })))
+        expect((await all(things)).map(row => row.count)).toEqual(numbers)
+      })
+    })
+
+    describe('a page', () => {
+      /** In the order of their code points, which is that of their UTF-8 bytes and not of JavaScript's strings. */
+      const ORDERED = ['', ' ', '-', '10', '9', 'A', 'Z', 'a', 'a ', 'aa', 'z', '~', 'ä', '你', '～', '😀']
+
+      it('is in the order of the last key column, by code point', async () => {
+        await put(things, ...[...ORDERED].reverse().map(id => thing(id)))
+        expect(ids(await store.page({ table: things, equal: { owner: 'o' }, limit: 100 }))).toEqual(ORDERED)
+      })
+
+      it.each([1, 3, 16, 17])('after page of %i, every row comes once', async limit => {
+        await put(things, ...ORDERED.map(id => thing(id)), thing('b', { owner: 'other' }))
+        const found: unknown[] = []
+        let after: string | undefined
+        // Bounded, so that a store whose pages do not move on fails instead of going round.
+        for (let pages = 0; pages <= ORDERED.length; pages++) {
+          const query = { table: things, equal: { owner: 'o' }, ...(after === undefined ? {} : { after }), limit }
+          const page = await store.page(query)
+          expect(page.length).toBeLessThanOrEqual(limit)
+          found.push(...ids(page))
+          if (page.length < limit) break
+          after = page.at(-1)!.id as string
+        }
+        expect(found).toEqual(ORDERED)
+      })
+
+      it('has the rows whose columns equal what was asked', async () => {
+        await put(things, thing('a', { count: 1, order: 'x' }), thing('b', { count: 2 }), thing('c', { count: 1 }))
+        expect(ids(await store.page({ table: things, equal: { count: 1 }, limit: 9 }))).toEqual(['a', 'c'])
+        expect(ids(await store.page({ table: things, equal: { count: 1, order: 'x' }, limit: 9 }))).toEqual(['a'])
+        expect(ids(await store.page({ table: things, equal: { owner: "o' or 1=1 --" }, limit: 9 }))).toEqual([])
+      })
+    })
+
+    fieldConditions(() => ({ store, things, put: rows => put(things, ...rows) }))
+  })
+}
+
+function sorted(rows: readonly Row[], column: string): Row[] {
+  return [...rows].sort((a, b) => (String(a[column]) < String(b[column]) ? -1 : 1))
+}

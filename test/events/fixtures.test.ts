@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import avro from 'avsc'
+import { describe, expect, it } from 'vitest'
+import { readSchemas } from '../../scripts/generate-events.ts'
+import { type AvroRecord, asJson, type Fixture } from '../../scripts/make-fixtures.ts'
+import { type Codec, createCodec } from '../../src/log/codec.ts'
+import type { StoredEvent } from '../../src/log/log.ts'
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const FIXTURES = path('../fixtures/events/')
+const SCRIPT = path('../../scripts/make-fixtures.ts')
+
+const versions = readdirSync(FIXTURES).map(file => ({
+  version: file.replace('.json', ''),
+  fixtures: JSON.parse(readFileSync(FIXTURES + file, 'utf8')) as Fixture[],
+}))
+const today = new Map(readSchemas().map(schema => [schema.name!, schema]))
+
+/** A log that wrote its events with the fixtures' schemas, under ids that are not those of today's. */
+function codecOver(fixtures: readonly Fixture[]): Codec {
+  const names = [...today.keys()]
+  return createCodec({
+    schemaId: type => names.indexOf(type),
+    async schema(id) {
+      const fixture = fixtures[id - 1000]
+      if (!fixture) throw new Error(`nobody should ask for schema ${id}`)
+      return fixture.schema
+    },
+  })
+}
+
+function stored(schemaId: number, avro: string): StoredEvent {
+  const head = Buffer.alloc(5)
+  head.writeUInt32BE(schemaId, 1)
+  return { offset: 0, time: 0, key: Buffer.alloc(0), value: Buffer.concat([head, Buffer.from(avro, 'hex')]) }
+}
+
+/** What today's code should see: fields that are gone are dropped, fields that are new have their defaults. */
+function resolved({ name, schema }: Fixture, json: Record<string, unknown>): Record<string, unknown> {
+  const old = new Set(schema.fields!.map(field => field.name))
+  return Object.fromEntries(
+    today.get(name)!.fields!.map(field => [field.name, old.has(field.name) ? json[field.name] : field.default]),
+  )
+}
+
+describe.each(versions)('the events of $version', ({ fixtures }) => {
+  it.each(fixtures.map((fixture, n) => ({ name: fixture.name, fixture, id: 1000 + n })))(
+    '$name is read by today’s code',
+    async ({ fixture, id, name }) => {
+      const codec = codecOver(fixtures)
+      for (const { json, avro } of fixture.examples) {
+        const event = stored(id, avro)
+        await codec.prepare([event])
+        const { type, data } = codec.decode(event.value)
+        expect(type).toBe(name)
+        expect(asJson(data)).toEqual(resolved(fixture, json))
+      }
+    },
+  )
+})
+
+describe('the fixtures', () => {
+  it.each([...today.keys()])('have an example of %s', name => {
+    const covered = versions.some(({ fixtures }) => fixtures.some(fixture => fixture.name === name))
+    expect(covered, 'run node scripts/make-fixtures.ts with the next version').toBe(true)
+  })
+
+  it.each(['v1', 'v0', 'latest', ''])('are not written for the version "%s"', version => {
+    const before = readFileSync(`${FIXTURES}v1.json`)
+    expect(() => execFileSync(process.execPath, [SCRIPT, version], { stdio: 'pipe' })).toThrow(
+      version === 'v1' ? 'EEXIST' : 'is no version',
+    )
+    expect(readFileSync(`${FIXTURES}v1.json`).equals(before)).toBe(true)
+  })
+})
+
+describe('an older schema', () => {
+  /** RecordRejected as it might have been: without two fields, with one that is gone, with a number that was smaller. */
+  const older: AvroRecord = structuredClone(today.get('RecordRejected')!)
+  older.fields = [
+    { name: 'colour', type: 'string' },
+    ...older
+      .fields!.filter(({ name }) => name !== 'dataset' && name !== 'record_id')
+      .map(field => (field.name === 'line' ? { ...field, type: 'int' } : field)),
+  ]
+  const event = {
+    colour: 'red',
+    id: 'rej_1',
+    stage: 'parse',
+    code: 'INVALID_JSON',
+    field: 'id',
+    message: 'm',
+    original: Buffer.from([0, 255]),
+    original_bytes: 2,
+    source: 's',
+    actor: 'a',
+    request_id: 'r',
+    line: 7,
+    received_at: 1_750_000_000_000,
+  }
+  const fixture: Fixture = { name: 'RecordRejected', schema: older, examples: [] }
+  const body = avro.Type.forSchema(older as avro.Schema)
+    .toBuffer(event)
+    .toString('hex')
+
+  it('is read as today’s: what is new has its default, what is gone is dropped', async () => {
+    const codec = codecOver([fixture])
+    await codec.prepare([stored(1000, body)])
+    const { colour: _, ...rest } = event
+    expect(asJson(codec.decode(stored(1000, body).value).data)).toEqual(
+      asJson({ ...rest, dataset: null, record_id: null }),
+    )
+  })
+
+  it('is not guessed at: one that was not prepared, or whose event ends early, is an error', async () => {
+    const codec = codecOver([fixture])
+    expect(() => codec.decode(stored(1000, body).value)).toThrow('schema 1000 was not prepared')
+    await codec.prepare([stored(1000, body)])
+    expect(() => codec.decode(stored(1000, body.slice(0, -2)).value)).toThrow('ends early')
+  })
+
+  it('of a record that nobody knows any more is an error that names it', async () => {
+    const codec = codecOver([{ ...fixture, schema: { ...older, name: 'Forgotten' } }])
+    await expect(codec.prepare([stored(1000, body)])).rejects.toThrow('superinsight.sync.Forgotten')
+  })
+})

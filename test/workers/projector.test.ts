@@ -1,0 +1,291 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readTopics } from '../../src/adapters.ts'
+import { type RecordChanged, type RecordPushed, schemas } from '../../src/events/index.ts'
+import { onPoint } from '../../src/kernel/points.ts'
+import { batchWriter } from '../../src/log/batch.ts'
+import { createCodec } from '../../src/log/codec.ts'
+import type { Log, StoredEvent } from '../../src/log/log.ts'
+import { openMemoryLog } from '../../src/log/memory.ts'
+import { recordKey, records, recordsProjection } from '../../src/projections/records.ts'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import type { Store } from '../../src/store/store.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { startProjector } from '../../src/workers/projector.ts'
+import { readAll, readTopic } from '../kit/events.ts'
+import { property, type Random, seeded } from '../kit/random.ts'
+
+const TIME = 1_750_000_000_000
+const TOPIC = 'sync.records'
+const CHANGES = 'sync.changes'
+const REBUILT = 'sync.rebuilt'
+
+let log: Log
+const stores: Store[] = []
+
+beforeEach(openLog)
+afterEach(async () => {
+  onPoint(() => undefined)
+  for (const store of stores.splice(0)) await store.stop()
+  await log.stop()
+})
+
+async function openLog(): Promise<void> {
+  log = openMemoryLog()
+  const topics = readTopics()
+  const changes = topics.find(({ name }) => name === CHANGES)!
+  await log.declare([...topics, { ...changes, name: REBUILT }], schemas)
+}
+
+async function openStore(): Promise<Store> {
+  const store = openSqliteStore({ file: ':memory:', cacheMb: 4 })
+  stores.push(store)
+  await store.declare(recordsProjection.tables)
+  return store
+}
+
+async function push(...pushes: Partial<RecordPushed>[]): Promise<void> {
+  const codec = createCodec(log)
+  const writer = batchWriter()
+  for (const [line, push] of pushes.entries()) {
+    const event: RecordPushed = {
+      dataset: 'orders',
+      id: '1',
+      op: 'upsert',
+      data: '{}',
+      version: null,
+      updated_at: null,
+      upsert: true,
+      source: 'till',
+      actor: 'cli_1',
+      request_id: 'req_1',
+      line,
+      received_at: TIME + line,
+      ...push,
+    }
+    const key = Buffer.from(recordKey(event.dataset, event.id))
+    writer.add(key, (buffer, at) => codec.write('RecordPushed', event, buffer, at))
+  }
+  await log.append([writer.take(TOPIC)!])
+}
+
+async function pushRandom(random: Random, count: number): Promise<void> {
+  const choices = ['{"a":1}', '{"a":2}', '{"a":2.0,"b":"ä"}', '{"n":9007199254740993}']
+  await push(
+    ...Array.from({ length: count }, () => ({
+      dataset: random.pick(['orders', 'stock']),
+      id: random.pick(['1', '2', '3', '4', '5', '6', '7', '8', '9']),
+      data: random.pick(choices),
+      op: random.chance(0.25) ? ('delete' as const) : ('upsert' as const),
+      upsert: random.chance(0.9),
+    })),
+  )
+}
+
+interface Running {
+  /** Resolves when every stream has been projected to its end. */
+  caughtUp: Promise<void>
+  stop(): Promise<void>
+  /** How many events each stream's transactions had. */
+  transactions: Map<string, number[]>
+}
+
+async function project(store: Store, maxEvents = 5, outputTopic = CHANGES): Promise<Running> {
+  const ends = await log.ends(TOPIC)
+  const behind = new Set(ends.keys())
+  const transactions = new Map<string, number[]>([...behind].map(stream => [stream, []]))
+  const { promise: caughtUp, resolve } = Promise.withResolvers<void>()
+  const projector = startProjector({
+    log,
+    store,
+    projection: recordsProjection,
+    outputTopic,
+    outputType: 'RecordChanged',
+    logger: createLogger('silent'),
+    maxEvents,
+    maxBytes: 1_000_000,
+    onProgress(stream, through, events) {
+      if (events > 0) transactions.get(stream)!.push(events)
+      if (through >= ends.get(stream)!) behind.delete(stream)
+      if (behind.size === 0) resolve()
+    },
+  })
+  return { caughtUp, transactions, stop: () => projector.stop() }
+}
+
+async function projectAll(store: Store, maxEvents?: number, outputTopic?: string): Promise<Map<string, number[]>> {
+  const running = await project(store, maxEvents, outputTopic)
+  await running.caughtUp
+  await running.stop()
+  return running.transactions
+}
+
+/** Projects until the `nth` time that a point is passed, and dies there; or to the end, when it is not passed so often. */
+async function projectAndDie(store: Store, point: string, nth: number): Promise<void> {
+  let left = nth
+  let stopped: Promise<void> | undefined
+  const died = Promise.withResolvers<void>()
+  const running = await project(store)
+  onPoint(name => {
+    if (name !== point || --left !== 0) return
+    // Once it is stopping it does nothing more: no retry, no commit, as if the process were gone.
+    died.resolve()
+    stopped = running.stop()
+    throw new Error(`died at ${point}`)
+  })
+  await Promise.race([died.promise, running.caughtUp])
+  await (stopped ?? running.stop())
+  onPoint(() => undefined)
+}
+
+/** Every row of every table, as text. */
+async function dump(store: Store): Promise<string[]> {
+  const all: string[] = []
+  for (const table of recordsProjection.tables) {
+    const rows = await store.page({ table, equal: {}, limit: 10_000 })
+    all.push(...rows.map(row => `${table.name} ${JSON.stringify(row)}`).sort())
+  }
+  return all
+}
+
+function decoded(events: readonly StoredEvent[]): RecordChanged[] {
+  const codec = createCodec(log)
+  return events.map(({ value }) => codec.decode(value).data as RecordChanged)
+}
+
+/** The changes of a topic as a reader keeps them who drops what is at or below the last source it saw in a partition. */
+async function changesRead(topic: string): Promise<{ changes: RecordChanged[]; dropped: number }> {
+  const changes: RecordChanged[] = []
+  let dropped = 0
+  for (const stream of log.streams(topic)) {
+    let last = -1
+    for (const change of decoded(await readAll(log, stream))) {
+      expect(change.source_stream).toBe(`${TOPIC}-${stream.partition}`)
+      if (change.source_offset > last) changes.push(change)
+      else dropped++
+      last = Math.max(last, change.source_offset)
+    }
+  }
+  return { changes, dropped }
+}
+
+describe('the projector', () => {
+  it('projects what was pushed, and tells each change in the partition of its event', async () => {
+    await push({ id: 'a', data: '{"n":1}' }, { id: 'b', data: '{"n":9007199254740993}' }, { id: 'a', data: '{"n":2}' })
+    const store = await openStore()
+    await projectAll(store)
+    const rows = await store.load(records, [
+      ['orders', 'a'],
+      ['orders', 'b'],
+    ])
+    expect(rows.map(({ id, data, version }) => ({ id, data, version }))).toEqual([
+      { id: 'a', data: '{"n":2}', version: 2 },
+      { id: 'b', data: '{"n":9007199254740993}', version: 1 },
+    ])
+    expect((await changesRead(CHANGES)).changes).toHaveLength(3)
+    for (const event of await readTopic(log, CHANGES)) {
+      const [change] = decoded([event])
+      expect(event.key.toString()).toBe(recordKey(change!.dataset, change!.id))
+    }
+  })
+
+  it('gives the same rows in transactions of any size, as large as the backlog lets them be', async () => {
+    await pushRandom(seeded(1), 200)
+    const [one, some, all] = [await openStore(), await openStore(), await openStore()]
+    let commits = 0
+    const counted: Store = {
+      ...one,
+      commit(...commit) {
+        commits++
+        return one.commit(...commit)
+      },
+    }
+    const single = await projectAll(counted, 1)
+    expect(commits).toBe([...single.values()].flat().length)
+    for (const sizes of single.values()) expect(sizes.every(size => size === 1)).toBe(true)
+    await projectAll(some, 7)
+    for (const sizes of (await projectAll(all, 1000)).values()) expect(sizes.length).toBeLessThanOrEqual(1)
+    expect(await dump(some)).toEqual(await dump(one))
+    expect(await dump(all)).toEqual(await dump(one))
+  })
+
+  it('goes on after its checkpoint, and takes nothing twice', async () => {
+    await push({ id: 'a', data: '{"n":1}' })
+    const store = await openStore()
+    await projectAll(store)
+    await push({ id: 'a', data: '{"n":2}' })
+    const sizes = await projectAll(store)
+    expect([...sizes.values()].flat()).toEqual([1])
+    expect((await readTopic(log, CHANGES)).length).toBe(2)
+  })
+
+  it('moves its checkpoint over events that change nothing', async () => {
+    await push({ id: 'a', op: 'delete', data: 'null' }, { id: 'a', op: 'delete', data: 'null' })
+    const store = await openStore()
+    await projectAll(store)
+    expect(await store.checkpoints(recordsProjection.name)).toEqual(
+      new Map([...(await log.ends(TOPIC))].filter(([, end]) => end >= 0)),
+    )
+    expect(await readTopic(log, CHANGES)).toEqual([])
+    expect(await dump(store)).toEqual([])
+  })
+
+  describe.each(['projector.worked-out', 'projector.changes-appended', 'projector.committed'])('dying at %s', point => {
+    it('leaves the rows of a rebuild, and every change at least once with the same source', async () => {
+      let repeats = 0
+      await property(5, async random => {
+        await openLog()
+        await pushRandom(random, 100)
+        const store = await openStore()
+        await projectAndDie(store, point, 1 + random.int(4))
+        await projectAndDie(store, point, 1 + random.int(4))
+        await projectAll(store)
+
+        const rebuilt = await openStore()
+        await projectAll(rebuilt, 1000, REBUILT)
+        expect(await dump(store)).toEqual(await dump(rebuilt))
+        const { changes, dropped } = await changesRead(CHANGES)
+        expect(changes).toEqual((await changesRead(REBUILT)).changes)
+        repeats += dropped
+      })
+      // Only a death between the two halves tells a change twice; there it must have happened, or nothing was tried.
+      if (point === 'projector.changes-appended') expect(repeats).toBeGreaterThan(0)
+      else expect(repeats).toBe(0)
+    })
+  })
+
+  it('tries again when a commit fails, from the checkpoint that the store has', async () => {
+    await push({ id: 'a', data: '{"n":1}' })
+    const store = await openStore()
+    let failures = 1
+    const failing: Store = {
+      ...store,
+      async commit(changes, checkpoint, before) {
+        if (failures-- <= 0) return store.commit(changes, checkpoint, before)
+        await before
+        throw new Error('the disk is full')
+      },
+    }
+    await projectAll(failing)
+    expect((await store.load(records, [['orders', 'a']]))[0]).toMatchObject({ data: '{"n":1}', version: 1 })
+    const told = decoded(await readTopic(log, CHANGES))
+    expect(told).toHaveLength(2)
+    expect(told[1]).toEqual(told[0])
+  })
+
+  it('does nothing again when a commit was made but its answer was lost', async () => {
+    await push({ id: 'a', data: '{"n":1}' })
+    const store = await openStore()
+    const committed: number[] = []
+    const losing: Store = {
+      ...store,
+      async commit(changes, checkpoint, before) {
+        await store.commit(changes, checkpoint, before)
+        committed.push(checkpoint.offset)
+        if (committed.length === 1) throw new Error('the answer was lost')
+      },
+    }
+    await projectAll(losing)
+    expect(committed).toEqual([0])
+    expect(await readTopic(log, CHANGES)).toHaveLength(1)
+  })
+})
