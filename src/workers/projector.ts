@@ -102,6 +102,8 @@ async function project<Name extends keyof Events>(
   const appended = batch === undefined ? Promise.resolve() : log.append([batch]).then(onAppended)
   // The commit below awaits it, but perhaps later than it fails.
   appended.catch(() => undefined)
+  // While the store waits inside a commit nobody else can use it: good when there is nobody else.
+  if (log.streams(stream.topic).length > 1) await appended
   const checkpoint = { projection: projection.name, stream: stream.name, offset: page.through }
   await store.commit(working.changes(), checkpoint, appended)
   passPoint('projector.committed')

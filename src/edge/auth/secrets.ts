@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Config } from '../../config.ts'
 
 export interface Secrets {
@@ -26,7 +26,15 @@ export function loadSecrets(config: Config): Secrets {
   return { encryptionKey, admin: { id: client_id, secret: client_secret }, file }
 }
 
+/** A file's text, made the first time: whole or not at all, and on the disk before anything is sealed with it. */
 function kept(file: string, make: () => string): string {
-  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600, flag: 'wx' })
+  if (!existsSync(file)) {
+    const part = `${file}.part`
+    writeFileSync(part, make(), { mode: 0o600, flush: true })
+    renameSync(part, file)
+    const dir = openSync(dirname(file), 'r')
+    fsyncSync(dir)
+    closeSync(dir)
+  }
   return readFileSync(file, 'utf8')
 }
