@@ -13,6 +13,7 @@ import { createLimits } from './edge/limits.ts'
 import { createProgress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
 import { startEdge } from './edge/server.ts'
+import { DomainError } from './kernel/errors.ts'
 import { createCodec } from './log/codec.ts'
 import { recordsProjection } from './projections/records.ts'
 import { createLogger } from './telemetry/logger.ts'
@@ -48,7 +49,7 @@ export async function startService(config: Config): Promise<Service> {
 }
 
 async function startParts(config: Config, started: (() => Promise<void>)[]): Promise<Omit<Service, 'stop'>> {
-  mkdirSync(config.dataDir, { recursive: true })
+  makeDataDir(config.dataDir)
   const logger = createLogger(config.logLevel)
   const metrics = createMetrics()
   const progress = createProgress()
@@ -102,6 +103,14 @@ async function startParts(config: Config, started: (() => Promise<void>)[]): Pro
   })
   started.push(() => edge.stop())
   return { url: `http://${config.host}:${edge.port}/v1/sync`, credentialsFile: secrets.file }
+}
+
+function makeDataDir(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true })
+  } catch (error) {
+    throw new DomainError('VALIDATION_ERROR', `DATA_DIR=${dir}: cannot be made a folder: ${(error as Error).message}`)
+  }
 }
 
 type Heaps = Record<Role, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }>

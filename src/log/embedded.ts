@@ -141,21 +141,26 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     if (Date.now() > retentionDue) forgetOld()
   }
 
-  /** Retention, at most once a minute. The head is saved so that offsets are not reused when all batches are gone. */
+  /** Retention, at most once a minute. What cannot be deleted now, as on a full disk, can be in the next. */
   function forgetOld(): void {
     retentionDue = Date.now() + 60_000
     for (const [name, spec] of specs) {
       if (spec.retention_ms < 0 || spec.cleanup_policy !== 'delete') continue
-      const dueBefore = Date.now() - spec.retention_ms
-      const old = db
-        .prepare('select 1 from batches where topic = ? and time < ? limit 1')
-        .get(numbers.get(name)!, dueBefore)
-      if (!old) continue
-      db.exec('begin immediate')
-      db.prepare("insert or replace into meta values ('head', ?)").run(String(head))
-      db.prepare('delete from batches where topic = ? and time < ?').run(numbers.get(name)!, dueBefore)
-      db.exec('commit')
+      try {
+        forgetBefore(numbers.get(name)!, Date.now() - spec.retention_ms)
+      } catch {
+        if (db.isTransaction) db.exec('rollback')
+      }
     }
+  }
+
+  /** The head is saved so that offsets are not reused when all batches are gone. */
+  function forgetBefore(topic: number, time: number): void {
+    if (!db.prepare('select 1 from batches where topic = ? and time < ? limit 1').get(topic, time)) return
+    db.exec('begin immediate')
+    db.prepare("insert or replace into meta values ('head', ?)").run(String(head))
+    db.prepare('delete from batches where topic = ? and time < ?').run(topic, time)
+    db.exec('commit')
   }
 
   function readPage(stream: Stream, after: number, limits: ReadLimits): Page {

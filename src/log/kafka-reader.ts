@@ -41,7 +41,7 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
       topics: [{ topicId: topic.id, partitions: [partition] }],
       minBytes: 1,
       maxBytes: limits.maxBytes,
-      maxWaitTime: limits.waitMs,
+      maxWaitTime: Math.min(limits.waitMs, MAX_WAIT_MS),
       isolationLevel: READ_COMMITTED,
     })
     const found = response.responses[0]?.partitions[0]
@@ -138,14 +138,18 @@ function pageOf(batches: readonly Batch[], after: number, maxEvents: number): Pa
   return { events, through }
 }
 
+/** The longest that a fetch is asked to wait for news. */
+const MAX_WAIT_MS = 5000
+
 function newConsumer(options: { brokers: readonly string[]; clientId: string; timeoutMs: number }) {
   return new Consumer({
     groupId: `${options.clientId}-reader`,
     clientId: options.clientId,
     bootstrapBrokers: [...options.brokers],
-    retries: 2,
-    retryDelay: 250,
-    timeout: options.timeoutMs + 5_000,
+    // Whoever reads tries again by itself, and wants to know soon that a broker is not heard.
+    retries: 0,
+    timeout: MAX_WAIT_MS + options.timeoutMs,
+    requestTimeout: MAX_WAIT_MS + options.timeoutMs,
     connectTimeout: options.timeoutMs,
     autocommit: false,
   })

@@ -50,6 +50,7 @@ async function follow<Name extends keyof Events>(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, store, projection, logger } = options
+  const told: Told = { through: -1 }
   let failures = 0
   let after: number | undefined
   while (!signal.aborted) {
@@ -60,7 +61,7 @@ async function follow<Name extends keyof Events>(
       }
       const limits = { maxEvents: options.maxEvents, maxBytes: options.maxBytes, waitMs: WAIT_MS, signal }
       const page = await log.read(stream, after, limits)
-      if (page.events.length > 0) await project(options, codec, stream, page)
+      if (page.events.length > 0) await project(options, codec, stream, page, told)
       if (page.through > after || page.events.length > 0)
         options.onProgress(stream.name, page.through, page.events.length)
       after = page.through
@@ -79,11 +80,20 @@ async function follow<Name extends keyof Events>(
   }
 }
 
+/**
+ * Up to where this process has put a stream's outputs into the log. When a commit fails after that, again and again as
+ * on a full disk, the same outputs are not appended each time: the tries would fill what room is left.
+ */
+interface Told {
+  through: number
+}
+
 async function project<Name extends keyof Events>(
   { log, store, projection, outputTopic, outputType }: ProjectorOptions<Name>,
   codec: Codec,
   stream: Stream,
   page: Page,
+  told: Told,
 ): Promise<void> {
   await codec.prepare(page.events)
   const keys = page.events.map(({ key }) => key.toString())
@@ -95,10 +105,15 @@ async function project<Name extends keyof Events>(
   const outputs = batchWriter(64 * 1024)
   for (const [i, event] of page.events.entries()) {
     const output = projection.evolve(working, codec.decode(event.value).data as Events[Name], sourceOf(i))
-    if (output) outputs.add(event.key, (buffer, at) => codec.write(outputType, output, buffer, at))
+    if (!output || event.offset <= told.through) continue
+    outputs.add(event.key, (buffer, at) => codec.write(outputType, output, buffer, at))
   }
   passPoint('projector.worked-out')
   const batch = outputs.take(outputTopic, stream.partition)
+  const onAppended = () => {
+    told.through = page.through
+    passPoint('projector.changes-appended')
+  }
   const appended = batch === undefined ? Promise.resolve() : log.append([batch]).then(onAppended)
   // The commit below awaits it, but perhaps later than it fails.
   appended.catch(() => undefined)
@@ -107,10 +122,6 @@ async function project<Name extends keyof Events>(
   const checkpoint = { projection: projection.name, stream: stream.name, offset: page.through }
   await store.commit(working.changes(), checkpoint, appended)
   passPoint('projector.committed')
-}
-
-function onAppended(): void {
-  passPoint('projector.changes-appended')
 }
 
 interface WorkingSet extends Rows {

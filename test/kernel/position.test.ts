@@ -54,7 +54,9 @@ describe('a position', () => {
     const error = failure(encodePosition(positionAt('other', TOTAL_ORDER, 5)), 'as_of')
     expect(error.code).toBe('VALIDATION_ERROR')
     expect(error.message).toMatch(/^as_of: /)
-    expect(error.details).toEqual([{ field: 'as_of', message: `the position belongs to log other, this is log ${LOG}` }])
+    expect(error.details).toEqual([
+      { field: 'as_of', message: `the position belongs to log other, this is log ${LOG}` },
+    ])
   })
 
   it.each([

@@ -16,10 +16,12 @@ export interface Broker {
   resume(): void
 }
 
-export async function startBroker(): Promise<Broker> {
+/** Starts a broker; `wire`, given its port, may name another port that clients are sent to. */
+export async function startBroker(wire?: (port: number) => Promise<number>): Promise<Broker> {
   const { kafkaClassPath } = jars()
   const dir = mkdtempSync(join(tmpdir(), 'sync-kafka-'))
   const [port, controller] = [await freePort(), await freePort()]
+  const advertised = (await wire?.(port)) ?? port
   const file = join(dir, 'server.properties')
   mkdirSync(join(dir, 'data'))
   writeFileSync(
@@ -29,6 +31,7 @@ export async function startBroker(): Promise<Broker> {
       'node.id': 1,
       'controller.quorum.voters': `1@127.0.0.1:${controller}`,
       listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertised}`,
       'controller.listener.names': 'CONTROLLER',
       'log.dirs': join(dir, 'data'),
       'offsets.topic.replication.factor': 1,
@@ -56,7 +59,7 @@ export async function startBroker(): Promise<Broker> {
   }
   await start()
   return {
-    brokers: `127.0.0.1:${port}`,
+    brokers: `127.0.0.1:${advertised}`,
     start,
     stop: async (signal = 'SIGKILL') => void (await server?.end(signal)),
     pause: () => void server?.child.kill('SIGSTOP'),

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 import type { Target } from './api.ts'
 import { until } from './processes.ts'
@@ -80,7 +81,7 @@ export function listen(target: Target, { query, headers = {} }: Connecting = {})
       response.on('data', chunk => {
         text += chunk
       })
-      response.on('end', () => reject(new Refused(response.statusCode!, text)))
+      response.on('end', () => reject(new Refused(response, text)))
     })
     ws.on('error', reject)
   })
@@ -89,10 +90,12 @@ export function listen(target: Target, { query, headers = {} }: Connecting = {})
 /** What the server answered to an upgrade that it did not make. */
 export class Refused extends Error {
   readonly status: number
+  readonly headers: IncomingHttpHeaders
   readonly text: string
-  constructor(status: number, text: string) {
-    super(`the socket was refused: ${status} ${text}`)
-    this.status = status
+  constructor({ statusCode, headers }: IncomingMessage, text: string) {
+    super(`the socket was refused: ${statusCode} ${text}`)
+    this.status = statusCode!
+    this.headers = headers
     this.text = text
   }
 }

@@ -253,10 +253,10 @@ describe('the projector', () => {
     })
   })
 
-  it('tries again when a commit fails, from the checkpoint that the store has', async () => {
+  it('tries again when commits fail, from the checkpoint that the store has, and tells no change twice for it', async () => {
     await push({ id: 'a', data: '{"n":1}' })
     const store = await openStore()
-    let failures = 1
+    let failures = 2
     const failing: Store = {
       ...store,
       async commit(changes, checkpoint, before) {
@@ -267,9 +267,7 @@ describe('the projector', () => {
     }
     await projectAll(failing)
     expect((await store.load(records, [['orders', 'a']]))[0]).toMatchObject({ data: '{"n":1}', version: 1 })
-    const told = decoded(await readTopic(log, CHANGES))
-    expect(told).toHaveLength(2)
-    expect(told[1]).toEqual(told[0])
+    expect(await readTopic(log, CHANGES)).toHaveLength(1)
   })
 
   it('does nothing again when a commit was made but its answer was lost', async () => {

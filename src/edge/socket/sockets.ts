@@ -2,6 +2,7 @@ import type { TemplatedApp, WebSocket } from 'uWebSockets.js'
 import { DomainError } from '../../kernel/errors.ts'
 import { authenticate, type Principal, requireScope } from '../auth/authenticate.ts'
 import { createExchange } from '../exchange.ts'
+import { limitHeaders, rateLimited } from '../limits.ts'
 import { CLOSE, problemOf } from '../problem.ts'
 import { BASE } from '../router.ts'
 import type { Services } from '../services.ts'
@@ -58,7 +59,10 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         const data = { principal, session: undefined, sending: undefined, name: `socket-${sockets++}` }
         res.cork(() => res.upgrade<Data>(data, key, protocol, extensions, context))
       } catch (error) {
-        const { status, headers, body } = problemOf(error, exchange.requestId)
+        // Like every request that is refused it counts, so that nobody can try tokens here as often as they like.
+        const state = await limits.consume(`api ${exchange.ip}`, config.rateLimitApi)
+        Object.assign(exchange.always, limitHeaders(state))
+        const { status, headers, body } = problemOf(state.allowed ? error : rateLimited(state), exchange.requestId)
         exchange.send(status, JSON.stringify(body), { 'Content-Type': 'application/json', ...headers })
       }
     },

@@ -1,0 +1,250 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { pushBatch, pushLines, type Target } from '../kit/api.ts'
+import { until } from '../kit/processes.ts'
+import { removeData, type Service, startService } from '../kit/service.ts'
+import { type Listener, listen, type Message } from '../kit/sockets.ts'
+import { openValve, type Valve } from '../kit/valve.ts'
+
+let service: Service
+/** Another one, whose buffers a test can fill. */
+let tight: Service
+beforeAll(async () => {
+  ;[service, tight] = await Promise.all([startService(), startService({ MAX_SOCKET_BUFFER_BYTES: '65536' })])
+})
+afterAll(async () => {
+  for (const each of [service, tight]) {
+    await each?.stop()
+    removeData(each)
+  }
+})
+
+const open: Listener[] = []
+afterEach(() => {
+  for (const listener of open.splice(0)) listener.close()
+})
+
+async function connected(to: Target = service): Promise<Listener> {
+  const listener = await listen(to)
+  open.push(listener)
+  return listener
+}
+
+async function subscribed(payload: object = {}, to: Target = service): Promise<Listener> {
+  const listener = await connected(to)
+  await listener.subscribe(payload)
+  return listener
+}
+
+const idsOf = (messages: Message[]) => messages.map(({ payload }) => payload.record_id as string)
+const placesOf = (messages: Message[]) => messages.map(({ position }) => position)
+
+function lines(from: number, count: number): string {
+  return Array.from({ length: count }, (_, n) => `{"id":"r${from + n}","data":{"n":${from + n}}}\n`).join('')
+}
+
+describe('resuming', () => {
+  it('goes on after the position of any message, and after that of a push', async () => {
+    const filters = { dataset: 'resume' }
+    const live = await subscribed({ filters })
+    const receipts: string[] = []
+    for (let n = 0; n < 10; n++)
+      receipts.push((await pushBatch(service, 'resume', [{ id: `r${n}`, data: {} }])).body.position)
+    await live.untilChange('r9')
+    const all = live.changes()
+    expect(placesOf(all)).toEqual(receipts)
+    for (let n = 0; n < 10; n++) {
+      const listener = await connected()
+      const answer = await listener.subscribe({ filters, since: receipts[n] })
+      expect(answer.payload).toMatchObject({ recovered: true })
+      if (n < 9) await listener.untilChange('r9')
+      else await listener.subscribe({ filters: { dataset: 'none' } })
+      expect(listener.changes()).toEqual(all.slice(n + 1))
+    }
+    const [log] = receipts[0]!.split('~')
+    const fromTheStart = await subscribed({ filters, since: `${log}~` })
+    await fromTheStart.untilChange('r9')
+    expect(fromTheStart.changes()).toEqual(all)
+  })
+
+  it('goes on inside of one push, and with filters', async () => {
+    const live = await subscribed({ filters: { dataset: 'inside' } })
+    await pushLines(service, 'dataset=inside', lines(0, 100))
+    await live.untilChange('r99')
+    const since = live.changes()[41]!.position
+    const listener = await subscribed({
+      since,
+      filters: { dataset: 'inside', record_ids: ['r1', 'r41', 'r42', 'r50', 'r99'] },
+    })
+    await listener.untilChange('r99')
+    expect(idsOf(listener.changes())).toEqual(['r42', 'r50', 'r99'])
+  })
+
+  it('waits for a receipt that the read model has not reached', async () => {
+    const backlog = pushLines(service, 'dataset=backlog', lines(0, 100_000))
+    const { position } = (await pushBatch(service, 'ahead', [{ id: 'before', data: {} }])).body
+    const listener = await subscribed({ since: position, filters: { dataset: 'ahead' } })
+    await pushBatch(service, 'ahead', [{ id: 'after', data: {} }])
+    await listener.untilChange('after', 30_000)
+    expect(idsOf(listener.changes())).toEqual(['after'])
+    expect((await backlog).body.accepted).toBe(100_000)
+  })
+
+  it('has no gap and no repeat, from the middle of 5,000 changes while pushes go on', async () => {
+    const filters = { dataset: 'busy' }
+    const live = await subscribed({ filters })
+    let pushed = 0
+    const push = async (count: number) => {
+      const { body } = await pushLines(service, 'dataset=busy', lines(pushed, count))
+      expect(body.accepted).toBe(count)
+      pushed += count
+    }
+    for (let n = 0; n < 10; n++) await push(500)
+    await live.untilChange('r4999')
+    let pushing = true
+    const pusher = (async () => {
+      while (pushing) await push(100)
+    })()
+    // Later ones begin further on, and so nearer to the live end.
+    const starts = [2499, 2500, 4000, 4998, 4999]
+    const resumed: Listener[] = []
+    for (const start of starts) resumed.push(await subscribed({ filters, since: live.changes()[start]!.position }))
+    const fresh = await subscribed({ filters, since: live.changes().at(-1)!.position })
+    const freshFrom = live.changes().findIndex(({ position }) => position === fresh.messages[0]!.position)
+    for (const listener of resumed) await until('the middle', () => listener.changes().length > 3000, 30_000)
+    pushing = false
+    await pusher
+    const last = `r${pushed - 1}`
+    for (const listener of [live, ...resumed, fresh]) await listener.untilChange(last, 30_000)
+    const all = Array.from({ length: pushed }, (_, n) => `r${n}`)
+    expect(idsOf(live.changes())).toEqual(all)
+    expect(new Set(placesOf(live.changes())).size).toBe(pushed)
+    for (const [n, listener] of resumed.entries()) {
+      expect(idsOf(listener.changes())).toEqual(all.slice(starts[n]! + 1))
+      expect(placesOf(listener.changes())).toEqual(placesOf(live.changes()).slice(starts[n]! + 1))
+      expect(listener.messages.filter(({ type }) => type === 'resync_required')).toEqual([])
+    }
+    expect(freshFrom).toBeGreaterThan(0)
+    const freshIds = idsOf(fresh.changes())
+    expect(freshIds).toEqual(all.slice(pushed - freshIds.length))
+  })
+
+  it('has no gap and no repeat when everyone leaves and comes back while pushes go on', async () => {
+    const filters = { dataset: 'coming-and-going' }
+    let pushed = 0
+    let pushing = true
+    const pusher = (async () => {
+      for (; pushing; pushed++) await pushBatch(service, 'coming-and-going', [{ id: `r${pushed}`, data: {} }])
+    })()
+    const first = await connected()
+    let { position } = await first.subscribe({
+      filters,
+      since: (await pushBatch(service, 'start', [{ id: 's', data: {} }])).body.position,
+    })
+    const got: Message[] = []
+    for (let round = 0; round < 15; round++) {
+      const listener = await subscribed({ filters, since: position })
+      await until('a few changes', () => listener.changes().length > 3 + round)
+      listener.send('unsubscribe')
+      await listener.next('unsubscribed')
+      got.push(...listener.changes())
+      position = got.at(-1)!.position
+      if (round === 0) first.close()
+    }
+    pushing = false
+    await pusher
+    const [begin] = got
+    const from = Number((begin!.payload.record_id as string).slice(1))
+    expect(idsOf(got)).toEqual(got.map((_, n) => `r${from + n}`))
+  })
+
+  it('is told to resync when the position belongs to another log', async () => {
+    const { position } = (await pushBatch(service, 'here', [{ id: 'a', data: {} }])).body
+    const [log] = position.split('~') as [string]
+    const listener = await connected()
+    listener.send('subscribe', {
+      channel: 'sync_updates',
+      since: position.replace(log, 'deadbeef'),
+      subscription_id: 'old',
+    })
+    const told = await listener.next('resync_required')
+    expect(Object.keys(told.payload).sort()).toEqual(['from', 'position', 'reason'])
+    // From the position that it is given it misses nothing that is new.
+    await pushBatch(service, 'here', [{ id: 'b', data: {} }])
+    await listener.subscribe({ since: told.payload.from, filters: { dataset: 'here' } })
+    await listener.untilChange('b')
+  })
+})
+
+describe('a client that does not read', () => {
+  const COUNT = 120
+  const text = 'x'.repeat(100_000)
+  const filters = { dataset: 'slow' }
+
+  let valve: Valve
+  beforeAll(async () => {
+    valve = await openValve(tight)
+  })
+  afterEach(() => valve.release())
+  afterAll(() => valve.close())
+
+  it('delays nobody, is told what it missed, and gets it from there', async () => {
+    const slow = await subscribed({ filters }, valve.target)
+    const fast = await subscribed({ filters }, tight)
+    valve.hold()
+    for (let n = 0; n < COUNT; n++) {
+      const { body } = await pushBatch(tight, 'slow', [{ id: `r${n}`, data: { text } }])
+      expect(body.accepted).toBe(1)
+      // One at a time, so that the one who reads is never far behind.
+      await fast.untilChange(`r${n}`)
+    }
+    const all = Array.from({ length: COUNT + 1 }, (_, n) => `r${n}`)
+    // Answers to pings are dropped like messages are, and must not be taken for some.
+    slow.ws.ping('not a message')
+    slow.ws.ping('{"type":"record_change",')
+    await pushBatch(tight, 'slow', [{ id: `r${COUNT}`, data: { text } }])
+    await fast.untilChange(`r${COUNT}`)
+    expect(idsOf(fast.changes())).toEqual(all)
+    expect(fast.messages.some(({ type }) => type === 'resync_required')).toBe(false)
+
+    valve.release()
+    const told = await slow.next('resync_required')
+    const before = idsOf(slow.changes())
+    // More than the buffers of both systems took in, or this test shows nothing.
+    expect(before.length).toBeLessThan(all.length)
+    expect(before).toEqual(all.slice(0, before.length))
+    expect(told.payload.from).toBe(told.payload.position)
+    expect(told.payload.reason).toMatch(/slow/)
+    const since = slow.messages.length
+    await slow.subscribe({ filters, since: told.payload.from })
+    await slow.untilChange(`r${COUNT}`)
+    expect(slow.messages.slice(since).filter(({ type }) => type === 'resync_required')).toEqual([])
+    expect(idsOf(slow.changes())).toEqual(all)
+    expect(placesOf(slow.changes())).toEqual(placesOf(fast.changes()))
+  })
+
+  it('gets all it asked for, when it does not read while it catches up', async () => {
+    const filters = { dataset: 'catching-up' }
+    const { body } = await pushBatch(tight, 'catching-up', [{ id: 'first', data: {} }])
+    const records = Array.from({ length: 150 }, (_, n) => ({ id: `r${n}`, data: { text } }))
+    for (let n = 0; n < records.length; n += 10) await pushBatch(tight, 'catching-up', records.slice(n, n + 10))
+    const [slow, other] = [await connected(valve.target), await connected(tight)]
+    valve.hold()
+    slow.send('subscribe', { channel: 'sync_updates', filters, since: body.position })
+    // One who reads gets all of it meanwhile.
+    await other.subscribe({ filters, since: body.position })
+    await other.untilChange('r149')
+    valve.release()
+    // What it was sent at once may be more than its buffer holds; then it is told so, and goes on from there.
+    for (let told = 0; !slow.changes().some(({ payload }) => payload.record_id === 'r149'); ) {
+      const resyncs = () => slow.messages.filter(({ type }) => type === 'resync_required')
+      await until('the end or a resync', () => resyncs().length > told || slow.changes().length === records.length)
+      if (resyncs().length === told) break
+      told = resyncs().length
+      await slow.subscribe({ filters, since: resyncs().at(-1)!.payload.from })
+    }
+    for (const listener of [slow, other]) {
+      expect(idsOf(listener.changes())).toEqual(records.map(({ id }) => id))
+    }
+    expect(placesOf(slow.changes())).toEqual(placesOf(other.changes()))
+  })
+})
