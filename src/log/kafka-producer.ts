@@ -88,16 +88,9 @@ export function createBatchProducer(options: {
     async send(parts) {
       const end = Date.now() + timeoutMs
       try {
-        identity ??= identify()
+        identity ??= again(identify, end)
         const numbered = number(parts, await identity)
-        for (let tries = 0; ; tries++) {
-          try {
-            return await sendOnce(numbered, tries > 0)
-          } catch (error) {
-            if (Date.now() > end || isFinal(error)) throw error
-            await new Promise(resolve => setTimeout(resolve, RETRY_MS))
-          }
-        }
+        return await again(tries => sendOnce(numbered, tries > 0), end)
       } catch (error) {
         // Whether the brokers have these batches is not known any more, so their numbers cannot be gone on from. A new
         // identity starts from nothing.
@@ -109,6 +102,18 @@ export function createBatchProducer(options: {
     async stop() {
       await Promise.allSettled([pool.close(), directory.close(true)])
     },
+  }
+}
+
+/** Tries until it works, the error is final, or `end` has passed: brokers that start or change leaders refuse for a while. */
+async function again<T>(work: (tries: number) => Promise<T>, end: number): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await work(tries)
+    } catch (error) {
+      if (Date.now() > end || isFinal(error)) throw error
+      await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+    }
   }
 }
 

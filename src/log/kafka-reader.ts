@@ -139,15 +139,16 @@ function pageOf(batches: readonly Batch[], after: number, maxEvents: number): Pa
 }
 
 /** The longest that a fetch is asked to wait for news. */
-const MAX_WAIT_MS = 5000
+const MAX_WAIT_MS = 1000
 
 function newConsumer(options: { brokers: readonly string[]; clientId: string; timeoutMs: number }) {
   return new Consumer({
     groupId: `${options.clientId}-reader`,
     clientId: options.clientId,
     bootstrapBrokers: [...options.brokers],
-    // Whoever reads tries again by itself, and wants to know soon that a broker is not heard.
-    retries: 0,
+    // A topic just made, or one whose leader moved, is refused for a moment.
+    retries: 2,
+    retryDelay: 250,
     timeout: MAX_WAIT_MS + options.timeoutMs,
     requestTimeout: MAX_WAIT_MS + options.timeoutMs,
     connectTimeout: options.timeoutMs,

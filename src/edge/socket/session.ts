@@ -177,6 +177,15 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     }
   }
 
+  function goOn(): void {
+    if (ended) return
+    tellLost()
+    if (!hasRoom()) return
+    const wake = waitingForRoom
+    waitingForRoom = []
+    for (const resolve of wake) resolve()
+  }
+
   function endSubscription(subscription: Subscription): void {
     if (subscription.ended) return
     subscription.ended = true
@@ -233,11 +242,9 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     onMessage: text => handle(text).catch(sendError),
     onDrain() {
       unlistenLost()
-      tellLost()
-      if (!hasRoom()) return
-      const wake = waitingForRoom
-      waitingForRoom = []
-      for (const resolve of wake) resolve()
+      // Nothing is sent from in here: when uWebSockets.js cannot write all of a large message while it handles a drain,
+      // it forgets to wait for the next one, and the client gets nothing ever after.
+      setImmediate(goOn)
     },
     onDropped(text) {
       const listening = [...subscriptions.values()].filter(({ live }) => live)
