@@ -92,40 +92,37 @@ describe('resuming', () => {
   it('has no gap and no repeat, from the middle of 5,000 changes while pushes go on', async () => {
     const filters = { dataset: 'busy' }
     const live = await subscribed({ filters })
-    let pushed = 0
-    const push = async (count: number) => {
-      const { body } = await pushLines(service, 'dataset=busy', lines(pushed, count))
-      expect(body.accepted).toBe(count)
-      pushed += count
-    }
-    for (let n = 0; n < 10; n++) await push(500)
+    for (let n = 0; n < 10; n++) await pushLines(service, 'dataset=busy', lines(n * 500, 500))
     await live.untilChange('r4999')
     let pushing = true
-    const pusher = (async () => {
-      while (pushing) await push(100)
-    })()
-    // Later ones begin further on, and so nearer to the live end.
-    const starts = [2499, 2500, 4000, 4998, 4999]
-    const resumed: Listener[] = []
-    for (const start of starts) resumed.push(await subscribed({ filters, since: live.changes()[start]!.position }))
-    const fresh = await subscribed({ filters, since: live.changes().at(-1)!.position })
-    const freshFrom = live.changes().findIndex(({ position }) => position === fresh.messages[0]!.position)
-    for (const listener of resumed) await until('the middle', () => listener.changes().length > 3000, 30_000)
+    let pushed = 5000
+    const pushers = Array.from({ length: 3 }, async () => {
+      while (pushing) {
+        pushed += 40
+        const { body } = await pushLines(service, 'dataset=busy', lines(pushed - 40, 40))
+        expect(body.accepted).toBe(40)
+      }
+    })
+    const resumed: [from: number, listener: Listener][] = []
+    const resumeAfter = async (from: number) => {
+      resumed.push([from, await subscribed({ filters, since: live.changes()[from]!.position })])
+    }
+    await Promise.all([2499, 2500, 3000, 3500, 4000, 4500, 4998, 4999].map(resumeAfter))
+    // And from the live end, where what is new comes while the subscription is still on its way.
+    for (let n = 0; n < 40; n++) await resumeAfter(live.changes().length - 1)
     pushing = false
-    await pusher
-    const last = `r${pushed - 1}`
-    for (const listener of [live, ...resumed, fresh]) await listener.untilChange(last, 30_000)
-    const all = Array.from({ length: pushed }, (_, n) => `r${n}`)
-    expect(idsOf(live.changes())).toEqual(all)
-    expect(new Set(placesOf(live.changes())).size).toBe(pushed)
-    for (const [n, listener] of resumed.entries()) {
-      expect(idsOf(listener.changes())).toEqual(all.slice(starts[n]! + 1))
-      expect(placesOf(listener.changes())).toEqual(placesOf(live.changes()).slice(starts[n]! + 1))
+    await Promise.all(pushers)
+    await until('all of it', () => live.changes().length === pushed)
+    const ids = idsOf(live.changes())
+    expect(ids.slice(0, 5000)).toEqual(Array.from({ length: 5000 }, (_, n) => `r${n}`))
+    expect(new Set(ids).size).toBe(pushed)
+    const places = placesOf(live.changes())
+    for (const [from, listener] of resumed) {
+      await listener.untilChange(ids.at(-1)!)
+      expect(placesOf(listener.changes())).toEqual(places.slice(from + 1))
+      expect(idsOf(listener.changes())).toEqual(ids.slice(from + 1))
       expect(listener.messages.filter(({ type }) => type === 'resync_required')).toEqual([])
     }
-    expect(freshFrom).toBeGreaterThan(0)
-    const freshIds = idsOf(fresh.changes())
-    expect(freshIds).toEqual(all.slice(pushed - freshIds.length))
   })
 
   it('has no gap and no repeat when everyone leaves and comes back while pushes go on', async () => {
@@ -222,29 +219,56 @@ describe('a client that does not read', () => {
     expect(placesOf(slow.changes())).toEqual(placesOf(fast.changes()))
   })
 
+  /** Waits for so many changes, going on from where it is told when more waited for the client than its buffer holds. */
+  async function untilAll(listener: Listener, filters: object, count: number): Promise<void> {
+    const resyncs = () => listener.messages.filter(({ type }) => type === 'resync_required')
+    for (let told = 0; listener.changes().length < count; ) {
+      await until('more', () => resyncs().length > told || listener.changes().length >= count)
+      if (resyncs().length === told) return
+      told = resyncs().length
+      await listener.subscribe({ filters, since: resyncs().at(-1)!.payload.from })
+    }
+  }
+
+  /** Pushes many large records; `since` is the position before them, `last` that of the last. */
+  async function pushLarge(to: Service, dataset: string, count: number) {
+    const since = (await pushBatch(to, dataset, [{ id: 'first', data: {} }])).body.position
+    const records = Array.from({ length: count }, (_, n) => ({ id: `r${n}`, data: { text } }))
+    let last = since
+    for (let n = 0; n < count; n += 10) last = (await pushBatch(to, dataset, records.slice(n, n + 10))).body.position
+    return { since, last, ids: records.map(({ id }) => id) }
+  }
+
   it('gets all it asked for, when it does not read while it catches up', async () => {
     const filters = { dataset: 'catching-up' }
-    const { body } = await pushBatch(tight, 'catching-up', [{ id: 'first', data: {} }])
-    const records = Array.from({ length: 150 }, (_, n) => ({ id: `r${n}`, data: { text } }))
-    for (let n = 0; n < records.length; n += 10) await pushBatch(tight, 'catching-up', records.slice(n, n + 10))
+    const { since, ids } = await pushLarge(tight, 'catching-up', 150)
     const [slow, other] = [await connected(valve.target), await connected(tight)]
     valve.hold()
-    slow.send('subscribe', { channel: 'sync_updates', filters, since: body.position })
-    // One who reads gets all of it meanwhile.
-    await other.subscribe({ filters, since: body.position })
-    await other.untilChange('r149')
+    slow.send('subscribe', { channel: 'sync_updates', filters, since })
+    await other.subscribe({ filters, since })
+    await untilAll(other, filters, ids.length)
     valve.release()
-    // What it was sent at once may be more than its buffer holds; then it is told so, and goes on from there.
-    for (let told = 0; !slow.changes().some(({ payload }) => payload.record_id === 'r149'); ) {
-      const resyncs = () => slow.messages.filter(({ type }) => type === 'resync_required')
-      await until('the end or a resync', () => resyncs().length > told || slow.changes().length === records.length)
-      if (resyncs().length === told) break
-      told = resyncs().length
-      await slow.subscribe({ filters, since: resyncs().at(-1)!.payload.from })
-    }
-    for (const listener of [slow, other]) {
-      expect(idsOf(listener.changes())).toEqual(records.map(({ id }) => id))
-    }
+    await untilAll(slow, filters, ids.length)
+    for (const listener of [slow, other]) expect(idsOf(listener.changes())).toEqual(ids)
     expect(placesOf(slow.changes())).toEqual(placesOf(other.changes()))
+  })
+
+  it('misses nothing that comes while it is held up on its way to the live end', async () => {
+    const filters = { dataset: 'joining' }
+    const { since, last, ids } = await pushLarge(service, 'joining', 120)
+    const roomy = await openValve(service)
+    const [slow, live] = [await connected(roomy.target), await subscribed({ filters, since: last })]
+    // Once one who is live has this, all before it can be read from the log, and what follows comes live.
+    await pushBatch(service, 'joining', [{ id: 'mark', data: {} }])
+    await live.untilChange('mark')
+    roomy.hold()
+    slow.send('subscribe', { channel: 'sync_updates', filters, since })
+    for (let n = 0; n < 20; n++) await pushBatch(service, 'joining', [{ id: `new${n}`, data: {} }])
+    await live.untilChange('new19')
+    roomy.release()
+    await slow.untilChange('new19')
+    expect(idsOf(slow.changes())).toEqual([...ids, ...idsOf(live.changes())])
+    expect(slow.messages.map(({ type }) => type)).not.toContain('resync_required')
+    roomy.close()
   })
 })

@@ -75,7 +75,7 @@ async function outlast(
   await outage.end(broker)
   await until('/health/ready to say ready again', async () => (await readiness(service)) === 200, 60_000)
   const before = acknowledged()
-  await until('pushes to be taken again', () => acknowledged() > before + 2000, 60_000)
+  await until('pushes to be taken again', () => acknowledged() > before + 1000, 60_000)
 }
 
 /** Cuts the connections when the broker has taken what was sent and its answers are on their way. */
@@ -107,7 +107,7 @@ it.skipIf(!possible)(
     try {
       service = await startService(env)
       await subscriber.connect(service)
-      const load = startLoad(service, ledger, random)
+      const load = startLoad(service, ledger, random, { restMs: 10 })
       await until('the load to be answered', () => ledger.acknowledged.size > 200)
       for (let round = 0; round < ROUNDS; round++) {
         for (const outage of outages) await outlast(outage, broker, service, load, () => ledger.acknowledged.size)
@@ -120,7 +120,7 @@ it.skipIf(!possible)(
 
       const log = await openLogOf(service, env)
       await untilQuiet(service, log, [subscriber])
-      await service.stop()
+      await service.stop('SIGKILL')
       const { faults, changes } = await auditLife({ log, dataDir: service.dataDir, ledger, subscribers: [subscriber] })
       await log.stop()
       const { pushes, acknowledged } = ledger

@@ -108,6 +108,7 @@ describe.skipIf(!possible)('a power cut', () => {
   it(`loses nothing that the log has promised, ${CUTS} times over`, async () => {
     const random = randomFor('power loss')
     let disk = makeDisk(DISK_MB)
+    const lives: number[] = []
     try {
       for (let cut = 0; cut < CUTS; cut++) {
         // In the long form a disk lives through some cuts before a fresh one follows, or it would be full.
@@ -117,9 +118,10 @@ describe.skipIf(!possible)('a power cut', () => {
         }
         const { left, promised } = await appendAndCut(disk, 'FULL', random)
         disk = left
-        console.log(`power loss: ${promised} events promised`)
+        lives.push(promised)
         await expectAll(disk, promised)
       }
+      console.log(`power loss: events promised before each cut: ${lives}`)
     } finally {
       disk.remove()
     }

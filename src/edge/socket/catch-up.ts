@@ -10,15 +10,15 @@ const PAGE = { maxEvents: 2000, maxBytes: 2_097_152, waitMs: 0 }
 const NEAR = 2000
 const LOOK_AGAIN_MS = 5
 /** Most messages that may gather while joining; past it joining begins again from further on. */
-const MAX_GATHERED = 20_000
+const MAX_GATHERED = 5000
 
 export interface Receiver {
   readonly matches: Filter
   /** False once the subscription has ended. */
   alive(): boolean
   send(text: string): void
-  /** Resolves when the client has room for more. */
-  room(): Promise<void>
+  /** Resolves when the client has room for more; undefined when it has. */
+  room(): Promise<void> | undefined
 }
 
 /**
@@ -49,7 +49,10 @@ export async function catchUp(
   while (receiver.alive()) {
     while (receiver.alive() && behind(hub.cursors) > NEAR) await read(new Map(hub.cursors))
     const gathered: string[] = []
-    const joining = { matches: receiver.matches, onChange: (text: string) => void gathered.push(text) }
+    const onChange = (text: string) => {
+      if (gathered.length <= MAX_GATHERED) gathered.push(text)
+    }
+    const joining = { matches: receiver.matches, onChange }
     const target = new Map(hub.cursors)
     hub.joining.add(joining)
     try {
@@ -100,11 +103,14 @@ async function readUpTo(
       const page = await log.read(stream, after, PAGE)
       for (const { offset, change } of await decodeChanges(codec, page)) {
         if (offset > end) break
-        if (seen.take(change) && receiver.matches(change)) receiver.send(changeMessage(change, seen.position()))
+        if (!seen.take(change) || !receiver.matches(change)) continue
+        receiver.send(changeMessage(change, seen.position()))
+        const room = receiver.room()
+        if (room) await room
+        if (!receiver.alive()) return
       }
       // Nothing up to the end that is known to be there: only what compaction or transactions left behind.
       cursors.set(stream.name, page.events.length === 0 ? Math.max(page.through, end) : Math.min(page.through, end))
-      await receiver.room()
     }
   }
 }

@@ -83,8 +83,8 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
 
   const hasRoom = () => connection.buffered() < config.socketBufferBytes / 2
 
-  function room(): Promise<void> {
-    if (hasRoom()) return Promise.resolve()
+  function room(): Promise<void> | undefined {
+    if (hasRoom()) return undefined
     return new Promise(resolve => waitingForRoom.push(resolve))
   }
 
