@@ -71,6 +71,8 @@ async function startParts(config: Config, started: (() => Promise<void>)[]): Pro
   await thread('log', [mainToLog.port1, projectorToLog.port1])
   const log = appendThrough(mainToLog.port2, await openLog(config, mainToLog.port2))
   started.push(() => log.stop())
+  // Nothing of these is in the read model until the projector says so.
+  for (const topic of recordsProjection.topics) for (const { name } of log.streams(topic)) progress.advance(name, -1)
   await thread('projector', [projectorToLog.port2], ({ stream, through, events }) => {
     progress.advance(stream, through)
     metrics.projected.inc(events)

@@ -18,6 +18,8 @@ export function createProgress(): Progress {
   const waiting = new Set<() => void>()
 
   function includes({ offsets }: Position): boolean {
+    // At the very start no projector has told anything yet, and the least of nothing would be beyond every offset.
+    if (reached.size === 0) return offsets.size === 0
     for (const [stream, offset] of offsets) {
       // In a log with one total order every stream must have come that far; streams nobody projects are no matter.
       const through = stream === TOTAL_ORDER ? Math.min(...reached.values()) : reached.get(stream)

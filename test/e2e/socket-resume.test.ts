@@ -56,6 +56,7 @@ describe('resuming', () => {
       const listener = await connected()
       const answer = await listener.subscribe({ filters, since: receipts[n] })
       expect(answer.payload).toMatchObject({ recovered: true })
+      expect(answer.position).toBe(receipts[n])
       if (n < 9) await listener.untilChange('r9')
       else await listener.subscribe({ filters: { dataset: 'none' } })
       expect(listener.changes()).toEqual(all.slice(n + 1))
@@ -172,6 +173,9 @@ describe('resuming', () => {
   })
 })
 
+// catch-up.ts, untilChangesReach: it waits for ever, and the subscriber, who was told `recovered`, hears nothing at all.
+it.todo('is told to resync when the position lies beyond the end of the log')
+
 describe('a client that does not read', () => {
   const COUNT = 120
   const text = 'x'.repeat(100_000)
@@ -265,8 +269,11 @@ describe('a client that does not read', () => {
     slow.send('subscribe', { channel: 'sync_updates', filters, since })
     for (let n = 0; n < 20; n++) await pushBatch(service, 'joining', [{ id: `new${n}`, data: {} }])
     await live.untilChange('new19')
+    slow.send('ping')
     roomy.release()
     await slow.untilChange('new19')
+    // An answer's position never lies beyond a change that is still to come.
+    expect((await slow.next('pong')).position).toBe(since)
     expect(idsOf(slow.changes())).toEqual([...ids, ...idsOf(live.changes())])
     expect(slow.messages.map(({ type }) => type)).not.toContain('resync_required')
     roomy.close()
