@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { isEmbedded, openLog } from './adapters.ts'
 import type { Config } from './config.ts'
+import { holdDataDir } from './data-dir.ts'
 import { startAccess } from './edge/auth/access.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
@@ -13,7 +13,6 @@ import { createLimits } from './edge/limits.ts'
 import { createProgress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
 import { startEdge } from './edge/server.ts'
-import { DomainError } from './kernel/errors.ts'
 import { createCodec } from './log/codec.ts'
 import { recordsProjection } from './projections/records.ts'
 import { createLogger } from './telemetry/logger.ts'
@@ -49,7 +48,8 @@ export async function startService(config: Config): Promise<Service> {
 }
 
 async function startParts(config: Config, started: (() => Promise<void>)[]): Promise<Omit<Service, 'stop'>> {
-  makeDataDir(config.dataDir)
+  const held = holdDataDir(config.dataDir)
+  started.push(async () => held.release())
   const logger = createLogger(config.logLevel)
   const metrics = createMetrics()
   const progress = createProgress()
@@ -105,14 +105,6 @@ async function startParts(config: Config, started: (() => Promise<void>)[]): Pro
   })
   started.push(() => edge.stop())
   return { url: `http://${config.host}:${edge.port}/v1/sync`, credentialsFile: secrets.file }
-}
-
-function makeDataDir(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true })
-  } catch (error) {
-    throw new DomainError('VALIDATION_ERROR', `DATA_DIR=${dir}: cannot be made a folder: ${(error as Error).message}`)
-  }
 }
 
 type Heaps = Record<Role, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }>

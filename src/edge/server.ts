@@ -12,6 +12,11 @@ import { serveSockets } from './socket/sockets.ts'
 
 const NOBODY: Principal = { id: '', name: '', scopes: [], rateLimit: null, expiresAt: null, gone: () => false }
 
+/** Without it a second service on the same port would start, and take half of the connections. */
+const EXCLUSIVE_PORT = 1
+type ListenSocket = Parameters<typeof us_listen_socket_close>[0]
+type ListenAt = (host: string, port: number, options: number, listening: (socket: ListenSocket | false) => void) => void
+
 export interface Edge {
   readonly port: number
   /** Stops accepting, waits for requests under way, closes sockets. */
@@ -107,8 +112,10 @@ export async function startEdge(services: Services): Promise<Edge> {
   const app = App()
   const sockets = serveSockets(app, services)
   app.any('/*', (res: HttpResponse, req: HttpRequest) => void serve(createExchange(res, req)))
-  const listening = await new Promise<Parameters<typeof us_listen_socket_close>[0]>((resolve, reject) => {
-    app.listen(config.host, config.port, socket => {
+  const listening = await new Promise<ListenSocket>((resolve, reject) => {
+    // The types leave out the form with an address and options, which uWebSockets.js has.
+    const listen = app.listen.bind(app) as unknown as ListenAt
+    listen(config.host, config.port, EXCLUSIVE_PORT, socket => {
       if (socket) return resolve(socket)
       reject(
         new DomainError(

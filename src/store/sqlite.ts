@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Row, Table, Value } from '../kernel/projection.ts'
-import type { FieldCondition, PageQuery, Store, TableChange } from './store.ts'
+import { type FieldCondition, PAGE_BYTES, type PageQuery, rowBytes, type Store, type TableChange } from './store.ts'
 
 const ROWS_A_STATEMENT = 20
 
@@ -101,7 +101,14 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     page: query =>
       exclusively(async () => {
         const { sql, values } = pageSql(query)
-        return statement(sql).all(...values) as Row[]
+        const rows: Row[] = []
+        let bytes = 0
+        for (const row of statement(sql).iterate(...values)) {
+          rows.push(row as Row)
+          bytes += rowBytes(row as Row)
+          if (bytes >= PAGE_BYTES) break
+        }
+        return rows
       }),
     async stop() {
       db.close()

@@ -16,7 +16,9 @@ export interface Store {
   commit(changes: readonly TableChange[], checkpoint: Checkpoint, before?: Promise<unknown>): Promise<void>
   /** How far a projection has come in each stream it has read. */
   checkpoints(projection: string): Promise<ReadonlyMap<string, number>>
-  /** Rows in the order of the key's last column. */
+  /**
+   * Rows in the order of the key's last column; fewer than `limit` when their text comes to PAGE_BYTES, but one at least.
+   */
   page(query: PageQuery): Promise<readonly Row[]>
   stop(): Promise<void>
 }
@@ -52,4 +54,14 @@ export interface FieldCondition {
   readonly field: string
   readonly comparison: Comparison
   readonly value: string | number | bigint | boolean | null
+}
+
+/** Most text in one page, in UTF-16 units: a page of a thousand rows of a megabyte each would be no page. */
+export const PAGE_BYTES = 8 * 1024 * 1024
+
+/** How much text a row holds, in UTF-16 units. */
+export function rowBytes(row: Row): number {
+  let bytes = 0
+  for (const value of Object.values(row)) if (typeof value === 'string') bytes += value.length
+  return bytes
 }

@@ -4,7 +4,7 @@ import { KEY_SEPARATOR, type Projection, type Row, type Rows, type Table } from 
 import { batchWriter } from '../log/batch.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
 import type { Log, Page, Stream } from '../log/log.ts'
-import type { Store, TableChange } from '../store/store.ts'
+import { rowBytes, type Store, type TableChange } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 
 export interface ProjectorOptions<Name extends keyof Events> {
@@ -88,8 +88,14 @@ interface Told {
   through: number
 }
 
+/** Events whose rows are read at once, at first and at most: a row may hold a megabyte, whatever its event holds. */
+const FIRST_ROWS = 16
+const MOST_ROWS = 64
+/** Text of rows that one transaction works on; past it the rest of the page goes into the next one. */
+const ROW_BYTES = 16 * 1024 * 1024
+
 async function project<Name extends keyof Events>(
-  { log, store, projection, outputTopic, outputType }: ProjectorOptions<Name>,
+  options: ProjectorOptions<Name>,
   codec: Codec,
   stream: Stream,
   page: Page,
@@ -97,13 +103,32 @@ async function project<Name extends keyof Events>(
 ): Promise<void> {
   await codec.prepare(page.events)
   const keys = page.events.map(({ key }) => key.toString())
+  for (let from = 0; from < keys.length; ) from = await projectFrom(options, codec, stream, page, keys, from, told)
+}
+
+/** Projects as many events of a page as its transaction has room for; gives back where the next one begins. */
+async function projectFrom<Name extends keyof Events>(
+  { log, store, projection, outputTopic, outputType }: ProjectorOptions<Name>,
+  codec: Codec,
+  stream: Stream,
+  page: Page,
+  keys: readonly string[],
+  from: number,
+  told: Told,
+): Promise<number> {
   // Made where it is used: what lives as long as the page is what the collector has to carry.
   const sourceOf = (i: number) => ({ stream: stream.name, offset: page.events[i]!.offset, key: keys[i]! })
   const working = workingSet(projection.tables)
-  for (let i = 0; i < keys.length; i++) projection.wants(sourceOf(i), working.want)
-  await working.load(store)
+  let to = from
+  for (let bytes = 0, rows = FIRST_ROWS; to < keys.length && bytes < ROW_BYTES; rows = Math.min(rows * 2, MOST_ROWS)) {
+    const end = Math.min(keys.length, to + rows)
+    for (; to < end; to++) projection.wants(sourceOf(to), working.want)
+    bytes += await working.load(store)
+  }
+  const through = to === keys.length ? page.through : page.events[to - 1]!.offset
   const outputs = batchWriter(64 * 1024)
-  for (const [i, event] of page.events.entries()) {
+  for (let i = from; i < to; i++) {
+    const event = page.events[i]!
     const output = projection.evolve(working, codec.decode(event.value).data as Events[Name], sourceOf(i))
     if (!output || event.offset <= told.through) continue
     outputs.add(event.key, (buffer, at) => codec.write(outputType, output, buffer, at))
@@ -111,7 +136,7 @@ async function project<Name extends keyof Events>(
   passPoint('projector.worked-out')
   const batch = outputs.take(outputTopic, stream.partition)
   const onAppended = () => {
-    told.through = page.through
+    told.through = through
     passPoint('projector.changes-appended')
   }
   const appended = batch === undefined ? Promise.resolve() : log.append([batch]).then(onAppended)
@@ -119,14 +144,16 @@ async function project<Name extends keyof Events>(
   appended.catch(() => undefined)
   // While the store waits inside a commit nobody else can use it: good when there is nobody else.
   if (log.streams(stream.topic).length > 1) await appended
-  const checkpoint = { projection: projection.name, stream: stream.name, offset: page.through }
+  const checkpoint = { projection: projection.name, stream: stream.name, offset: through }
   await store.commit(working.changes(), checkpoint, appended)
   passPoint('projector.committed')
+  return to
 }
 
 interface WorkingSet extends Rows {
   want: (table: Table, key: string) => void
-  load(store: Store): Promise<void>
+  /** Reads the rows that were wanted since the last time; gives back how much text they hold. */
+  load(store: Store): Promise<number>
   changes(): TableChange[]
 }
 
@@ -135,24 +162,29 @@ interface Entry {
   changed: boolean
 }
 
-/** The rows that a page of events touches, by table and key. */
+/** The rows that some events touch, by table and key. */
 function workingSet(tables: readonly Table[]): WorkingSet {
   const entries = new Map<Table, Map<string, Entry>>(tables.map(table => [table, new Map()]))
-  const lastWanted = new Map<Table, string>()
+  const wanted = new Map<Table, string[]>(tables.map(table => [table, []]))
   return {
     want(table, key) {
-      if (lastWanted.get(table) === key) return
-      lastWanted.set(table, key)
       const known = entries.get(table)!
-      if (!known.has(key)) known.set(key, { row: undefined, changed: false })
+      if (known.has(key)) return
+      known.set(key, { row: undefined, changed: false })
+      wanted.get(table)!.push(key)
     },
     async load(store) {
-      for (const [table, known] of entries) {
-        const keys = [...known.keys()].sort().map(key => key.split(KEY_SEPARATOR))
-        for (const row of await store.load(table, keys)) {
-          known.get(table.key.map(column => row[column]).join(KEY_SEPARATOR))!.row = row
+      let bytes = 0
+      for (const [table, keys] of wanted) {
+        if (keys.length === 0) continue
+        const parts = keys.sort().map(key => key.split(KEY_SEPARATOR))
+        for (const row of await store.load(table, parts)) {
+          entries.get(table)!.get(table.key.map(column => row[column]).join(KEY_SEPARATOR))!.row = row
+          bytes += rowBytes(row)
         }
+        keys.length = 0
       }
+      return bytes
     },
     get: (table, key) => entries.get(table)!.get(key)!.row,
     put(table, key, row) {

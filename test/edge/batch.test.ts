@@ -57,7 +57,7 @@ describe('a batch', () => {
     expect(read('{"records":[1,2,3]}').records).toHaveLength(3)
     const error = failure('{"records":[1,2,3,4]}')
     expect(error.code).toBe('PAYLOAD_TOO_LARGE')
-    expect(error.message).toMatch(/4 records .* limit is 3/)
+    expect(error.message).toMatch(/more than 3 in one batch/)
   })
 })
 

@@ -51,9 +51,15 @@ export interface Disk {
 export function makeDisk(megabytes: number): Disk {
   const dir = mkdtempSync(join(tmpdir(), 'sync-disk-'))
   const file = join(dir, 'disk.img')
-  execFileSync('truncate', ['-s', `${megabytes}M`, file])
-  execFileSync('mkfs.ext4', ['-q', '-F', file], { stdio: 'pipe' })
-  return diskAt(dir, file)
+  const disk = diskAt(dir, file)
+  try {
+    execFileSync('truncate', ['-s', `${megabytes}M`, file])
+    execFileSync('mkfs.ext4', ['-q', '-F', file], { stdio: 'pipe' })
+    return disk
+  } catch (error) {
+    disk.remove()
+    throw error
+  }
 }
 
 function diskAt(dir: string, file: string): Disk {

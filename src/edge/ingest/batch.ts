@@ -57,11 +57,13 @@ const ANY_DEPTH = 2000
 function recordSpans(bytes: Buffer, start: number, maxRecords: number): Span[] {
   if (bytes[start] !== 91) throw invalid('records', 'expected an array')
   const records: Span[] = []
-  skipElements(bytes, start, bytes.length, ANY_DEPTH, (from, to) => records.push({ start: from, end: to }))
-  if (records.length > maxRecords) {
-    const message = `records: ${records.length} records in one batch, the limit is ${maxRecords}; use /push/stream for more`
-    throw new DomainError('PAYLOAD_TOO_LARGE', message)
-  }
+  skipElements(bytes, start, bytes.length, ANY_DEPTH, (from, to) => {
+    if (records.length === maxRecords) {
+      const message = `records: more than ${maxRecords} in one batch; use /push/stream for more`
+      throw new DomainError('PAYLOAD_TOO_LARGE', message)
+    }
+    records.push({ start: from, end: to })
+  })
   return records
 }
 

@@ -115,6 +115,9 @@ export function createRecordParser(maxDepth: number): RecordParser {
       record.dataEnd = 0
       record.version = null
       record.updatedAt = null
+      // A stack for each bad row would cost more than all the rest of it.
+      const frames = Error.stackTraceLimit
+      Error.stackTraceLimit = 0
       try {
         return read(start, end)
       } catch (error) {
@@ -128,6 +131,8 @@ export function createRecordParser(maxDepth: number): RecordParser {
           { code: deep ? 'TOO_DEEP' : 'INVALID_JSON', field: null, message },
           hasId ? record.id : null,
         )
+      } finally {
+        Error.stackTraceLimit = frames
       }
     },
   }

@@ -3,6 +3,7 @@ import { decodePosition, encodePosition, type Position } from '../../kernel/posi
 import type { Row } from '../../kernel/projection.ts'
 import { type DatasetView, datasetCounts, datasets as datasetsTable, datasetView } from '../../projections/datasets.ts'
 import { records } from '../../projections/records.ts'
+import { PAGE_BYTES, rowBytes } from '../../store/store.ts'
 import type { ReadStore } from '../../threads/store.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Request, Route } from '../router.ts'
@@ -35,7 +36,8 @@ function cursorOf(exchange: Exchange): string | undefined {
 }
 
 function nextCursor(rows: readonly Row[], limit: number, column: string): string | null {
-  return rows.length < limit ? null : Buffer.from(rows.at(-1)![column] as string).toString('base64url')
+  const full = rows.length === limit || rows.reduce((sum, row) => sum + rowBytes(row), 0) >= PAGE_BYTES
+  return full ? Buffer.from(rows.at(-1)![column] as string).toString('base64url') : null
 }
 
 async function viewOf(store: ReadStore, row: Row): Promise<DatasetView> {
