@@ -9,23 +9,46 @@ export interface WatchOptions {
   count?: number | undefined
 }
 
-/** Prints every message of a subscription as a line, until the socket closes or `count` changes have come. */
+const TRIES = 10
+const RETRY_MS = 500
+
+interface Watched {
+  left: number
+  /** Where to continue from. */
+  since: string | undefined
+}
+
+/**
+ * Prints every message of a subscription as a line until `count` changes have come. A connection that breaks is made
+ * again and continues after the last message, so nothing is missed or printed twice.
+ */
 export async function watch(config: Config, { dataset, since, count }: WatchOptions): Promise<void> {
-  const socket = new WebSocket(`${serviceUrl(config).replace(/^http/, 'ws')}/ws?token=${await fetchToken(config)}`)
-  const filters = dataset === undefined ? {} : { dataset }
-  let left = count ?? Number.POSITIVE_INFINITY
-  await new Promise<void>((resolve, reject) => {
+  const watched: Watched = { left: count ?? Number.POSITIVE_INFINITY, since }
+  for (let tries = 0; watched.left > 0; tries++) {
+    const url = `${serviceUrl(config).replace(/^http/, 'ws')}/ws?token=${await fetchToken(config)}`
+    const before = watched.since
+    const why = await listen(url, dataset === undefined ? {} : { dataset }, watched)
+    if (watched.since !== before) tries = 0
+    if (watched.left > 0 && tries >= TRIES) throw new DomainError('UNAVAILABLE', `the socket was closed: ${why}`)
+    if (watched.left > 0) await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+  }
+}
+
+/** One connection's life; resolves with why it ended. */
+function listen(url: string, filters: object, watched: Watched): Promise<string> {
+  const socket = new WebSocket(url)
+  return new Promise(resolve => {
     socket.onopen = () => {
-      const payload = { channel: 'sync_updates', filters, ...(since === undefined ? {} : { since }) }
-      socket.send(JSON.stringify({ type: 'subscribe', payload }))
+      const from = watched.since === undefined ? {} : { since: watched.since }
+      socket.send(JSON.stringify({ type: 'subscribe', payload: { channel: 'sync_updates', filters, ...from } }))
     }
     socket.onmessage = ({ data }) => {
       console.log(String(data))
-      if (JSON.parse(String(data)).type === 'record_change' && --left <= 0) socket.close()
+      const { type, position } = JSON.parse(String(data))
+      watched.since = position
+      if (type === 'resync_required') socket.close()
+      if (type === 'record_change' && --watched.left <= 0) socket.close()
     }
-    socket.onclose = ({ code, reason }) => {
-      if (left <= 0 || code === 1000) return resolve()
-      reject(new DomainError('UNAVAILABLE', `the socket was closed: ${code} ${reason}`))
-    }
+    socket.onclose = ({ code, reason }) => resolve(`${code} ${reason}`)
   })
 }
