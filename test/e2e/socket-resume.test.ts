@@ -173,8 +173,18 @@ describe('resuming', () => {
   })
 })
 
-// catch-up.ts, untilChangesReach: it waits for ever, and the subscriber, who was told `recovered`, hears nothing at all.
-it.todo('is told to resync when the position lies beyond the end of the log')
+it('is told to resync when the position lies beyond the end of the log', async () => {
+  const { body } = await pushBatch(service, 'beyond', [{ id: 'first', data: {} }])
+  const log = body.position!.split('~')[0]
+  const client = await connected(service)
+  client.send('subscribe', { channel: 'sync_updates', since: `${log}~log.zzzzzz` })
+  const told = () => client.messages.find(({ type }) => type === 'resync_required')
+  await until('resync_required', () => told() !== undefined)
+  const { from } = told()!.payload as { from: string }
+  const later = await subscribed({ since: from, filters: { dataset: 'beyond' } })
+  await pushBatch(service, 'beyond', [{ id: 'second', data: {} }])
+  await later.untilChange('second')
+})
 
 describe('a client that does not read', () => {
   const COUNT = 120

@@ -1,6 +1,15 @@
 import type { Position } from '../../kernel/position.ts'
 import type { Services } from '../services.ts'
-import { CHANGES, createSeen, decodeChanges, type Seen, seekSource, sourceStream, sourcesOf } from './changes.ts'
+import {
+  CHANGES,
+  createSeen,
+  decodeChanges,
+  type Seen,
+  SOURCES,
+  seekSource,
+  sourceStream,
+  sourcesOf,
+} from './changes.ts'
 import type { Filter } from './filter.ts'
 import type { Hub } from './hub.ts'
 import { changeMessage } from './messages.ts'
@@ -11,6 +20,9 @@ const NEAR = 2000
 const LOOK_AGAIN_MS = 5
 /** Most messages that may gather while joining; past it joining begins again from further on. */
 const MAX_GATHERED = 5000
+
+/** What catching up answers when there is nothing to catch up with: the position lies beyond the log's end. */
+export const BEYOND = 'beyond the end of the log'
 
 export interface Receiver {
   readonly matches: Filter
@@ -32,9 +44,9 @@ export async function catchUp(
   since: Position,
   receiver: Receiver,
   goLive: () => void,
-): Promise<void> {
+): Promise<typeof BEYOND | undefined> {
   const { log, codec } = services
-  await untilChangesReach(services, hub, since, receiver)
+  if (!(await untilChangesReach(services, hub, since, receiver))) return BEYOND
   const sources = sourcesOf(log, since)
   const seen = createSeen(log, sources)
   const cursors = new Map<string, number>()
@@ -61,32 +73,39 @@ export async function catchUp(
       hub.joining.delete(joining)
     }
     if (gathered.length > MAX_GATHERED) continue
-    if (!receiver.alive()) return
+    if (!receiver.alive()) return undefined
     for (const text of gathered) receiver.send(text)
-    return goLive()
+    goLive()
+    return undefined
   }
+  return undefined
 }
 
 /**
  * Waits until the hub has passed every change up to `since`. A receipt may be ahead of the projector; going live before
- * it has caught up would send changes that lie before `since`.
+ * it has caught up would send changes that lie before `since`. False when the projector is at the log's end and that is
+ * not as far: the log was put back to an earlier state, and the position was given out by what is lost.
  */
 async function untilChangesReach(
   { progress, log }: Services,
   hub: Hub,
   since: Position,
   receiver: Receiver,
-): Promise<void> {
+): Promise<boolean> {
   for (let reached = false; !reached && receiver.alive(); ) {
     reached = await progress.wait(since).then(
       () => true,
       () => false,
     )
+    if (reached) break
+    const behind = log.streams(SOURCES).map(stream => log.lag(stream, progress.reached.get(stream.name) ?? -1))
+    if ((await Promise.all(behind)).every(events => events === 0)) return false
   }
   const ends = await log.ends(CHANGES)
   while (receiver.alive() && [...ends].some(([name, end]) => hub.cursors.get(name)! < end)) {
     await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
   }
+  return true
 }
 
 async function readUpTo(

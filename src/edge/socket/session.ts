@@ -139,7 +139,13 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
       },
       room,
     }
-    catchUp(services, hub, from, receiver, () => goLive(subscription)).catch(error => {
+    const caughtUp = catchUp(services, hub, from, receiver, () => goLive(subscription)).then(beyond => {
+      if (beyond === undefined || !receiver.alive()) return
+      const reason = `the position lies ${beyond}: the log was put back to an earlier state`
+      sendResync(reason, hub.position(), subscription.id)
+      endSubscription(subscription)
+    })
+    caughtUp.catch(error => {
       services.logger.error({ err: error }, 'catching up failed')
       if (receiver.alive()) sendError(error)
       endSubscription(subscription)
