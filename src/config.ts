@@ -51,6 +51,26 @@ function choice<T extends string>(env: string, values: readonly T[], fallback: T
   }
 }
 
+export const ROLES = ['edge', 'decider', 'projector', 'runner'] as const
+export type Role = (typeof ROLES)[number]
+
+function roles(env: string, about: string): Setting<readonly Role[]> {
+  return {
+    env,
+    shown: 'all',
+    about: `${about}: all, or a comma list of ${ROLES.join(', ')}`,
+    read(given) {
+      const names = (given || 'all').split(',').map(name => name.trim())
+      const unknown = names.find(name => name !== 'all' && !ROLES.includes(name as Role))
+      if (unknown !== undefined) {
+        const message = `${env}=${given}: "${unknown}" is not a role, expected all or a comma list of ${ROLES.join(', ')}`
+        throw new DomainError('VALIDATION_ERROR', message)
+      }
+      return names.includes('all') ? ROLES : (names as Role[])
+    },
+  }
+}
+
 function hexKey(env: string, shown: string, about: string): Setting<string | undefined> {
   return {
     env,
@@ -73,6 +93,9 @@ export const settings = {
   dataDir: text('DATA_DIR', './data', 'embedded log, read store, secrets'),
   kafkaBrokers: list('KAFKA_BROKERS', 'none', 'comma list; given: the log is Kafka'),
   registryUrl: optional('SCHEMA_REGISTRY_URL', 'none', 'Confluent-compatible registry; needed with Kafka'),
+  databaseUrl: optional('DATABASE_URL', 'none', 'given: the read store is PostgreSQL'),
+  redisUrl: optional('REDIS_URL', 'none', 'given: rate limits and idempotency keys are shared by all edges'),
+  roles: roles('ROLES', 'what this process does; with Kafka and PostgreSQL the parts may be processes of their own'),
   adminClientId: optional('ADMIN_CLIENT_ID', 'made at first start', 'the first OAuth client, with all scopes'),
   adminClientSecret: optional(
     'ADMIN_CLIENT_SECRET',

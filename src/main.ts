@@ -79,7 +79,7 @@ async function startParts(config: Config, started: (() => Promise<void>)[]): Pro
   })
   await thread('reader', [toReader.port1])
 
-  const decider = startDecider({ log, logger })
+  const decider = await startDecider({ log, logger })
   started.push(() => decider.stop())
   const access = startAccess(log, logger, config.tokenSeconds)
   started.push(() => access.stop())

@@ -54,7 +54,7 @@ const threads: Record<Role, (data: ThreadData) => Promise<() => Promise<void>>> 
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
     const store = await openStore(config, { readOnly: false, cacheMb: 64 })
     await store.declare(recordsProjection.tables)
-    const projector = startProjector({
+    const projector = await startProjector({
       log,
       store,
       projection: recordsProjection,

@@ -33,7 +33,16 @@ const RULES: Record<string, readonly string[]> = {
   'src/store': ['src/kernel', 'src/store', 'packages'],
   'src/telemetry': ['src/kernel', 'packages'],
   'src/threads': ['src/kernel', 'src/log', 'src/store', 'src/threads', 'packages'],
-  'src/workers': ['src/kernel', 'src/events', 'src/domain', 'src/projections', 'src/log', 'src/store', 'packages'],
+  'src/workers': [
+    'src/kernel',
+    'src/events',
+    'src/domain',
+    'src/projections',
+    'src/log',
+    'src/store',
+    'src/workers',
+    'packages',
+  ],
   'src/edge': [
     'src/kernel',
     'src/events',

@@ -88,7 +88,7 @@ it('a projection is tables, wants and evolve', async () => {
   const codec = createCodec(log)
   for (const id of ['1', '2', '3'])
     await log.append([codec.batch('sync.records', 'RecordPushed', `d\0${id}`, { ...push, id })])
-  const projector = startProjector<'RecordPushed'>({
+  const projector = await startProjector<'RecordPushed'>({
     log,
     store,
     projection: projection as never,

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import { DomainError } from '../kernel/errors.ts'
 import { passPoint } from '../kernel/points.ts'
 import { type Position, positionAt, streamName, TOTAL_ORDER } from '../kernel/position.ts'
+import { alone } from './alone.ts'
 import { eachEvent, PackedEvent } from './batch.ts'
 import { alreadyConsumed } from './consumed.ts'
 import { growth } from './growth.ts'
@@ -215,6 +216,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       })
     },
     own: async (group, stream) => checkpoint(checkpointOf, `${group} ${stream.name}`),
+    share: (_group, topic, onStreams) => alone(streams.get(topic) ?? [], onStreams),
     async read(stream, after, limits) {
       const found = readPage(stream, after, limits)
       if (found.events.length > 0 || found.through > after) return found

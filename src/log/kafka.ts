@@ -2,6 +2,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { mergePositions, type Position, positionAt, streamName } from '../kernel/position.ts'
+import { alone } from './alone.ts'
 import { eachEvent, eventAt } from './batch.ts'
 import { createBatchProducer, type Part } from './kafka-producer.ts'
 import { createReader } from './kafka-reader.ts'
@@ -177,6 +178,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       return positions.reduce(mergePositions, { log: id, offsets: new Map() })
     },
     own: (group, stream) => transactions.own(group, stream),
+    share: (_group, topic, onStreams) => alone(streams.get(topic) ?? [], onStreams),
     read: (stream, after, limits) => reader.read(stream, after, limits),
     ends: topic => reader.ends(streams.get(topic) ?? []),
     lag: async (stream, after) => (await reader.ends([stream])).get(stream.name)! - after,

@@ -12,7 +12,10 @@ import type { Position } from '../kernel/position.ts'
  * 4. Handled once. An `append` whose `consumed` is at or below the group's checkpoint in that stream is refused with
  *    CONFLICT and writes nothing. A checkpoint has one writer: a second owner of the same group and stream fences the
  *    first, whose appends are refused from then on.
- * 5. Bounded. `read` returns no more than it was asked for, but always at least one event if there is one.
+ * 5. Shared. Every stream of a shared topic is with one member of the group once membership has settled. While it
+ *    changes two members may hold the same stream, so what they do there must be fenced: by `own`, or by a claim in the
+ *    store.
+ * 6. Bounded. `read` returns no more than it was asked for, but always at least one event if there is one.
  *
  * There is no "append if the version is still N": Kafka has none. What must be decided is decided by the single owner
  * of a stream of commands, and `consumed` is what makes its decision count once.
@@ -30,6 +33,11 @@ export interface Log {
   append(batches: readonly EventBatch[], options?: { consumed?: Consumed }): Promise<Position>
   /** Takes ownership of a group's checkpoint in a stream and returns its offset, -1 for none. */
   own(group: string, stream: Stream): Promise<number>
+  /**
+   * Joins a group whose members share a topic's streams among them. `onStreams` is told this member's streams each time
+   * membership changes, and each time all of them: what it held before may have been with somebody else meanwhile.
+   */
+  share(group: string, topic: string, onStreams: (streams: readonly Stream[]) => void): Promise<Membership>
   /** The events after offset `after`; waits for the log to grow, `waitMs` at most, when there are none. */
   read(stream: Stream, after: number, limits: ReadLimits): Promise<Page>
   /** The last offset of each stream of a topic, -1 for an empty one. */
@@ -40,6 +48,11 @@ export interface Log {
   schemaId(type: string): number
   /** The schema that a writer used, by the id in its events. */
   schema(id: number): Promise<object>
+  stop(): Promise<void>
+}
+
+export interface Membership {
+  /** Leaves the group, so that the others take over at once. `onStreams` is not called any more. */
   stop(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { partitionOf } from '../kernel/hash.ts'
 import { type Position, positionAt, streamName } from '../kernel/position.ts'
+import { alone } from './alone.ts'
 import { eachEvent } from './batch.ts'
 import { alreadyConsumed } from './consumed.ts'
 import { growth } from './growth.ts'
@@ -58,6 +59,7 @@ export function openMemoryLog(): Log {
       return { log: id, offsets }
     },
     own: async (group, stream) => checkpoints.get(`${group} ${stream.name}`) ?? -1,
+    share: (_group, topic, onStreams) => alone(topics.get(topic) ?? [], onStreams),
     async read(stream, after, limits) {
       const all = events.get(stream.name)!
       if (all.length <= after + 1) await growing.wait(limits.waitMs, limits.signal)

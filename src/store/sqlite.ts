@@ -1,6 +1,14 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Row, Table, Value } from '../kernel/projection.ts'
-import { type FieldCondition, PAGE_BYTES, type PageQuery, rowBytes, type Store, type TableChange } from './store.ts'
+import {
+  claimLost,
+  type FieldCondition,
+  PAGE_BYTES,
+  type PageQuery,
+  rowBytes,
+  type Store,
+  type TableChange,
+} from './store.ts'
 
 const ROWS_A_STATEMENT = 20
 
@@ -14,7 +22,10 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
   if (!options.readOnly) {
     db.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 8000;
       create table if not exists checkpoints(projection text, stream text, "offset" integer not null,
-        primary key(projection, stream)) strict, without rowid;`)
+        epoch integer not null default 0, primary key(projection, stream)) strict, without rowid;`)
+    // Files made before checkpoints had one writer.
+    if (!db.prepare("select 1 from pragma_table_info('checkpoints') where name = 'epoch'").get())
+      db.exec('alter table checkpoints add column epoch integer not null default 0')
   }
   const prepared = new Map<string, StatementSync>()
 
@@ -69,6 +80,14 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
           db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
         }
       }),
+    claim: (projection, stream) =>
+      exclusively(async () => {
+        const row = statement(
+          `insert into checkpoints(projection, stream, "offset", epoch) values (?, ?, -1, 1)
+           on conflict(projection, stream) do update set epoch = epoch + 1 returning epoch, "offset"`,
+        ).get(projection, stream)!
+        return { epoch: row.epoch as number, offset: row.offset as number }
+      }),
     load: (table, keys) =>
       exclusively(async () => {
         const columns = table.key.slice(0, -1).map(column => `${quoted(column)} = ? and`)
@@ -80,12 +99,16 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
         }
         return rows
       }),
-    commit: (changes, { projection, stream, offset }, before) =>
+    commit: (changes, checkpoint, before) =>
       exclusively(async () => {
+        const { projection, stream, offset, epoch } = checkpoint
         db.exec('begin immediate')
         try {
+          const moved = statement(
+            'update checkpoints set "offset" = ? where projection = ? and stream = ? and epoch = ?',
+          ).run(offset, projection, stream, epoch)
+          if (moved.changes === 0) throw claimLost(checkpoint)
           for (const change of changes) upsert(change)
-          statement('insert or replace into checkpoints values (?, ?, ?)').run(projection, stream, offset)
           await before
           db.exec('commit')
         } catch (error) {
@@ -95,7 +118,9 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
       }),
     checkpoints: projection =>
       exclusively(async () => {
-        const rows = statement('select stream, "offset" from checkpoints where projection = ?').all(projection)
+        const rows = statement('select stream, "offset" from checkpoints where projection = ? and "offset" >= 0').all(
+          projection,
+        )
         return new Map(rows.map(row => [row.stream as string, row.offset as number]))
       }),
     page: query =>

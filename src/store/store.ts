@@ -1,3 +1,4 @@
+import { DomainError } from '../kernel/errors.ts'
 import type { Row, Table, Value } from '../kernel/projection.ts'
 
 /**
@@ -6,10 +7,14 @@ import type { Row, Table, Value } from '../kernel/projection.ts'
  * 1. `commit` writes rows and checkpoint in one transaction: after a crash both are there or neither is.
  * 2. A reader sees whole commits only.
  * 3. Text comes back as it went in, to the character.
+ * 4. One writer: a checkpoint belongs to whoever claimed it last. A commit under an earlier claim is refused with
+ *    CONFLICT and writes nothing, however long its writer slept.
  */
 export interface Store {
   /** Makes tables that are missing. */
   declare(tables: readonly Table[]): Promise<void>
+  /** Takes a projection's checkpoint in a stream over from whoever had it, and tells where it stands. */
+  claim(projection: string, stream: string): Promise<Claim>
   /** The rows with these keys that exist; keys are parts in the order of `table.key`. */
   load(table: Table, keys: readonly (readonly Value[])[]): Promise<readonly Row[]>
   /** Writes while `before` is under way, and commits once it has resolved; if it rejects, nothing is written. */
@@ -29,10 +34,18 @@ export interface TableChange {
   readonly rows: readonly Row[]
 }
 
+export interface Claim {
+  /** Grows with every claim of this checkpoint; a commit names the one it was made under. */
+  readonly epoch: number
+  /** How far the projection has come; -1 for nothing yet. */
+  readonly offset: number
+}
+
 export interface Checkpoint {
   readonly projection: string
   readonly stream: string
   readonly offset: number
+  readonly epoch: number
 }
 
 export interface PageQuery {
@@ -64,4 +77,10 @@ export function rowBytes(row: Row): number {
   let bytes = 0
   for (const value of Object.values(row)) if (typeof value === 'string') bytes += value.length
   return bytes
+}
+
+/** The refusal of a commit whose claim somebody else has taken over. */
+export function claimLost({ projection, stream, epoch }: Checkpoint): DomainError {
+  const message = `another process has taken over the projection ${projection} of ${stream} since claim ${epoch}`
+  return new DomainError('CONFLICT', message)
 }

@@ -4,13 +4,13 @@ import { type Codec, createCodec } from '../log/codec.ts'
 import { isAlreadyConsumed } from '../log/consumed.ts'
 import type { EventBatch, Log, StoredEvent, Stream } from '../log/log.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { shareOut } from './share-out.ts'
 
 const GROUP = 'decider'
 const COMMANDS = 'sync.commands'
 const OUTCOMES = 'sync.outcomes'
 const EVENTS = 'sync.access'
 const LIMITS = { maxEvents: 100, maxBytes: 1_048_576 }
-const RETRY_MS = 500
 /** How many offsets go by between two looks for states that are over. */
 const FORGET_EVERY = 1000
 
@@ -19,34 +19,19 @@ const FORGET_EVERY = 1000
  * the command's offset, so that it counts once whatever dies in between. One decider owns a stream of commands at a
  * time; the log fences whoever owned it before.
  */
-export function startDecider(options: { log: Log; logger: Logger }): { stop(): Promise<void> } {
-  const stopping = new AbortController()
-  const loops = options.log.streams(COMMANDS).map(stream => run(options, stream, stopping.signal))
-  return {
-    async stop() {
-      stopping.abort()
-      await Promise.all(loops)
-    },
-  }
+export function startDecider({ log, logger }: { log: Log; logger: Logger }): Promise<{ stop(): Promise<void> }> {
+  return shareOut({ log, group: GROUP, topic: COMMANDS, logger, run: (stream, signal) => decide(log, stream, signal) })
 }
 
-async function run({ log, logger }: { log: Log; logger: Logger }, stream: Stream, signal: AbortSignal): Promise<void> {
+async function decide(log: Log, stream: Stream, signal: AbortSignal): Promise<void> {
   const codec = createCodec(log)
+  let after = await log.own(GROUP, stream)
+  const states = await foldAll(log, codec)
   while (!signal.aborted) {
-    try {
-      let after = await log.own(GROUP, stream)
-      const states = await foldAll(log, codec)
-      while (!signal.aborted) {
-        const page = await log.read(stream, after, { ...LIMITS, waitMs: 1000, signal })
-        await codec.prepare(page.events)
-        for (const event of page.events) await handle(log, codec, states, stream, event)
-        after = page.through
-      }
-    } catch (error) {
-      if (signal.aborted) return
-      logger.error({ err: error, stream: stream.name }, 'deciding failed, starting again from the checkpoint')
-      await new Promise(resolve => setTimeout(resolve, RETRY_MS))
-    }
+    const page = await log.read(stream, after, { ...LIMITS, waitMs: 1000, signal })
+    await codec.prepare(page.events)
+    for (const event of page.events) await handle(log, codec, states, stream, event)
+    after = page.through
   }
 }
 

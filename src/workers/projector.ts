@@ -6,6 +6,7 @@ import { type Codec, createCodec } from '../log/codec.ts'
 import type { Log, Page, Stream } from '../log/log.ts'
 import { rowBytes, type Store, type TableChange } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { shareOut } from './share-out.ts'
 
 export interface ProjectorOptions<Name extends keyof Events> {
   log: Log
@@ -23,68 +24,68 @@ export interface ProjectorOptions<Name extends keyof Events> {
 }
 
 const WAIT_MS = 500
-const RETRY_MS = [100, 500, 1000, 2000, 5000]
 
 /**
  * Keeps a read model up with its topics. For each page of a stream: read the rows it touches, fold the events over
- * them, append the outputs to the log, then commit rows and checkpoint in one transaction. After a crash between the
- * two the same events give the same outputs again, each naming its source, so whoever reads them drops the repeats.
+ * them, append the outputs to the log, then commit rows and checkpoint in one transaction. The outputs carry the
+ * group's checkpoint in the log, so after a crash between the two they are not appended again; the rows are worked out
+ * again, and are the same.
+ *
+ * Projectors share the streams among them. One that holds a stream no longer, and does not know yet, can write neither:
+ * whoever has taken over owns the outputs' checkpoint and has claimed the rows'.
  */
-export function startProjector<Name extends keyof Events>(options: ProjectorOptions<Name>): { stop(): Promise<void> } {
-  const stopping = new AbortController()
-  const codec = createCodec(options.log)
-  const streams = options.projection.topics.flatMap(topic => options.log.streams(topic))
-  const loops = streams.map(stream => follow(options, codec, stream, stopping.signal))
+export async function startProjector<Name extends keyof Events>(
+  options: ProjectorOptions<Name>,
+): Promise<{ stop(): Promise<void> }> {
+  const { log, projection, logger } = options
+  const codec = createCodec(log)
+  const shares = projection.topics.map(topic =>
+    shareOut({
+      log,
+      group: groupOf(projection),
+      topic,
+      logger,
+      run: (stream, signal) => follow(options, codec, stream, signal),
+    }),
+  )
+  const joined = await Promise.all(shares)
   return {
     async stop() {
-      stopping.abort()
-      await Promise.all(loops)
+      await Promise.all(joined.map(each => each.stop()))
     },
   }
 }
 
+function groupOf(projection: { name: string }): string {
+  return `projector-${projection.name}`
+}
+
+/** Follows a stream until `signal` aborts or something fails; a failure leaves it to begin again from the checkpoints. */
 async function follow<Name extends keyof Events>(
   options: ProjectorOptions<Name>,
   codec: Codec,
   stream: Stream,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, store, projection, logger } = options
-  const told: Told = { through: -1 }
-  let failures = 0
-  let after: number | undefined
+  const { log, store, projection } = options
+  const group = groupOf(projection)
+  const told: Told = { group, through: await log.own(group, stream) }
+  const { epoch, offset } = await store.claim(projection.name, stream.name)
+  let after = offset
+  options.onProgress(stream.name, after, 0)
   while (!signal.aborted) {
-    try {
-      if (after === undefined) {
-        after = (await store.checkpoints(projection.name)).get(stream.name) ?? -1
-        options.onProgress(stream.name, after, 0)
-      }
-      const limits = { maxEvents: options.maxEvents, maxBytes: options.maxBytes, waitMs: WAIT_MS, signal }
-      const page = await log.read(stream, after, limits)
-      if (page.events.length > 0) await project(options, codec, stream, page, told)
-      if (page.through > after || page.events.length > 0)
-        options.onProgress(stream.name, page.through, page.events.length)
-      after = page.through
-      failures = 0
-    } catch (error) {
-      if (signal.aborted) return
-      // The checkpoint in the store is the truth: begin again from there, a little later each time.
-      after = undefined
-      const delay = RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!
-      logger.error(
-        { err: error, projection: projection.name, stream: stream.name, failures },
-        'projection failed, retrying',
-      )
-      await new Promise(resolve => setTimeout(resolve, delay))
-    }
+    const limits = { maxEvents: options.maxEvents, maxBytes: options.maxBytes, waitMs: WAIT_MS, signal }
+    const page = await log.read(stream, after, limits)
+    if (page.events.length > 0) await project(options, codec, stream, page, told, epoch)
+    if (page.through > after || page.events.length > 0)
+      options.onProgress(stream.name, page.through, page.events.length)
+    after = page.through
   }
 }
 
-/**
- * Up to where this process has put a stream's outputs into the log. When a commit fails after that, again and again as
- * on a full disk, the same outputs are not appended each time: the tries would fill what room is left.
- */
+/** Up to where the outputs of a stream are in the log, from this process or one before it: those are not appended again. */
 interface Told {
+  readonly group: string
   through: number
 }
 
@@ -100,10 +101,12 @@ async function project<Name extends keyof Events>(
   stream: Stream,
   page: Page,
   told: Told,
+  epoch: number,
 ): Promise<void> {
   await codec.prepare(page.events)
   const keys = page.events.map(({ key }) => key.toString())
-  for (let from = 0; from < keys.length; ) from = await projectFrom(options, codec, stream, page, keys, from, told)
+  for (let from = 0; from < keys.length; )
+    from = await projectFrom(options, codec, stream, page, keys, from, told, epoch)
 }
 
 /** Projects as many events of a page as its transaction has room for; gives back where the next one begins. */
@@ -115,6 +118,7 @@ async function projectFrom<Name extends keyof Events>(
   keys: readonly string[],
   from: number,
   told: Told,
+  epoch: number,
 ): Promise<number> {
   // Made where it is used: what lives as long as the page is what the collector has to carry.
   const sourceOf = (i: number) => ({ stream: stream.name, offset: page.events[i]!.offset, key: keys[i]! })
@@ -139,12 +143,13 @@ async function projectFrom<Name extends keyof Events>(
     told.through = through
     passPoint('projector.changes-appended')
   }
-  const appended = batch === undefined ? Promise.resolve() : log.append([batch]).then(onAppended)
+  const consumed = { group: told.group, stream, offset: through }
+  const appended = batch === undefined ? Promise.resolve() : log.append([batch], { consumed }).then(onAppended)
   // The commit below awaits it, but perhaps later than it fails.
   appended.catch(() => undefined)
   // While the store waits inside a commit nobody else can use it: good when there is nobody else.
   if (log.streams(stream.topic).length > 1) await appended
-  const checkpoint = { projection: projection.name, stream: stream.name, offset: through }
+  const checkpoint = { projection: projection.name, stream: stream.name, offset: through, epoch }
   await store.commit(working.changes(), checkpoint, appended)
   passPoint('projector.committed')
   return to

@@ -16,7 +16,7 @@ export function commits(
       ;({ store, things, names, projection } = context())
     })
 
-    const at = (offset: number, stream = 's-0') => ({ projection, stream, offset })
+    const at = (offset: number, stream = 's-0') => ({ projection, stream, offset, epoch: 1 })
     const put = (...rows: Row[]) => store.commit([{ table: things, rows }], at(0))
     const all = (table: Table) => store.page({ table, equal: {}, limit: 2000 })
     const ids = (rows: readonly Row[]) => rows.map(row => row.id)
@@ -40,10 +40,30 @@ export function commits(
       expect(await store.checkpoints(projection)).toEqual(new Map([['s-0', 7]]))
     })
 
+    it('refuses whoever had the checkpoint before, and writes nothing of theirs', async () => {
+      const first = await store.claim(projection, 's-9')
+      await store.commit([{ table: names, rows: [{ name: 'a', note: 'first' }] }], {
+        ...at(4, 's-9'),
+        ...first,
+        offset: 4,
+      })
+      const second = await store.claim(projection, 's-9')
+      expect(second).toEqual({ epoch: first.epoch + 1, offset: 4 })
+      const late = store.commit([{ table: names, rows: [{ name: 'a', note: 'late' }] }], {
+        ...at(5, 's-9'),
+        epoch: first.epoch,
+      })
+      await expect(late).rejects.toMatchObject({ code: 'CONFLICT' })
+      expect(await all(names)).toEqual([{ name: 'a', note: 'first' }])
+      await store.commit([], { ...at(6, 's-9'), epoch: second.epoch })
+      expect((await store.checkpoints(projection)).get('s-9')).toBe(6)
+    })
+
     it('keeps a checkpoint for each projection and stream', async () => {
       await store.commit([], at(1, 's-0'))
       await store.commit([], at(Number.MAX_SAFE_INTEGER, 's-1'))
-      await store.commit([], { projection: `${projection}b`, stream: 's-0', offset: 3 })
+      await store.claim(`${projection}b`, 's-0')
+      await store.commit([], { projection: `${projection}b`, stream: 's-0', offset: 3, epoch: 1 })
       expect(await store.checkpoints(projection)).toEqual(
         new Map([
           ['s-0', 1],

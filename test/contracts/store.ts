@@ -27,13 +27,14 @@ export function storeContract(
       things = { name: `things_${run}`, columns, key: ['owner', 'id'] }
       names = { name: `names_${run}`, columns: { name: 'text', note: 'text' }, key: ['name'] }
       await store.declare([things, names])
+      for (let n = 0; n < 6; n++) await store.claim(projection, `s-${n}`)
     })
     afterEach(async () => {
       await store.stop()
       await place.end()
     })
 
-    const at = (offset: number, stream = 's-0') => ({ projection, stream, offset })
+    const at = (offset: number, stream = 's-0') => ({ projection, stream, offset, epoch: 1 })
     const put = (table: Table, ...rows: Row[]) => store.commit([{ table, rows }], at(0))
     const all = (table: Table) => store.page({ table, equal: {}, limit: 1000 })
     const ids = (rows: readonly Row[]) => rows.map(row => row.id)

@@ -38,9 +38,10 @@ async function rebuild(log: Log, file: string): Promise<EventBatch[]> {
   await store.declare(recordsProjection.tables)
   const ends = await log.ends('sync.records')
   const reached = new Map<string, number>()
-  const projector = startProjector({
+  const projector = await startProjector({
     log: {
       ...log,
+      own: async () => -1,
       append: async batches => {
         outputs.push(...batches)
         return { log: log.id, offsets: new Map() }
