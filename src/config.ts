@@ -139,6 +139,12 @@ export const settings = {
   projectionEvents: whole('PROJECTION_MAX_EVENTS', 10_000, 'most events in one transaction of a projection', 1),
   projectionBytes: whole('PROJECTION_MAX_BYTES', 16_777_216, 'most bytes in one transaction of a projection', 65_536),
   readyLag: whole('READY_MAX_LAG', 500_000, 'events a projection may be behind before /health/ready fails', 1),
+  readyStallSeconds: whole(
+    'READY_STALL_SECONDS',
+    30,
+    'how long a stream held by this process may have lag and not move before /health/ready fails',
+    1,
+  ),
   sockets: whole('MAX_SOCKETS', 20_000, 'most open WebSockets', 1),
   socketBufferBytes: whole(
     'MAX_SOCKET_BUFFER_BYTES',
@@ -147,6 +153,13 @@ export const settings = {
     65_536,
   ),
   subscriptions: whole('MAX_SUBSCRIPTIONS', 100, 'most subscriptions of one WebSocket', 1),
+  sessionSeconds: whole(
+    'GROUP_SESSION_SECONDS',
+    10,
+    'how long a projector or decider may be silent before others take its streams over',
+    6,
+    300,
+  ),
   drainSeconds: whole('DRAIN_SECONDS', 20, 'how long a stop waits for requests under way', 1),
 } as const satisfies Record<string, Setting<unknown>>
 
@@ -159,7 +172,22 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (config.kafkaBrokers.length > 0 && !config.registryUrl) {
     throw new DomainError('VALIDATION_ERROR', 'KAFKA_BROKERS is set, so SCHEMA_REGISTRY_URL must be set too')
   }
+  if (ROLES.some(role => !config.roles.includes(role))) checkShared(config)
   return config
+}
+
+/** A process with some of the roles shares the log, the read store and the keys with others: it may have none of its own. */
+function checkShared(config: Config): void {
+  const needed = [settings.kafkaBrokers.env, settings.databaseUrl.env, settings.encryptionKey.env]
+  const given = [
+    config.kafkaBrokers.length > 0,
+    config.databaseUrl,
+    config.encryptionKey || !config.roles.includes('edge'),
+  ]
+  const missing = needed.filter((_, i) => !given[i])
+  if (missing.length === 0) return
+  const message = `ROLES=${config.roles.join(',')}: the other roles are other processes, so set ${missing.join(', ')} too`
+  throw new DomainError('VALIDATION_ERROR', message)
 }
 
 /** The settings as rows of name, default and meaning. */

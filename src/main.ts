@@ -1,30 +1,34 @@
-import { fileURLToPath } from 'node:url'
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { isEmbedded, openLog } from './adapters.ts'
-import type { Config } from './config.ts'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import { isEmbedded, openLog, openStore } from './adapters.ts'
+import type { Config, Role } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
 import { startAccess } from './edge/auth/access.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
 import { createTokens } from './edge/auth/tokens.ts'
+import { followCheckpoints } from './edge/checkpoints.ts'
 import { startCommands } from './edge/commands.ts'
-import { createHealth } from './edge/health.ts'
+import { createHealth, type Work } from './edge/health.ts'
 import { createLimits } from './edge/limits.ts'
-import { createProgress } from './edge/progress.ts'
+import { createProgress, type Progress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
-import { startEdge } from './edge/server.ts'
+import { type Edge, startEdge, startProbes } from './edge/server.ts'
+import type { Probes } from './edge/services.ts'
 import { createCodec } from './log/codec.ts'
+import type { Log } from './log/log.ts'
 import { recordsProjection } from './projections/records.ts'
-import { createLogger } from './telemetry/logger.ts'
-import { createMetrics } from './telemetry/metrics.ts'
-import { type Progressed, READY, type Role, STOP, type ThreadData } from './thread.ts'
+import { startThread } from './start-thread.ts'
+import type { Store } from './store/store.ts'
+import { createLogger, type Logger } from './telemetry/logger.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import type { News, ThreadRole } from './thread.ts'
 import { appendThrough } from './threads/log.ts'
-import { readThrough } from './threads/store.ts'
-import { startDecider } from './workers/decider.ts'
+import { type ReadStore, readThrough } from './threads/store.ts'
+import { COMMANDS, startDecider } from './workers/decider.ts'
 
 /*
- * The composition root, top to bottom: the threads (thread.ts), then what runs on the main one, the decider and the
- * edge. The main thread reads the log itself and appends through the log thread.
+ * The composition root, top to bottom: what every process has, then the parts that its roles name. What blocks or is
+ * heavy runs in threads (thread.ts): the log's writer, the projector, the reader of a read store in a file.
  */
 
 export interface Service {
@@ -33,121 +37,147 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** Starts the whole service in this process, and stops what it has started if a part fails. */
+/** Starts what the roles name in this process, and stops what it has started if a part fails. */
 export async function startService(config: Config): Promise<Service> {
   const started: (() => Promise<void>)[] = []
   const stop = async () => {
     for (const each of started.splice(0).reverse()) await each()
   }
   try {
-    return { ...(await startParts(config, started)), stop }
+    const { edge, credentialsFile } = await startParts(config, started)
+    return { url: `http://${config.host}:${edge.port}/v1/sync`, credentialsFile, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function startParts(config: Config, started: (() => Promise<void>)[]): Promise<Omit<Service, 'stop'>> {
+/** What the parts of a process share. */
+interface Process {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly log: Log
+  /** Registers how a part that has started is stopped; the last one started stops first. */
+  onStop(stop: () => Promise<void>): void
+  thread(role: ThreadRole, ports: MessagePort[], onNews?: (news: News) => void): Promise<void>
+}
+
+async function startParts(
+  config: Config,
+  started: (() => Promise<void>)[],
+): Promise<{ edge: Edge; credentialsFile: string | undefined }> {
   const held = holdDataDir(config.dataDir)
   started.push(async () => held.release())
   const logger = createLogger(config.logLevel)
   const metrics = createMetrics()
-  const progress = createProgress()
-  const secrets = loadSecrets(config)
-  const [mainToLog, projectorToLog, toReader] = [new MessageChannel(), new MessageChannel(), new MessageChannel()]
-  const onFailure = (role: Role, error: Error) => {
+  const has = (role: Role) => config.roles.includes(role)
+  const onFailure = (role: ThreadRole, error: Error) => {
     // A thread that is gone takes its part of the service with it: better to end and be started again.
     logger.fatal({ err: error, role }, 'a thread failed')
     process.exit(1)
   }
-  const thread = async (
-    role: Role,
-    ports: MessagePort[],
-    onMessage: (message: Progressed) => void = () => undefined,
-  ) => {
-    started.push(await startThread({ role, config, ports }, onMessage, onFailure))
-  }
+  const thread: Process['thread'] = async (role, ports, onNews = () => undefined) =>
+    void started.push(await startThread({ role, config, ports }, onNews, onFailure))
 
-  await thread('log', [mainToLog.port1, projectorToLog.port1])
-  const log = appendThrough(mainToLog.port2, await openLog(config, mainToLog.port2))
+  // Pushes come at a rate that is worth a thread; a decider or a projector alone writes for itself.
+  const [mainToLog, projectorToLog] = [new MessageChannel(), new MessageChannel()]
+  const writerThread = has('edge') || isEmbedded(config)
+  if (writerThread) await thread('log', [mainToLog.port1, projectorToLog.port1])
+  const own = await openLog(config, mainToLog.port2)
+  const log = writerThread ? appendThrough(mainToLog.port2, own) : own
   started.push(() => log.stop())
-  // Nothing of these is in the read model until the projector says so.
-  for (const topic of recordsProjection.topics) for (const { name } of log.streams(topic)) progress.advance(name, -1)
-  await thread('projector', [projectorToLog.port2], ({ stream, through, events }) => {
-    progress.advance(stream, through)
-    metrics.projected.inc(events)
+
+  const parts: Process = { config, logger, metrics, log, thread, onStop: stop => void started.push(stop) }
+  const works: Work[] = []
+  if (has('projector')) works.push(await startProjection(parts, writerThread ? [projectorToLog.port2] : []))
+  if (has('decider')) works.push(await startDeciding(parts))
+  if (has('edge')) return startFront(parts, works)
+  const probes = { config, logger, metrics, limits: createLimits(), health: healthOf(parts, works) }
+  const edge = await startProbes(probes)
+  started.push(() => edge.stop())
+  return { edge, credentialsFile: undefined }
+}
+
+async function startProjection({ metrics, thread }: Process, ports: MessagePort[]): Promise<Work> {
+  const progress = createProgress()
+  await thread('projector', ports, news => {
+    if ('holding' in news) return progress.hold(news.holding)
+    progress.advance(news.stream, news.through)
+    metrics.projected.inc(news.events)
   })
-  await thread('reader', [toReader.port1])
+  return { topics: recordsProjection.topics, progress, ours: true }
+}
 
-  const decider = await startDecider({ log, logger })
-  started.push(() => decider.stop())
+async function startDeciding({ log, logger, onStop }: Process): Promise<Work> {
+  const progress = createProgress()
+  const decider = await startDecider({
+    log,
+    logger,
+    onHolding: streams => progress.hold(streams.map(({ name }) => name)),
+    onProgress: (stream, through) => progress.advance(stream, through),
+  })
+  onStop(() => decider.stop())
+  return { topics: [COMMANDS], progress, ours: true }
+}
+
+function healthOf({ config, log }: Process, works: readonly Work[]): Probes['health'] {
+  return createHealth({ log, works, maxLag: config.readyLag, stallMs: config.readyStallSeconds * 1000 })
+}
+
+async function startFront(
+  parts: Process,
+  works: readonly Work[],
+): Promise<{ edge: Edge; credentialsFile: string | undefined }> {
+  const { config, logger, metrics, log, onStop } = parts
+  const secrets = loadSecrets(config)
+  const { store, progress } = await openReads(parts, works)
   const access = startAccess(log, logger, config.tokenSeconds)
-  started.push(() => access.stop())
+  onStop(() => access.stop())
   const commands = await startCommands(log, logger)
-  started.push(() => commands.stop())
+  onStop(() => commands.stop())
   await access.caughtUp()
-
+  const reads: Work = { topics: recordsProjection.topics, progress, ours: false }
   const edge = await startEdge({
     config,
     logger,
     metrics,
     log,
     codec: createCodec(log),
-    store: readThrough(toReader.port2),
+    store,
     progress,
     commands,
     access,
     tokens: createTokens(deriveKeys(secrets.encryptionKey), config.tokenSeconds),
     limits: createLimits(),
-    health: createHealth(log, progress, recordsProjection.topics, config.readyLag),
+    health: healthOf(parts, works.some(work => work.progress === progress) ? works : [...works, reads]),
     completePosition: await createReceipts(log),
     admin: secrets.admin,
   })
-  started.push(() => edge.stop())
-  return { url: `http://${config.host}:${edge.port}/v1/sync`, credentialsFile: secrets.file }
+  onStop(() => edge.stop())
+  return { edge, credentialsFile: secrets.file }
 }
 
-type Heaps = Record<Role, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }>
-
-/** Heaps in MB. A limit makes V8 collect before a thread has grown large, not only keeps it from growing without end. */
-const EMBEDDED_HEAPS: Heaps = {
-  log: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
-  projector: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
-  reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
-}
-
-/** Reading Kafka makes several objects a record: with a small young generation half the time goes into collecting. */
-const KAFKA_HEAPS: Heaps = {
-  ...EMBEDDED_HEAPS,
-  projector: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 512 },
-}
-
-/** Starts a thread; resolves with what stops it once the thread says that it works. */
-function startThread(
-  data: ThreadData,
-  onMessage: (message: Progressed) => void,
-  onFailure: (role: Role, error: Error) => void,
-): Promise<() => Promise<void>> {
-  const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), {
-    workerData: data,
-    transferList: data.ports,
-    name: data.role,
-    resourceLimits: (isEmbedded(data.config) ? EMBEDDED_HEAPS : KAFKA_HEAPS)[data.role],
-  })
-  let stopping = false
-  const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
-  return new Promise((resolve, reject) => {
-    worker.on('error', error => {
-      reject(error)
-      if (!stopping) onFailure(data.role, error as Error)
-    })
-    worker.on('message', message => {
-      if (message !== READY) return onMessage(message)
-      resolve(() => {
-        stopping = true
-        worker.postMessage(STOP)
-        return ended
-      })
-    })
-  })
+/** Where queries read, and how far that is: a database that projectors anywhere write, or this process's own file. */
+async function openReads(
+  { config, logger, log, thread, onStop }: Process,
+  works: readonly Work[],
+): Promise<{ store: ReadStore; progress: Progress }> {
+  // Nothing of these is in the read model until it says so.
+  const begin = (progress: Progress) => {
+    const streams = recordsProjection.topics.flatMap(topic => log.streams(topic))
+    for (const { name } of streams) if (!progress.reached.has(name)) progress.advance(name, -1)
+    return progress
+  }
+  if (config.databaseUrl) {
+    const store: Store = await openStore(config, { readOnly: true, cacheMb: 0 })
+    onStop(() => store.stop())
+    const checkpoints = followCheckpoints(store, recordsProjection.name, logger)
+    onStop(() => checkpoints.stop())
+    return { store, progress: begin(checkpoints.progress) }
+  }
+  const toReader = new MessageChannel()
+  await thread('reader', [toReader.port1])
+  const { progress } = works.find(({ topics }) => topics === recordsProjection.topics)!
+  return { store: readThrough(toReader.port2), progress: begin(progress) }
 }

@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { isEmbedded, openLog, openStore } from './adapters.ts'
 import type { Config } from './config.ts'
 import { crashAt } from './kernel/points.ts'
+import { alone } from './log/alone.ts'
 import { recordsProjection } from './projections/records.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
@@ -16,10 +17,10 @@ import { startProjector } from './workers/projector.ts'
  *   projector  the records projection, into the read store
  *   reader     answers queries from the read store
  */
-export type Role = 'log' | 'projector' | 'reader'
+export type ThreadRole = 'log' | 'projector' | 'reader'
 
 export interface ThreadData {
-  role: Role
+  role: ThreadRole
   config: Config
   /** For the log thread: where appends come from. For others: the log thread, or whoever asks. */
   ports: MessagePort[]
@@ -30,14 +31,10 @@ export const READY = 'ready'
 /** Told to a thread that it should end in order. */
 export const STOP = 'stop'
 
-/** What the projector thread tells. */
-export interface Progressed {
-  stream: string
-  through: number
-  events: number
-}
+/** What the projector thread tells: how far a stream is, by how many events; which streams it holds. */
+export type News = { stream: string; through: number; events: number } | { holding: readonly string[] }
 
-const threads: Record<Role, (data: ThreadData) => Promise<() => Promise<void>>> = {
+const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<void>>> = {
   async log({ config, ports }) {
     const log = await openLog(config)
     for (const port of ports) {
@@ -53,9 +50,13 @@ const threads: Record<Role, (data: ThreadData) => Promise<() => Promise<void>>> 
     const own = await openLog(config, toLog)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
     const store = await openStore(config, { readOnly: false, cacheMb: 64 })
+    const tell = (news: News) => parentPort!.postMessage(news)
     await store.declare(recordsProjection.tables)
     const projector = await startProjector({
-      log,
+      // A read store in a file of this process's own needs every stream.
+      log: config.databaseUrl
+        ? log
+        : { ...log, share: (_group, topic, onStreams) => alone(log.streams(topic), onStreams) },
       store,
       projection: recordsProjection,
       outputTopic: 'sync.changes',
@@ -63,8 +64,8 @@ const threads: Record<Role, (data: ThreadData) => Promise<() => Promise<void>>> 
       logger: createLogger(config.logLevel),
       maxEvents: config.projectionEvents,
       maxBytes: config.projectionBytes,
-      onProgress: (stream, through, events) =>
-        parentPort!.postMessage({ stream, through, events } satisfies Progressed),
+      onHolding: streams => tell({ holding: streams.map(({ name }) => name) }),
+      onProgress: (stream, through, events) => tell({ stream, through, events }),
     })
     return async () => {
       await projector.stop()

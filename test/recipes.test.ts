@@ -97,6 +97,7 @@ it('a projection is tables, wants and evolve', async () => {
     logger: createLogger('silent'),
     maxEvents: 10,
     maxBytes: 1_000_000,
+    onHolding: () => undefined,
     onProgress: () => undefined,
   })
   const query = { table: perSource, equal: { source: 'erp' }, limit: 10 }

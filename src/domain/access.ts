@@ -100,7 +100,9 @@ export const accessDecider: Decider<AccessState, AccessCommand & { meta: Command
         if (state.is !== 'absent') return refuse('CONFLICT', `API key ${data.key_id} exists already`)
         return accept({ type: 'ApiKeyCreated', data: { ...data, command_id, at, created_by: actor } })
       case 'RevokeApiKey':
-        if (state.is !== 'key' || state.revoked) return refuse('NOT_FOUND', `there is no API key ${data.key_id}`)
+        if (state.is !== 'key') return refuse('NOT_FOUND', `there is no API key ${data.key_id}`)
+        // Whoever asks saw the key alive: somebody else was faster.
+        if (state.revoked) return refuse('CONFLICT', `API key ${data.key_id} has been revoked meanwhile`)
         return accept({ type: 'ApiKeyRevoked', data: { ...data, command_id, revoked_by: actor, at } })
       case 'OpenRefreshFamily':
         if (state.is !== 'absent') return refuse('CONFLICT', `token family ${data.family} exists already`)

@@ -1,29 +1,70 @@
-import type { Log } from '../log/log.ts'
+import type { Log, Stream } from '../log/log.ts'
 import type { Progress } from './progress.ts'
 
 const FRESH_MS = 1000
 /** A log that takes longer to say how far it is counts as one that cannot be reached. */
 const ANSWER_MS = 2000
+/** Where a stream is that is held and not yet worked on. */
+const BEGINNING = -2
+
+/** A work on the streams of some topics, in this process or, for an edge, wherever its read model is made. */
+export interface Work {
+  readonly topics: readonly string[]
+  readonly progress: Progress
+  /** Whether this process does it: it is then not well when it has lag and makes no progress. */
+  readonly ours: boolean
+}
 
 export interface Health {
-  /** Events of each projected stream that are not yet in the read model; at most a second old. */
+  /** Events of each stream that are not done yet; at most a second old. */
   lag(): Promise<ReadonlyMap<string, number>>
-  /** Whether the log can be reached, and whether every projection is near enough to it. */
-  check(): Promise<{ log: boolean; projections: boolean }>
+  /** Whether the log can be reached, every work is near enough to its end, and what is done here moves. */
+  check(): Promise<{ log: boolean; works: boolean; stalled: readonly string[] }>
   /** A stop has begun: not ready any more. */
   stopping: boolean
 }
 
-export function createHealth(log: Log, progress: Progress, topics: readonly string[], maxLag: number): Health {
+export interface HealthOptions {
+  log: Log
+  works: readonly Work[]
+  /** Events that all works together may be behind. */
+  maxLag: number
+  /** How long a stream may have lag and not move. */
+  stallMs: number
+}
+
+export function createHealth({ log, works, maxLag, stallMs }: HealthOptions): Health {
   let cached: { goodUntil: number; lag: Promise<ReadonlyMap<string, number>> } | undefined
   let measuring: Promise<ReadonlyMap<string, number>> | undefined
+  /** Where each stream of ours stood when it was first seen behind without having moved since. */
+  const behind = new Map<string, { through: number; since: number }>()
 
   async function measure(): Promise<ReadonlyMap<string, number>> {
     const lag = new Map<string, number>()
-    for (const stream of topics.flatMap(topic => log.streams(topic))) {
-      lag.set(stream.name, await log.lag(stream, progress.reached.get(stream.name) ?? -1))
+    for (const { topics, progress, ours } of works) {
+      for (const stream of topics.flatMap(topic => log.streams(topic))) {
+        if (ours && !progress.holding.has(stream.name)) {
+          behind.delete(stream.name)
+          continue
+        }
+        const through = progress.reached.get(stream.name)
+        // Held, but it has not begun: how far it is nobody here knows, and it should not stay so.
+        if (ours && through === undefined) {
+          watch(stream, BEGINNING, 1)
+          continue
+        }
+        const events = await log.lag(stream, through ?? -1)
+        lag.set(stream.name, events)
+        if (ours) watch(stream, through!, events)
+      }
     }
     return lag
+  }
+
+  function watch(stream: Stream, through: number, events: number): void {
+    const known = behind.get(stream.name)
+    if (events === 0) behind.delete(stream.name)
+    else if (known?.through !== through) behind.set(stream.name, { through, since: Date.now() })
   }
 
   /** A probe must be told soon, and probes that come meanwhile must not each ask a log that does not answer. */
@@ -51,9 +92,11 @@ export function createHealth(log: Log, progress: Progress, topics: readonly stri
     async check() {
       try {
         const lag = [...(await health.lag()).values()].reduce((sum, events) => sum + events, 0)
-        return { log: true, projections: lag <= maxLag }
+        const now = Date.now()
+        const stalled = [...behind].filter(([, { since }]) => now - since > stallMs).map(([stream]) => stream)
+        return { log: true, works: lag <= maxLag && stalled.length === 0, stalled }
       } catch {
-        return { log: false, projections: false }
+        return { log: false, works: false, stalled: [] }
       }
     },
   }

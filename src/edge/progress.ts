@@ -3,19 +3,26 @@ import { encodePosition, type Position, TOTAL_ORDER } from '../kernel/position.t
 
 const WAIT_MS = 5000
 
-/** How far the read model has come, as its projectors tell it. */
+/** How far a work on streams has come: the read model, as its projectors tell it, or the decisions on commands. */
 export interface Progress {
-  /** A projector has put all events of `stream` up to `through` into the read model. */
+  /** All events of `stream` up to `through` are done: for a projection, in the read model. */
   advance(stream: string, through: number): void
+  /** Only these streams are worked on here from now on; the others are with other processes. */
+  hold(streams: readonly string[]): void
+  readonly holding: ReadonlySet<string>
   /** The last `through` of each stream. */
   readonly reached: ReadonlyMap<string, number>
   /** Resolves once the read model includes `position`; NOT_YET_PROJECTED after 5 s. */
   wait(position: Position): Promise<void>
+  /** Whether anyone waits. */
+  readonly awaited: boolean
 }
 
-export function createProgress(): Progress {
+/** `onWait` is called when somebody begins to wait. */
+export function createProgress(onWait: () => void = () => undefined): Progress {
   const reached = new Map<string, number>()
   const waiting = new Set<() => void>()
+  let holding: ReadonlySet<string> = new Set()
 
   function includes({ offsets }: Position): boolean {
     // At the very start no projector has told anything yet, and the least of nothing would be beyond every offset.
@@ -34,6 +41,16 @@ export function createProgress(): Progress {
       reached.set(stream, through)
       for (const look of waiting) look()
     },
+    hold(streams) {
+      holding = new Set(streams)
+      for (const stream of reached.keys()) if (!holding.has(stream)) reached.delete(stream)
+    },
+    get holding() {
+      return holding
+    },
+    get awaited() {
+      return waiting.size > 0
+    },
     wait(position) {
       if (includes(position)) return Promise.resolve()
       return new Promise((resolve, reject) => {
@@ -47,6 +64,7 @@ export function createProgress(): Progress {
         }
         const timer = setTimeout(() => done(() => reject(notYet(position, reached))), WAIT_MS)
         waiting.add(look)
+        onWait()
       })
     },
   }

@@ -1,7 +1,7 @@
 import { DomainError } from '../kernel/errors.ts'
 import type { Principal, Scope } from './auth/authenticate.ts'
 import type { Exchange } from './exchange.ts'
-import type { Services } from './services.ts'
+import type { Probes, Services } from './services.ts'
 
 export interface Reply {
   readonly status: number
@@ -10,15 +10,15 @@ export interface Reply {
   readonly headers?: Record<string, string>
 }
 
-export interface Request {
+export interface Request<S extends Probes = Services> {
   readonly exchange: Exchange
   readonly params: Readonly<Record<string, string>>
   /** Only for routes with `auth: 'none'` is there no one. */
   readonly principal: Principal
-  readonly services: Services
+  readonly services: S
 }
 
-export interface Route {
+export interface Route<S extends Probes = Services> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Below /v1/sync; `:name` stands for one segment. */
   readonly path: string
@@ -27,11 +27,11 @@ export interface Route {
   /** Which limit it counts against; `free` is for probes, which are never refused. */
   readonly limit: 'api' | 'push' | 'free'
   /** A reply, or undefined when the handler has answered through the exchange itself. */
-  handle(request: Request): Promise<Reply | undefined> | Reply
+  handle(request: Request<S>): Promise<Reply | undefined> | Reply
 }
 
-export interface Match {
-  readonly route: Route
+export interface Match<S extends Probes> {
+  readonly route: Route<S>
   readonly params: Record<string, string>
 }
 
@@ -41,7 +41,9 @@ export const BASE = '/v1/sync'
  * Finds the route for a request; HEAD is GET, whose body the exchange leaves out. Throws NOT_FOUND, or
  * METHOD_NOT_ALLOWED naming the methods there are.
  */
-export function createRouter(routes: readonly Route[]): (method: string, path: string) => Match {
+export function createRouter<S extends Probes>(
+  routes: readonly Route<S>[],
+): (method: string, path: string) => Match<S> {
   const table = routes.map(route => ({ route, segments: `${BASE}${route.path}`.split('/') }))
   return (method, path) => {
     const segments = path.split('/')

@@ -1,13 +1,21 @@
-import { App, type HttpRequest, type HttpResponse, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js'
+import {
+  App,
+  type HttpRequest,
+  type HttpResponse,
+  type TemplatedApp,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from 'uWebSockets.js'
 import { DomainError } from '../kernel/errors.ts'
-import { authenticate, type Principal, requireScope } from './auth/authenticate.ts'
+import { authenticate, type Credentials, type Principal, requireScope } from './auth/authenticate.ts'
 import { createExchange, type Exchange } from './exchange.ts'
 import { type LimitState, limitHeaders, rateLimited } from './limits.ts'
 import { problemOf } from './problem.ts'
 import { limitReceiveWindow } from './receive-window.ts'
 import { createRouter, type Match, MethodNotAllowed, type Reply, type Route } from './router.ts'
+import { healthRoutes } from './routes/health.ts'
 import { routes } from './routes/index.ts'
-import type { Services } from './services.ts'
+import type { Probes, Services } from './services.ts'
 import { serveSockets } from './socket/sockets.ts'
 
 const NOBODY: Principal = { id: '', name: '', scopes: [], rateLimit: null, expiresAt: null, gone: () => false }
@@ -24,13 +32,38 @@ export interface Edge {
 }
 
 /** Serves the API. */
-export async function startEdge(services: Services): Promise<Edge> {
+export function startEdge(services: Services): Promise<Edge> {
+  return startServer(services, {
+    routes,
+    identify: credentials => authenticate(credentials, services.access, services.tokens),
+    attach: app => serveSockets(app, services),
+  })
+}
+
+/** Serves what every role has: health and metrics, to anyone. */
+export function startProbes(services: Probes): Promise<Edge> {
+  const nobody = () => Promise.reject(new DomainError('UNAUTHORIZED', 'this process has no edge'))
+  return startServer(services, {
+    routes: healthRoutes,
+    identify: nobody,
+    attach: () => ({ stop: async () => undefined }),
+  })
+}
+
+interface Serving<S extends Probes> {
+  readonly routes: readonly Route<S>[]
+  identify(credentials: Credentials): Promise<Principal>
+  /** What listens on the same port beside the routes. */
+  attach(app: TemplatedApp): { stop(): Promise<void> }
+}
+
+async function startServer<S extends Probes>(services: S, { routes, identify, attach }: Serving<S>): Promise<Edge> {
   const { config, metrics, logger, health } = services
   const find = createRouter(routes)
   const active = new Set<Exchange>()
 
   async function limit(
-    match: Match | undefined,
+    match: Match<S> | undefined,
     principal: Principal,
     exchange: Exchange,
   ): Promise<LimitState | undefined> {
@@ -50,15 +83,15 @@ export async function startEdge(services: Services): Promise<Edge> {
     return state
   }
 
-  async function answer(exchange: Exchange, onRoute: (route: Route) => void): Promise<Reply | undefined> {
-    let match: Match | undefined
+  async function answer(exchange: Exchange, onRoute: (route: Route<S>) => void): Promise<Reply | undefined> {
+    let match: Match<S> | undefined
     let principal = NOBODY
     try {
       match = find(exchange.method, exchange.path)
       onRoute(match.route)
       if (match.route.auth !== 'none') {
         const credentials = { authorization: exchange.header('authorization'), apiKey: exchange.header('x-api-key') }
-        principal = await authenticate(credentials, services.access.view, services.tokens)
+        principal = await identify(credentials)
       }
     } catch (error) {
       const state = await limit(match, NOBODY, exchange)
@@ -110,7 +143,7 @@ export async function startEdge(services: Services): Promise<Edge> {
   }
 
   const app = App()
-  const sockets = serveSockets(app, services)
+  const sockets = attach(app)
   app.any('/*', (res: HttpResponse, req: HttpRequest) => void serve(createExchange(res, req)))
   const listening = await new Promise<ListenSocket>((resolve, reject) => {
     // The types leave out the form with an address and options, which uWebSockets.js has.

@@ -12,11 +12,17 @@ import type { Health } from './health.ts'
 import type { Limits } from './limits.ts'
 import type { Progress } from './progress.ts'
 
-/** What routes and sockets work with. */
-export interface Services {
+/** What every role's server works with. */
+export interface Probes {
   readonly config: Config
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly limits: Limits
+  readonly health: Health
+}
+
+/** What routes and sockets work with. */
+export interface Services extends Probes {
   readonly log: Log
   readonly codec: Codec
   readonly store: ReadStore
@@ -24,8 +30,6 @@ export interface Services {
   readonly commands: Commands
   readonly access: Access
   readonly tokens: Tokens
-  readonly limits: Limits
-  readonly health: Health
   /** Makes the position of an append a place in the whole log. */
   readonly completePosition: (position: Position) => Position
   /** The client made at first start. */

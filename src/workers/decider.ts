@@ -6,8 +6,17 @@ import type { EventBatch, Log, StoredEvent, Stream } from '../log/log.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { shareOut } from './share-out.ts'
 
+export interface DeciderOptions {
+  log: Log
+  logger: Logger
+  /** Told which streams of commands are decided here from now on. */
+  onHolding: (streams: readonly Stream[]) => void
+  /** Told how far each stream has been decided. */
+  onProgress: (stream: string, through: number) => void
+}
+
 const GROUP = 'decider'
-const COMMANDS = 'sync.commands'
+export const COMMANDS = 'sync.commands'
 const OUTCOMES = 'sync.outcomes'
 const EVENTS = 'sync.access'
 const LIMITS = { maxEvents: 100, maxBytes: 1_048_576 }
@@ -19,19 +28,23 @@ const FORGET_EVERY = 1000
  * the command's offset, so that it counts once whatever dies in between. One decider owns a stream of commands at a
  * time; the log fences whoever owned it before.
  */
-export function startDecider({ log, logger }: { log: Log; logger: Logger }): Promise<{ stop(): Promise<void> }> {
-  return shareOut({ log, group: GROUP, topic: COMMANDS, logger, run: (stream, signal) => decide(log, stream, signal) })
+export function startDecider(options: DeciderOptions): Promise<{ stop(): Promise<void> }> {
+  const { log, logger, onHolding } = options
+  const run = (stream: Stream, signal: AbortSignal) => decide(options, stream, signal)
+  return shareOut({ log, group: GROUP, topic: COMMANDS, logger, onHolding, run })
 }
 
-async function decide(log: Log, stream: Stream, signal: AbortSignal): Promise<void> {
+async function decide({ log, onProgress }: DeciderOptions, stream: Stream, signal: AbortSignal): Promise<void> {
   const codec = createCodec(log)
   let after = await log.own(GROUP, stream)
+  onProgress(stream.name, after)
   const states = await foldAll(log, codec)
   while (!signal.aborted) {
     const page = await log.read(stream, after, { ...LIMITS, waitMs: 1000, signal })
     await codec.prepare(page.events)
     for (const event of page.events) await handle(log, codec, states, stream, event)
     after = page.through
+    onProgress(stream.name, after)
   }
 }
 

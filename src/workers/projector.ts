@@ -19,6 +19,8 @@ export interface ProjectorOptions<Name extends keyof Events> {
   /** Most events and bytes in one transaction: it grows with the backlog up to these. */
   maxEvents: number
   maxBytes: number
+  /** Told which streams are projected here from now on. */
+  onHolding: (streams: readonly Stream[]) => void
   /** Told how far each stream has been projected, and how many events that took. */
   onProgress: (stream: string, through: number, events: number) => void
 }
@@ -45,6 +47,7 @@ export async function startProjector<Name extends keyof Events>(
       group: groupOf(projection),
       topic,
       logger,
+      onHolding: options.onHolding,
       run: (stream, signal) => follow(options, codec, stream, signal),
     }),
   )

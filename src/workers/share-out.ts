@@ -21,9 +21,11 @@ export async function shareOut(options: {
   group: string
   topic: string
   logger: Logger
+  /** Told which streams are held from now on. */
+  onHolding: (streams: readonly Stream[]) => void
   run: (stream: Stream, signal: AbortSignal) => Promise<void>
 }): Promise<{ stop(): Promise<void> }> {
-  const { log, group, topic, logger, run } = options
+  const { log, group, topic, logger, onHolding, run } = options
   let holding = new AbortController()
   let ended: Promise<unknown> = Promise.resolve()
 
@@ -51,7 +53,11 @@ export async function shareOut(options: {
     holding = new AbortController()
     const { signal } = holding
     const before = ended
-    ended = before.then(() => Promise.all(streams.map(stream => keepRunning(stream, signal))))
+    ended = before.then(() => {
+      if (signal.aborted) return undefined
+      onHolding(streams)
+      return Promise.all(streams.map(stream => keepRunning(stream, signal)))
+    })
   })
   return {
     async stop() {

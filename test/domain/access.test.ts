@@ -89,7 +89,7 @@ const nothing: Outcome = []
 const TABLE: Record<keyof typeof STATES, readonly Outcome[]> = {
   absent: [created, ['NOT_FOUND'], open, ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, dropped],
   'a live key': [['CONFLICT'], gone, ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing],
-  'a revoked key': [['CONFLICT'], ['NOT_FOUND'], ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing],
+  'a revoked key': [['CONFLICT'], ['CONFLICT'], ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing],
   'a new family': [['CONFLICT'], ['NOT_FOUND'], ['CONFLICT'], turned(1), ['UNAUTHORIZED'], [ended('revoked')], nothing],
   'a rotated family': [
     ['CONFLICT'],

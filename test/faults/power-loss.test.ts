@@ -175,7 +175,7 @@ describe.skipIf(!possible)('a power cut', () => {
       await service.stop()
       const { faults, changes } = await auditLife({ log, dataDir: dataDir(), ledger })
       await log.stop()
-      console.log(`power loss: ${ledger.acknowledged.size} acknowledged, ${changes.repeats} changes repeated`)
+      console.log(`power loss: ${ledger.acknowledged.size} acknowledged, ${changes.once.size} changes`)
       expect(faults).toEqual([])
     } finally {
       await service?.stop('SIGKILL')

@@ -53,6 +53,7 @@ async function rebuild(log: Log, file: string): Promise<EventBatch[]> {
     outputType: 'RecordChanged',
     logger: pino({ level: 'silent' }),
     ...PAGE,
+    onHolding: () => undefined,
     onProgress: (stream, through) => void reached.set(stream, through),
   })
   const done = () => [...ends].every(([stream, end]) => (reached.get(stream) ?? -1) >= end)

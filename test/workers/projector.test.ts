@@ -105,6 +105,7 @@ async function project(store: Store, maxEvents = 5, outputTopic = CHANGES): Prom
     logger: createLogger('silent'),
     maxEvents,
     maxBytes: 1_000_000,
+    onHolding: () => undefined,
     onProgress(stream, through, events) {
       if (events > 0) transactions.get(stream)!.push(events)
       if (through >= ends.get(stream)!) behind.delete(stream)

@@ -42,13 +42,30 @@ export function startAccess(log: Log, logger: Logger, tokenSeconds: number): Acc
     })
     followers.set(stream.name, follower)
   }
+  async function catchUp(): Promise<void> {
+    const ends = await log.ends(TOPIC)
+    await until(() => [...ends].every(([stream, end]) => followers.get(stream)!.through >= end))
+  }
+
+  // Whoever asks while one is under way shares the one after it: many callers cost the log no more than one.
+  let current: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  function begin(): Promise<void> {
+    next = undefined
+    current = catchUp().finally(() => {
+      current = undefined
+    })
+    return current
+  }
+
   const forgetting = setInterval(() => forgetExpired(view, Date.now(), tokenSeconds * 1000), FORGET_MS).unref()
   return {
     view,
     onChange: listener => void listeners.push(listener),
-    async caughtUp() {
-      const ends = await log.ends(TOPIC)
-      await until(() => [...ends].every(([stream, end]) => followers.get(stream)!.through >= end))
+    caughtUp() {
+      if (!current) return begin()
+      next ??= current.then(begin, begin)
+      return next
     },
     async stop() {
       clearInterval(forgetting)

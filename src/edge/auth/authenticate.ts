@@ -1,5 +1,6 @@
 import { DomainError } from '../../kernel/errors.ts'
-import type { AccessView } from '../../projections/access.ts'
+import type { AccessView, ApiKey } from '../../projections/access.ts'
+import type { Access } from './access.ts'
 import { sha256 } from './keys.ts'
 import type { Claims, Tokens } from './tokens.ts'
 
@@ -27,18 +28,18 @@ export interface Credentials {
 }
 
 /** Finds out who presents these credentials. Throws UNAUTHORIZED, or VALIDATION_ERROR for two at once. */
-export async function authenticate(credentials: Credentials, view: AccessView, tokens: Tokens): Promise<Principal> {
+export async function authenticate(credentials: Credentials, access: Access, tokens: Tokens): Promise<Principal> {
   const { authorization, apiKey } = credentials
   if (authorization !== undefined && apiKey !== undefined) {
     throw new DomainError('VALIDATION_ERROR', 'send either Authorization or X-API-Key, not both')
   }
-  if (apiKey !== undefined) return principalOfKey(apiKey, view)
+  if (apiKey !== undefined) return principalOfKey(apiKey, access)
   if (authorization === undefined) {
     throw new DomainError('UNAUTHORIZED', 'send Authorization: Bearer <token> or X-API-Key: <key>')
   }
   const token = /^Bearer +([^ ]+) *$/i.exec(authorization)?.[1]
   if (!token) throw new DomainError('UNAUTHORIZED', 'Authorization: expected "Bearer <token>"')
-  return principalOfToken(await tokens.verify(token), view)
+  return principalOfToken(await tokens.verify(token), access.view)
 }
 
 export function principalOfToken(claims: Claims, view: AccessView): Principal {
@@ -54,10 +55,15 @@ export function principalOfToken(claims: Claims, view: AccessView): Principal {
   }
 }
 
-function principalOfKey(apiKey: string, view: AccessView): Principal {
+async function principalOfKey(apiKey: string, { view, caughtUp }: Access): Promise<Principal> {
   // The key is looked up by its hash: how long that takes says nothing about any key.
   const hash = sha256(apiKey)
-  const key = view.keysByHash.get(hash)
+  let key: ApiKey | undefined = view.keysByHash.get(hash)
+  if (!key) {
+    // Made at another edge a moment ago, it may still be on its way.
+    await caughtUp()
+    key = view.keysByHash.get(hash)
+  }
   if (!key) throw new DomainError('UNAUTHORIZED', 'the API key is not valid')
   const expiresAt = key.expiresAt === null ? null : Date.parse(key.expiresAt)
   if (expiresAt !== null && expiresAt <= Date.now()) throw new DomainError('UNAUTHORIZED', 'the API key has expired')

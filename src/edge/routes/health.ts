@@ -1,6 +1,7 @@
 import type { Request, Route } from '../router.ts'
+import type { Probes } from '../services.ts'
 
-function probe(path: string, handle: Route['handle']): Route {
+function probe(path: string, handle: Route<Probes>['handle']): Route<Probes> {
   return { method: 'GET', path, auth: 'none', limit: 'free', handle }
 }
 
@@ -8,17 +9,17 @@ function healthy(good: boolean): 'healthy' | 'unhealthy' {
   return good ? 'healthy' : 'unhealthy'
 }
 
-async function report({ services }: Request) {
-  const { log, projections } = await services.health.check()
-  const good = log && projections && !services.health.stopping
+async function report({ services }: Request<Probes>) {
+  const { log, works, stalled } = await services.health.check()
+  const good = log && works && !services.health.stopping
   const components = {
-    database: healthy(projections),
+    database: healthy(works),
     // Limits and idempotency are kept in this process: there is no Redis that could fail.
     redis: 'healthy',
     connectors: 'healthy',
     log: healthy(log),
   }
-  return { good, body: { status: healthy(good), components, version: '1.0.0' } }
+  return { good, stalled, body: { status: healthy(good), components, version: '1.0.0' } }
 }
 
 const health = probe('/health', async request => ({ status: 200, body: (await report(request)).body }))
@@ -26,9 +27,9 @@ const health = probe('/health', async request => ({ status: 200, body: (await re
 const live = probe('/health/live', () => ({ status: 200, body: { status: 'alive' } }))
 
 const ready = probe('/health/ready', async request => {
-  const { good, body } = await report(request)
+  const { good, stalled, body } = await report(request)
   const lag = await request.services.health.lag().catch(() => new Map())
-  return { status: good ? 200 : 503, body: { ...body, ready: good, lag: Object.fromEntries(lag) } }
+  return { status: good ? 200 : 503, body: { ...body, ready: good, lag: Object.fromEntries(lag), stalled } }
 })
 
 const metrics = probe('/metrics', async ({ services }) => {
@@ -38,4 +39,4 @@ const metrics = probe('/metrics', async ({ services }) => {
   return { status: 200, headers: { 'Content-Type': registry.contentType }, body: await registry.metrics() }
 })
 
-export const healthRoutes: readonly Route[] = [health, live, ready, metrics]
+export const healthRoutes: readonly Route<Probes>[] = [health, live, ready, metrics]

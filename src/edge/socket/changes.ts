@@ -20,8 +20,8 @@ export async function decodeChanges(codec: Codec, page: Page): Promise<SeenChang
 }
 
 /**
- * How far a reader of `sync.changes` has come, in places of the records the changes follow from. After a projector's
- * crash changes repeat; `take` answers false for one that was seen before.
+ * How far a reader of `sync.changes` has come, in places of the records the changes follow from. `take`
+ * answers false for one that was seen before: logs hold repeats from before projectors told every change once.
  */
 export interface Seen {
   take(change: RecordChanged): boolean

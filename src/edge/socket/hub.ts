@@ -67,11 +67,19 @@ export function createHub(services: Services, publish: (topic: string, text: str
     )
   }
 
+  /** Looks back for the last change: places at the end may hold none, for Kafka's marks of transactions take some. */
   async function lastSource(stream: Stream, end: number): Promise<number> {
-    if (end < 0) return -1
-    const page = await log.read(stream, end - 1, { maxEvents: 1, maxBytes: 1, waitMs: 0 })
-    const [last] = await decodeChanges(codec, page)
-    return last?.change.source_offset ?? -1
+    for (let back = 1; ; back *= 2) {
+      const from = Math.max(-1, end - back)
+      let source = -1
+      for (let after = from; after < end; ) {
+        const page = await log.read(stream, after, { ...LIMITS, waitMs: 0 })
+        source = (await decodeChanges(codec, page)).at(-1)?.change.source_offset ?? source
+        if (page.through <= after) break
+        after = page.through
+      }
+      if (source >= 0 || from < 0) return source
+    }
   }
 
   async function take(stream: Stream, page: Page): Promise<void> {

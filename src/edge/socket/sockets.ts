@@ -50,7 +50,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         const token = exchange.query.get('token')
         const authorization = exchange.header('authorization') ?? (token === null ? undefined : `Bearer ${token}`)
         const credentials = { authorization, apiKey: exchange.header('x-api-key') }
-        const principal = await authenticate(credentials, services.access.view, services.tokens)
+        const principal = await authenticate(credentials, services.access, services.tokens)
         requireScope(principal, 'sync:read')
         if (open.size >= config.sockets)
           throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })

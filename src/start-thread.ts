@@ -1,0 +1,49 @@
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { isEmbedded } from './adapters.ts'
+import { type News, READY, STOP, type ThreadData, type ThreadRole } from './thread.ts'
+
+type Heaps = Record<ThreadRole, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }>
+
+/** Heaps in MB. A limit makes V8 collect before a thread has grown large, not only keeps it from growing without end. */
+const EMBEDDED_HEAPS: Heaps = {
+  log: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+  projector: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
+  reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+}
+
+/** Reading Kafka makes several objects a record: with a small young generation half the time goes into collecting. */
+const KAFKA_HEAPS: Heaps = {
+  ...EMBEDDED_HEAPS,
+  projector: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 512 },
+}
+
+/** Starts a thread; resolves with what stops it once the thread says that it works. */
+export function startThread(
+  data: ThreadData,
+  onNews: (news: News) => void,
+  onFailure: (role: ThreadRole, error: Error) => void,
+): Promise<() => Promise<void>> {
+  const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), {
+    workerData: data,
+    transferList: data.ports,
+    name: data.role,
+    resourceLimits: (isEmbedded(data.config) ? EMBEDDED_HEAPS : KAFKA_HEAPS)[data.role],
+  })
+  let stopping = false
+  const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+  return new Promise((resolve, reject) => {
+    worker.on('error', error => {
+      reject(error)
+      if (!stopping) onFailure(data.role, error as Error)
+    })
+    worker.on('message', message => {
+      if (message !== READY) return onNews(message)
+      resolve(() => {
+        stopping = true
+        worker.postMessage(STOP)
+        return ended
+      })
+    })
+  })
+}
