@@ -1,19 +1,41 @@
-import type { Admin } from 'kafkajs'
+import type { Admin, KafkaJSProtocolError } from 'kafkajs'
 import { streamName } from '../kernel/position.ts'
 import type { Stream, TopicSpec } from './log.ts'
 
-/** Creates the topics that are missing and learns how many partitions each has. */
+/** How long brokers may take to tell each other of a new topic and to choose its leaders. */
+const SETTLE_MS = 30_000
+const LOOK_AGAIN_MS = 100
+
+/**
+ * Creates the topics that are missing and learns how many partitions each has. Other processes may be at the same, and
+ * a broker may not know yet what another has just made: so it looks until every partition has a leader.
+ */
 export async function declareTopics(
   admin: Admin,
   topics: readonly TopicSpec[],
   streams: Map<string, readonly Stream[]>,
 ): Promise<void> {
   const existing = new Set(await admin.listTopics())
-  const missing = topics.filter(topic => !existing.has(topic.name))
-  if (missing.length > 0) {
+  await create(
+    admin,
+    topics.filter(topic => !existing.has(topic.name)),
+  )
+  const names = topics.map(topic => topic.name)
+  for (const { name, partitions } of await settled(admin, names)) {
+    const numbers = partitions.map(({ partitionId }) => partitionId).sort((a, b) => a - b)
+    streams.set(
+      name,
+      numbers.map(partition => ({ name: streamName(name, partition), topic: name, partition })),
+    )
+  }
+}
+
+async function create(admin: Admin, topics: readonly TopicSpec[]): Promise<void> {
+  if (topics.length === 0) return
+  try {
     await admin.createTopics({
-      waitForLeaders: true,
-      topics: missing.map(topic => ({
+      waitForLeaders: false,
+      topics: topics.map(topic => ({
         topic: topic.name,
         numPartitions: topic.partitions,
         replicationFactor: -1,
@@ -24,13 +46,28 @@ export async function declareTopics(
         ],
       })),
     })
+  } catch (error) {
+    // Made by another process since the list was read; what else was asked for was made all the same.
+    const all = (error as { errors?: unknown[] }).errors ?? [error]
+    const other = all.find(each => (each as KafkaJSProtocolError).type !== 'TOPIC_ALREADY_EXISTS')
+    if (other) throw other
   }
-  const { topics: described } = await admin.fetchTopicMetadata({ topics: topics.map(topic => topic.name) })
-  for (const { name, partitions } of described) {
-    const numbers = partitions.map(({ partitionId }) => partitionId).sort((a, b) => a - b)
-    streams.set(
-      name,
-      numbers.map(partition => ({ name: streamName(name, partition), topic: name, partition })),
-    )
+}
+
+async function settled(admin: Admin, names: string[]): ReturnType<typeof described> {
+  for (const end = Date.now() + SETTLE_MS; ; ) {
+    try {
+      const topics = await described(admin, names)
+      if (topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+        return topics
+      if (Date.now() > end) throw new Error(`not every partition of ${names.join(', ')} has a leader after 30 s`)
+    } catch (error) {
+      if (Date.now() > end || (error as KafkaJSProtocolError).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+    }
+    await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
   }
+}
+
+async function described(admin: Admin, names: string[]) {
+  return (await admin.fetchTopicMetadata({ topics: names })).topics
 }
