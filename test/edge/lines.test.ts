@@ -28,12 +28,18 @@ function split(chunks: readonly Buffer[], maxBytes = 1024): Line[] {
       expect(field).toBeNull()
       lines.push({ line, refused: code, message, original: hex(original), originalBytes })
     },
+    // Now and then it has enough, and is given the rest again.
+    enough: () => splitter.line % 3 === 0,
   })
   // Each piece stands in a buffer that is overwritten when the call is over, as a socket's would be.
   for (const chunk of chunks) {
-    const copy = Buffer.from(chunk)
-    splitter.push(copy)
-    copy.fill('x')
+    for (let rest = chunk; rest.length > 0; ) {
+      const copy = Buffer.from(rest)
+      const taken = splitter.push(copy)
+      expect(taken).toBeGreaterThan(0)
+      copy.fill('x')
+      rest = rest.subarray(taken)
+    }
   }
   splitter.finish()
   return lines
@@ -118,6 +124,7 @@ describe('lines', () => {
     const splitter = createLineSplitter(100, {
       row: (bytes, start, end) => seen.push(bytes.toString('utf8', start, end)),
       refuse: () => seen.push('refused'),
+      enough: () => false,
     })
     splitter.push(Buffer.from('a\nb'))
     expect(seen).toEqual(['a'])
@@ -171,7 +178,7 @@ describe('a line that is too long', () => {
   })
 
   it('holds no more memory than the limit, however long it is', () => {
-    const splitter = createLineSplitter(MiB, { row: () => undefined, refuse: () => undefined })
+    const splitter = createLineSplitter(MiB, { row: () => undefined, refuse: () => undefined, enough: () => false })
     const chunk = Buffer.alloc(65_536, 'z')
     const before = process.memoryUsage().arrayBuffers
     for (let n = 0; n < 1024; n++) splitter.push(chunk)

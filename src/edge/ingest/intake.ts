@@ -48,6 +48,8 @@ export interface Intake {
   refuse(row: RowError, number: number, original: Buffer, originalBytes: number, recordId?: string | null): void
   /** Bytes taken in and not yet flushed. */
   readonly collected: number
+  /** Rows refused so far, durable or not. */
+  readonly refused: number
   /** Sends what was collected to the log; resolves when it is durable. Undefined when there is nothing. */
   flush(): Promise<Position> | undefined
   /** What has become durable so far. */
@@ -73,6 +75,7 @@ export function createIntake(options: IntakeOptions): Intake {
   const rejected = batchWriter(4096)
   const tally: Tally = { accepted: 0, rejected: 0, errors: [], position: undefined }
   const key = keyWriter()
+  let refusals = 0
 
   // One event object for all rows: filling it and handing it to the encoder makes nothing to collect.
   const event: RecordPushed = {
@@ -110,6 +113,7 @@ export function createIntake(options: IntakeOptions): Intake {
     originalBytes: number,
     recordId: string | null = null,
   ): void {
+    refusals++
     const place = options.numbering === 'line' ? { index: number - 1, line: number } : { index: number }
     const shown: ShownError = {
       ...place,
@@ -145,6 +149,9 @@ export function createIntake(options: IntakeOptions): Intake {
     tally,
     get collected() {
       return records.size + rejected.size
+    },
+    get refused() {
+      return refusals
     },
     row(bytes, start, end, number) {
       if (end - start > options.maxRecordBytes) {

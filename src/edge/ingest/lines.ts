@@ -9,11 +9,16 @@ export interface LineSink {
   row(bytes: Buffer, start: number, end: number, line: number): void
   /** A line that cannot be read; `original` holds at most the length limit. */
   refuse(row: RowError, line: number, original: Buffer, originalBytes: number): void
+  /** Whether no more lines should come for now. Asked after each line. */
+  enough(): boolean
 }
 
 export interface LineSplitter {
-  /** Takes the next piece of the body. Lines that end in it go to the sink before this returns. */
-  push(chunk: Buffer): void
+  /**
+   * Takes the next piece of the body, or the beginning of it: lines that end in it go to the sink before this returns,
+   * until the sink has had enough. Answers how many bytes it took; the rest is to be given again.
+   */
+  push(chunk: Buffer): number
   /** The body is complete: what is left is its last line. */
   finish(): void
   /** The last line that went to the sink. */
@@ -82,7 +87,10 @@ export function createLineSplitter(maxBytes: number, sink: LineSink): LineSplitt
       let at = 0
       if (kept > 0) {
         const end = chunk.indexOf(NEWLINE)
-        if (end < 0) return keep(chunk)
+        if (end < 0) {
+          keep(chunk)
+          return chunk.length
+        }
         keep(chunk.subarray(0, end))
         finishLine()
         at = end + 1
@@ -93,8 +101,10 @@ export function createLineSplitter(maxBytes: number, sink: LineSink): LineSplitt
         const end = chunk.indexOf(NEWLINE, at)
         emit(chunk, at, end, valid)
         at = end + 1
+        if (sink.enough()) return at
       }
       if (at < chunk.length) keep(chunk.subarray(at))
+      return chunk.length
     },
     finish() {
       if (kept > 0) finishLine()

@@ -7,6 +7,12 @@ import { createLineSplitter } from './lines.ts'
 
 const BEAT_MS = 4000
 const FLUSH_BYTES = 512 * 1024
+/**
+ * Work that one turn of the event loop does for a stream, in lines: about 10 ms. A refused line, which is kept with its
+ * reason, costs as much as several good ones: without a bound a flood of them would hold up everyone else for seconds.
+ */
+const LINES_A_TURN = 8192
+const LINES_A_REFUSAL = 8
 
 export interface StreamOptions {
   exchange: Exchange
@@ -50,9 +56,16 @@ export function readStream(options: StreamOptions): PushStream {
     if (Date.now() - heard > options.idleSeconds * 1000) exchange.cut()
     else exchange.keepAlive()
   }, BEAT_MS)
+  /** Where this turn began. */
+  const turn = { line: 0, refused: 0 }
+  /** What has come in and is left for later turns. */
+  const left: Buffer[] = []
+  let scheduled = false
+  let ended = false
   const lines = createLineSplitter(maxLineBytes, {
     row: (bytes, start, end, line) => intake.row(bytes, start, end, line),
     refuse: (row, line, original, originalBytes) => intake.refuse(row, line, original, originalBytes),
+    enough: () => lines.line - turn.line + (intake.refused - turn.refused) * LINES_A_REFUSAL >= LINES_A_TURN,
   })
 
   function flush(): void {
@@ -70,16 +83,43 @@ export function readStream(options: StreamOptions): PushStream {
     flushes.catch(fail)
   }
 
+  /** Goes on, with what is left or else with the socket, unless the log or the answer's reader is behind. */
   function resumeStream(): void {
-    if (pending < maxPendingBytes && !options.blocked()) source.resume()
+    if (pending >= maxPendingBytes || options.blocked()) return
+    if (left.length === 0) return source.resume()
+    if (!scheduled) setImmediate(workLater)
+    scheduled = true
   }
 
-  function take(chunk: Buffer): void {
+  /** Works on as much of a chunk as fits into this turn, and gives back the rest. */
+  function work(chunk: Buffer): Buffer {
+    turn.line = lines.line
+    turn.refused = intake.refused
+    const rest = chunk.subarray(lines.push(chunk))
+    if (pending === 0 || intake.collected >= FLUSH_BYTES) flush()
+    return rest
+  }
+
+  function take(chunk: Buffer, last: boolean): void {
     heard = Date.now()
     if (failed || stopped) return
-    lines.push(chunk)
-    if (pending === 0 || intake.collected >= FLUSH_BYTES) flush()
-    if (pending >= maxPendingBytes || options.blocked()) source.pause()
+    ended = last
+    // A chunk is good only during this call: what is not worked on now is copied.
+    const rest = left.length > 0 ? chunk : work(chunk)
+    if (rest.length > 0) left.push(Buffer.from(rest))
+    if (left.length > 0 || pending >= maxPendingBytes || options.blocked()) source.pause()
+    if (left.length > 0) resumeStream()
+    else if (ended) complete()
+  }
+
+  function workLater(): void {
+    scheduled = false
+    if (failed || stopped) return
+    const rest = work(left[0]!)
+    if (rest.length > 0) left[0] = rest
+    else left.shift()
+    if (left.length === 0 && ended) complete()
+    else resumeStream()
   }
 
   function complete(): void {
@@ -109,10 +149,7 @@ export function readStream(options: StreamOptions): PushStream {
   const encoding = exchange.header('content-encoding') ?? 'identity'
   const source = encoding === 'gzip' ? unzipped(exchange, fail) : exchange
   if (encoding !== 'gzip' && encoding !== 'identity') fail(unknownEncoding(encoding))
-  source.onChunk((chunk, last) => {
-    take(chunk)
-    if (last) complete()
-  })
+  source.onChunk(take)
   done.catch(() => undefined).finally(() => clearInterval(beat))
   return { done, resumeStream }
 }
