@@ -90,20 +90,30 @@ export class PackedEvent implements StoredEvent {
   readonly time: number
   readonly #bytes: Buffer
   readonly #keyStart: number
+  readonly #keyEnd: number
   readonly #valueStart: number
   readonly #valueEnd: number
 
-  constructor(offset: number, time: number, bytes: Buffer, keyStart: number, valueStart: number, valueEnd: number) {
+  constructor(
+    offset: number,
+    time: number,
+    bytes: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ) {
     this.offset = offset
     this.time = time
     this.#bytes = bytes
     this.#keyStart = keyStart
+    this.#keyEnd = keyEnd
     this.#valueStart = valueStart
     this.#valueEnd = valueEnd
   }
 
   get key(): Buffer {
-    return this.#bytes.subarray(this.#keyStart, this.#valueStart)
+    return this.#bytes.subarray(this.#keyStart, this.#keyEnd)
   }
 
   get value(): Buffer {

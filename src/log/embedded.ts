@@ -177,7 +177,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
         if (offset <= after || full) return
         bytes += valueEnd - keyStart
         if (events.length >= limits.maxEvents || (events.length > 0 && bytes > limits.maxBytes)) full = true
-        else events.push(new PackedEvent(offset, row.time as number, blob, keyStart, valueStart, valueEnd))
+        else events.push(new PackedEvent(offset, row.time as number, blob, keyStart, valueStart, valueStart, valueEnd))
       })
       if (full) return { events, through: events.at(-1)!.offset }
     }

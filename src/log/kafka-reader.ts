@@ -1,157 +1,131 @@
-import { Consumer } from '@platformatic/kafka'
+import { ConnectionPool, Consumer, protocolErrorsCodesById } from '@platformatic/kafka'
 import { DomainError } from '../kernel/errors.ts'
-import type { Page, ReadLimits, StoredEvent, Stream } from './log.ts'
+import { pageOf } from './kafka-batches.ts'
+import { type Fetched, fetchRecords } from './kafka-fetch.ts'
+import type { Page, ReadLimits, Stream } from './log.ts'
 
 const READ_COMMITTED = 1
-const TRANSACTIONAL_BATCH = 1 << 4
-const CONTROL_BATCH = 1 << 5
-const ABORT_MARKER = 0
+/** The longest that a fetch is asked to wait for news. */
+const MAX_WAIT_MS = 1000
+const RETRY_MS = 100
+const OUT_OF_RANGE = 1
+/** ListOffsets' names for the next and the first offset. */
+const LATEST = -1n
+const EARLIEST = -2n
+/** A topic just made, or a leader that has moved: brokers refuse for a moment, and then know better. */
+const PASSING = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_OR_FOLLOWER', 'KAFKA_STORAGE_ERROR']
 
 /**
  * Reads partitions from any offset, without a consumer group: who reads what is decided above. Transactions that were
- * aborted, and Kafka's own markers, are passed over (read_committed).
+ * aborted, and Kafka's own markers, are passed over (read_committed). Where retention has removed the beginning, reading
+ * goes on at the first event there is.
  */
 export function createReader(options: { brokers: readonly string[]; clientId: string; timeoutMs: number }) {
-  const consumers = new Map<string, ReturnType<typeof newConsumer>>()
+  const { clientId, timeoutMs } = options
+  const connectionOptions = { connectTimeout: timeoutMs, requestTimeout: MAX_WAIT_MS + timeoutMs }
+  // Asked for metadata and ends only.
+  const directory = new Consumer({
+    groupId: `${clientId}-reader`,
+    clientId,
+    bootstrapBrokers: [...options.brokers],
+    retries: 0,
+    timeout: timeoutMs,
+    ...connectionOptions,
+    autocommit: false,
+  })
+  const pools = new Map<string, ConnectionPool>()
 
-  /** A connection of its own for each stream and for those who wait: brokers answer a connection's requests in turn. */
-  function consumerOf(name: string): ReturnType<typeof newConsumer> {
-    let found = consumers.get(name)
+  /** A connection of its own for each stream and for those who do not wait: brokers answer a connection's requests in turn. */
+  function poolOf(name: string): ConnectionPool {
+    let found = pools.get(name)
     if (!found) {
-      found = newConsumer(options)
-      consumers.set(name, found)
+      found = new ConnectionPool(clientId, connectionOptions)
+      pools.set(name, found)
     }
     return found
   }
 
-  async function read(stream: Stream, after: number, limits: ReadLimits): Promise<Page> {
-    const consumer = consumerOf(limits.waitMs > 0 ? stream.name : 'at once')
-    const metadata = await consumer.metadata({ topics: [stream.topic] })
-    const topic = metadata.topics.get(stream.topic)!
-    const { leader, leaderEpoch } = topic.partitions[stream.partition]!
-    const partition = {
-      partition: stream.partition,
-      currentLeaderEpoch: leaderEpoch,
-      fetchOffset: BigInt(after + 1),
-      lastFetchedEpoch: -1,
-      partitionMaxBytes: limits.maxBytes,
-    }
-    const response = await consumer.fetch({
-      node: leader,
-      topics: [{ topicId: topic.id, partitions: [partition] }],
-      minBytes: 1,
+  async function fetchOnce(stream: Stream, after: number, limits: ReadLimits, refresh: boolean): Promise<Fetched> {
+    const { topic, partition } = stream
+    const metadata = await directory.metadata({ topics: [topic], forceUpdate: refresh })
+    const leader = metadata.topics.get(topic)?.partitions[partition]?.leader
+    const broker = leader === undefined ? undefined : metadata.brokers.get(leader)
+    if (!broker) throw new Error(`nobody leads ${stream.name}`)
+    const connection = await poolOf(limits.waitMs > 0 ? stream.name : 'at once').get(broker)
+    const maxWaitMs = Math.min(limits.waitMs, MAX_WAIT_MS)
+    const fetched = await fetchRecords(connection, {
+      topic,
+      partition,
+      offset: after + 1,
       maxBytes: limits.maxBytes,
-      maxWaitTime: Math.min(limits.waitMs, MAX_WAIT_MS),
-      isolationLevel: READ_COMMITTED,
+      maxWaitMs,
     })
-    const found = response.responses[0]?.partitions[0]
-    return pageOf(committedOf(found?.records ?? [], found?.abortedTransactions ?? []), after, limits.maxEvents)
+    if (fetched.errorCode === 0 || fetched.errorCode === OUT_OF_RANGE) return fetched
+    const name = protocolErrorsCodesById[fetched.errorCode] ?? `error ${fetched.errorCode}`
+    const message = `${stream.name} at ${after + 1}: ${name}`
+    throw PASSING.includes(name) ? new Error(message) : new Final(message)
   }
 
-  async function ends(streams: readonly Stream[]): Promise<Map<string, number>> {
+  async function read(stream: Stream, after: number, limits: ReadLimits): Promise<Page> {
+    const fetched = await untilAnswered(refresh => fetchOnce(stream, after, limits, refresh))
+    if (fetched.errorCode !== OUT_OF_RANGE) return pageOf(fetched.records, fetched.aborted, after, limits)
+    const start = (await offsets([stream], EARLIEST)).get(stream.name)!
+    if (after + 1 < start) return { events: [], through: start - 1 }
+    throw unreadable(new Error(`${stream.name} was read up to ${after} before, and does not reach so far any more`))
+  }
+
+  /** The first or the next offset of each stream. */
+  async function offsets(streams: readonly Stream[], timestamp: bigint): Promise<Map<string, number>> {
     const topic = streams[0]!.topic
-    const offsets = await consumerOf('at once').listOffsets({
-      topics: [topic],
-      partitions: { [topic]: streams.map(stream => stream.partition) },
-      isolationLevel: READ_COMMITTED,
+    const partitions = { [topic]: streams.map(stream => stream.partition) }
+    const found = await untilAnswered(refresh => {
+      if (refresh) directory.clearMetadata()
+      return directory.listOffsets({ topics: [topic], partitions, timestamp, isolationLevel: READ_COMMITTED })
     })
-    return new Map(streams.map(({ name, partition }) => [name, Number(offsets.get(topic)![partition]!) - 1]))
+    return new Map(streams.map(({ name, partition }) => [name, Number(found.get(topic)![partition]!)]))
   }
 
-  const unreadable = (error: unknown) =>
-    new DomainError('UNAVAILABLE', `the event log cannot be read: ${(error as Error).message}`, { retryAfter: 5 })
+  /** Asks again, of whoever leads now, for as long as brokers may take. */
+  async function untilAnswered<T>(ask: (refresh: boolean) => Promise<T>): Promise<T> {
+    const end = Date.now() + timeoutMs
+    for (let tries = 0; ; tries++) {
+      try {
+        return await ask(tries > 0)
+      } catch (error) {
+        if (Date.now() > end || error instanceof Final) throw unreadable(error)
+        await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+      }
+    }
+  }
 
   return {
     async read(stream: Stream, after: number, limits: ReadLimits): Promise<Page> {
-      try {
-        return await read(stream, after, limits)
-      } catch (error) {
-        if (limits.signal?.aborted) return { events: [], through: after }
-        throw unreadable(error)
-      }
+      const nothing: Page = { events: [], through: after }
+      const { signal } = limits
+      if (signal?.aborted) return nothing
+      const reading = read(stream, after, limits)
+      if (!signal) return reading
+      // What was asked for goes on being waited for, up to its second; whoever asked need not.
+      const { promise: aborted, resolve } = Promise.withResolvers<Page>()
+      const stop = () => resolve(nothing)
+      signal.addEventListener('abort', stop)
+      reading.catch(() => undefined)
+      return Promise.race([reading, aborted]).finally(() => signal.removeEventListener('abort', stop))
     },
     async ends(streams: readonly Stream[]): Promise<Map<string, number>> {
       if (streams.length === 0) return new Map()
-      try {
-        return await ends(streams)
-      } catch (error) {
-        throw unreadable(error)
-      }
+      const next = await offsets(streams, LATEST)
+      return new Map([...next].map(([name, offset]) => [name, offset - 1]))
     },
     async stop(): Promise<void> {
-      await Promise.all([...consumers.values()].map(consumer => consumer.close(true)))
+      await Promise.allSettled([directory.close(true), ...[...pools.values()].map(pool => pool.close())])
     },
   }
 }
 
-interface Batch {
-  firstOffset: bigint
-  lastOffsetDelta: number
-  firstTimestamp: bigint
-  producerId: bigint
-  attributes: number
-  records: readonly { offsetDelta: number; timestampDelta: bigint; key: Buffer | null; value: Buffer | null }[]
-}
+/** What brokers will answer again, however often they are asked. */
+class Final extends Error {}
 
-/**
- * Leaves out the batches of aborted transactions, by the rule of Kafka's own consumer: from an aborted transaction's
- * first offset on, its producer's batches are void until the producer's next abort marker. The client library filters
- * too, but only the last aborted transaction of each producer in a page; test/log/consumed.test.ts has more than one.
- */
-function committedOf(
-  batches: readonly Batch[],
-  abortedTransactions: readonly { producerId: bigint; firstOffset: bigint }[],
-): Batch[] {
-  const aborted = [...abortedTransactions].sort((a, b) => Number(a.firstOffset - b.firstOffset))
-  const aborting = new Set<bigint>()
-  return batches.filter(batch => {
-    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta)
-    while (aborted.length > 0 && aborted[0]!.firstOffset <= last) aborting.add(aborted.shift()!.producerId)
-    if (batch.attributes & CONTROL_BATCH) {
-      if (batch.records[0]?.key?.readInt16BE(2) === ABORT_MARKER) aborting.delete(batch.producerId)
-      return true
-    }
-    return !(batch.attributes & TRANSACTIONAL_BATCH && aborting.has(batch.producerId))
-  })
-}
-
-function pageOf(batches: readonly Batch[], after: number, maxEvents: number): Page {
-  const events: StoredEvent[] = []
-  let through = after
-  for (const batch of batches) {
-    const first = Number(batch.firstOffset)
-    if (!(batch.attributes & CONTROL_BATCH)) {
-      const time = Number(batch.firstTimestamp)
-      for (const record of batch.records) {
-        const offset = first + record.offsetDelta
-        if (offset <= after) continue
-        if (events.length >= maxEvents) return { events, through }
-        // No record of ours is without key or value; one that someone else wrote is kept out, not a reason to stop.
-        if (record.key && record.value) {
-          events.push({ offset, time: time + Number(record.timestampDelta), key: record.key, value: record.value })
-        }
-        through = offset
-      }
-    }
-    through = Math.max(through, first + batch.lastOffsetDelta)
-  }
-  return { events, through }
-}
-
-/** The longest that a fetch is asked to wait for news. */
-const MAX_WAIT_MS = 1000
-
-function newConsumer(options: { brokers: readonly string[]; clientId: string; timeoutMs: number }) {
-  return new Consumer({
-    groupId: `${options.clientId}-reader`,
-    clientId: options.clientId,
-    bootstrapBrokers: [...options.brokers],
-    // A topic just made, or one whose leader moved, is refused for a moment.
-    retries: 2,
-    retryDelay: 250,
-    timeout: MAX_WAIT_MS + options.timeoutMs,
-    requestTimeout: MAX_WAIT_MS + options.timeoutMs,
-    connectTimeout: options.timeoutMs,
-    autocommit: false,
-  })
+function unreadable(error: unknown): DomainError {
+  return new DomainError('UNAVAILABLE', `the event log cannot be read: ${(error as Error).message}`, { retryAfter: 5 })
 }
