@@ -30,8 +30,10 @@ async function openKafka(config: Config): Promise<Log> {
   return openKafkaLog({
     brokers: config.kafkaBrokers,
     registryUrl: config.registryUrl!,
+    schemaCache: join(config.dataDir, 'schemas.json'),
     clientId: 'superinsight-sync',
     timeoutMs: config.kafkaTimeoutMs,
+    sessionMs: config.sessionSeconds * 1000,
     maxPendingBytes: config.logPendingBytes,
   })
 }
@@ -55,8 +57,12 @@ export function readTopics(folder = TOPICS): TopicSpec[] {
     .map(file => ({ name: file.replace(/\.yaml$/, ''), ...parse(readFileSync(join(folder, file), 'utf8')) }))
 }
 
-/** Opens the read store; a read-only one must have been made before. */
+/** Opens the read store; a read-only one must have been made before. `cacheMb` is for one in a file. */
 export async function openStore(config: Config, options: { readOnly: boolean; cacheMb: number }): Promise<Store> {
+  if (config.databaseUrl) {
+    const { openPostgresStore } = await import('./store/postgres.ts')
+    return openPostgresStore({ url: config.databaseUrl, readOnly: options.readOnly })
+  }
   const { openSqliteStore } = await import('./store/sqlite.ts')
   return openSqliteStore({ file: join(config.dataDir, 'read.db'), ...options })
 }

@@ -14,8 +14,9 @@ import { createProgress, type Progress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
 import { type Edge, startEdge, startProbes } from './edge/server.ts'
 import type { Probes } from './edge/services.ts'
+import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
 import { createCodec } from './log/codec.ts'
-import type { Log } from './log/log.ts'
+import type { Log, Stream } from './log/log.ts'
 import { recordsProjection } from './projections/records.ts'
 import { startThread } from './start-thread.ts'
 import type { Store } from './store/store.ts'
@@ -100,25 +101,37 @@ async function startParts(
 }
 
 async function startProjection({ metrics, thread }: Process, ports: MessagePort[]): Promise<Work> {
-  const progress = createProgress()
+  const { progress, hold, advance } = holder(metrics)
   await thread('projector', ports, news => {
-    if ('holding' in news) return progress.hold(news.holding)
-    progress.advance(news.stream, news.through)
+    if ('holding' in news) return hold(news.holding)
+    advance(news.stream, news.through)
     metrics.projected.inc(news.events)
   })
   return { topics: recordsProjection.topics, progress, ours: true }
 }
 
-async function startDeciding({ log, logger, onStop }: Process): Promise<Work> {
-  const progress = createProgress()
-  const decider = await startDecider({
-    log,
-    logger,
-    onHolding: streams => progress.hold(streams.map(({ name }) => name)),
-    onProgress: (stream, through) => progress.advance(stream, through),
-  })
+async function startDeciding({ log, logger, metrics, onStop }: Process): Promise<Work> {
+  const { progress, hold, advance } = holder(metrics)
+  const onHolding = (streams: readonly Stream[]) => hold(streams.map(({ name }) => name))
+  const decider = await startDecider({ log, logger, onHolding, onProgress: advance })
   onStop(() => decider.stop())
   return { topics: [COMMANDS], progress, ours: true }
+}
+
+/** How far the streams are that this process holds, and when each was last committed. */
+function holder({ lastCommit }: Metrics) {
+  const progress = createProgress()
+  return {
+    progress,
+    hold(streams: readonly string[]) {
+      progress.hold(streams)
+      lastCommit.reset()
+    },
+    advance(stream: string, through: number) {
+      progress.advance(stream, through)
+      lastCommit.set({ stream }, Date.now() / 1000)
+    },
+  }
 }
 
 function healthOf({ config, log }: Process, works: readonly Work[]): Probes['health'] {
@@ -137,6 +150,7 @@ async function startFront(
   const commands = await startCommands(log, logger)
   onStop(() => commands.stop())
   await access.caughtUp()
+  const redis = openRedis(parts)
   const reads: Work = { topics: recordsProjection.topics, progress, ours: false }
   const edge = await startEdge({
     config,
@@ -149,13 +163,21 @@ async function startFront(
     commands,
     access,
     tokens: createTokens(deriveKeys(secrets.encryptionKey), config.tokenSeconds),
-    limits: createLimits(),
+    limits: createLimits(redis),
+    redis,
     health: healthOf(parts, works.some(work => work.progress === progress) ? works : [...works, reads]),
     completePosition: await createReceipts(log),
     admin: secrets.admin,
   })
   onStop(() => edge.stop())
   return { edge, credentialsFile: secrets.file }
+}
+
+function openRedis({ config, logger, metrics, onStop }: Process): SharedRedis | undefined {
+  if (!config.redisUrl) return undefined
+  const redis = openSharedRedis(config.redisUrl, logger, up => metrics.redisUp.set(up ? 1 : 0))
+  onStop(async () => redis.stop())
+  return redis
 }
 
 /** Where queries read, and how far that is: a database that projectors anywhere write, or this process's own file. */

@@ -1,5 +1,6 @@
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { DomainError } from '../kernel/errors.ts'
+import type { SharedRedis } from './shared-redis.ts'
 
 const WINDOW_SECONDS = 60
 
@@ -16,28 +17,52 @@ export interface Limits {
   consume(caller: string, limit: number): Promise<LimitState>
 }
 
-export function createLimits(): Limits {
-  const limiters = new Map<number, RateLimiterMemory>()
-
-  function limiterOf(limit: number): RateLimiterMemory {
-    let found = limiters.get(limit)
-    if (!found) {
-      found = new RateLimiterMemory({ points: limit, duration: WINDOW_SECONDS })
-      limiters.set(limit, found)
-    }
-    return found
-  }
-
+/** Limits of this process alone or, given a Redis, shared by all edges; while that is lost each edge counts for itself. */
+export function createLimits(redis?: SharedRedis): Limits {
+  const own = limiters(points => new RateLimiterMemory({ points, duration: WINDOW_SECONDS }))
+  const shared = redis && sharedLimiters(redis)
   return {
     async consume(caller, limit) {
       if (limit === 0) return { limit: 0, remaining: 0, reset: secondsFromNow(WINDOW_SECONDS * 1000), allowed: true }
-      try {
-        return stateOf(limit, await limiterOf(limit).consume(caller), true)
-      } catch (refused) {
-        if (refused instanceof Error) throw refused
-        return stateOf(limit, refused as RateLimiterRes, false)
-      }
+      return (await shared?.(caller, limit)) ?? consumeOf(own(limit), caller, limit)
     },
+  }
+}
+
+function sharedLimiters(redis: SharedRedis): (caller: string, limit: number) => Promise<LimitState | undefined> {
+  const byClient = new WeakMap<object, (limit: number) => RateLimiterAbstract>()
+  return (caller, limit) =>
+    redis.attempt(client => {
+      let limiterOf = byClient.get(client)
+      if (!limiterOf) {
+        const keyPrefix = 'superinsight:limit'
+        const options = { storeClient: client, useRedisPackage: true, keyPrefix, duration: WINDOW_SECONDS }
+        limiterOf = limiters(points => new RateLimiterRedis({ ...options, points }))
+        byClient.set(client, limiterOf)
+      }
+      return consumeOf(limiterOf(limit), caller, limit)
+    })
+}
+
+/** A limiter for each limit that is asked for. */
+function limiters(make: (limit: number) => RateLimiterAbstract): (limit: number) => RateLimiterAbstract {
+  const known = new Map<number, RateLimiterAbstract>()
+  return limit => {
+    let found = known.get(limit)
+    if (!found) {
+      found = make(limit)
+      known.set(limit, found)
+    }
+    return found
+  }
+}
+
+async function consumeOf(limiter: RateLimiterAbstract, caller: string, limit: number): Promise<LimitState> {
+  try {
+    return stateOf(limit, await limiter.consume(caller), true)
+  } catch (refused) {
+    if (!(refused instanceof RateLimiterRes)) throw refused
+    return stateOf(limit, refused, false)
   }
 }
 

@@ -11,6 +11,7 @@ import type { Commands } from './commands.ts'
 import type { Health } from './health.ts'
 import type { Limits } from './limits.ts'
 import type { Progress } from './progress.ts'
+import type { SharedRedis } from './shared-redis.ts'
 
 /** What every role's server works with. */
 export interface Probes {
@@ -19,6 +20,8 @@ export interface Probes {
   readonly metrics: Metrics
   readonly limits: Limits
   readonly health: Health
+  /** What edges share, when they do. */
+  readonly redis?: SharedRedis | undefined
 }
 
 /** What routes and sockets work with. */

@@ -1,15 +1,63 @@
-import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { DomainError } from '../kernel/errors.ts'
 import type { TopicSpec } from './log.ts'
+import type { SchemaCache } from './schema-cache.ts'
+import { incompatibilities } from './schema-diff.ts'
 
-/** Event schemas in a Confluent-compatible registry. */
-export function createSchemas(registryUrl: string) {
-  const registry = new SchemaRegistry({ host: registryUrl })
+/**
+ * Events are kept for ever and read by services that follow at their own pace: every version must be readable by every
+ * other, in both directions.
+ */
+const LEVEL = 'FULL_TRANSITIVE'
+const ANSWER_MS = 10_000
+const JSON_TYPE = 'application/vnd.schemaregistry.v1+json'
+
+/** Event schemas in a Confluent-compatible registry. Its address may hold a user and a password, which are never shown. */
+export function createSchemas(registryUrl: string, cache: SchemaCache) {
+  const { host, headers, auth } = addressOf(registryUrl)
+  const registry = new SchemaRegistry({ host, ...(auth ? { auth } : {}) })
   const ids = new Map<string, number>()
+
+  async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+    try {
+      return await fetch(`${host}${path}`, { ...init, headers, signal: AbortSignal.timeout(ANSWER_MS) })
+    } catch (error) {
+      throw new Unreachable(`the schema registry at ${host} cannot be reached: ${reasonOf(error)}`)
+    }
+  }
+
+  async function register(subject: string, record: string, schema: object): Promise<number> {
+    const config = await ask(`/config/${encodeURIComponent(subject)}`)
+    if (config.status >= 500) throw new Unreachable(`the schema registry at ${host} answers ${config.status}`)
+    const level = config.ok ? ((await config.json()) as { compatibilityLevel: string }).compatibilityLevel : undefined
+    if (level !== undefined && level !== LEVEL) {
+      const body = JSON.stringify({ compatibility: LEVEL })
+      await ask(`/config/${encodeURIComponent(subject)}`, { method: 'PUT', body })
+    }
+    try {
+      const given = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
+      const { id } = await registry.register(given, { subject, compatibility: COMPATIBILITY[LEVEL] })
+      return id
+    } catch (error) {
+      throw await refusal(subject, record, schema, error as Error)
+    }
+  }
+
+  /** The registry's refusal, with the fields that are at fault: registries tell of them each in its own way, or not at all. */
+  async function refusal(subject: string, record: string, schema: object, error: Error): Promise<Error> {
+    const latest = await ask(`/subjects/${encodeURIComponent(subject)}/versions/latest`)
+    const before = latest.ok ? JSON.parse(((await latest.json()) as { schema: string }).schema) : schema
+    const fields = incompatibilities(before, schema)
+    if (fields.length === 0) return new Error(`${record} could not be registered under ${subject}: ${error.message}`)
+    const message = `${record} does not fit what ${subject} holds in the schema registry (${LEVEL}): ${fields.join('; ')}`
+    return new DomainError('VALIDATION_ERROR', message)
+  }
 
   return {
     /**
      * Registers each topic's records: under `<topic>-value` where a topic has one kind of record, so that clients with
-     * the default subject strategy find it, else under `<topic>-<record's full name>`.
+     * the default subject strategy find it, else under `<topic>-<record's full name>`. Without the registry what it said
+     * before serves.
      */
     async register(topics: readonly TopicSpec[], schemas: Readonly<Record<string, object>>): Promise<void> {
       for (const { name: topic, records } of topics) {
@@ -17,8 +65,15 @@ export function createSchemas(registryUrl: string) {
           const schema = schemas[record]
           if (!schema) throw new Error(`topics/${topic}.yaml names the record ${record}, which schemas/ does not have`)
           const subject = records.length === 1 ? `${topic}-value` : `${topic}-superinsight.sync.${record}`
-          const { id } = await registry.register({ type: SchemaType.AVRO, schema: JSON.stringify(schema) }, { subject })
-          ids.set(record, id)
+          try {
+            const id = await register(subject, record, schema)
+            cache.keep(id, schema, subject)
+            ids.set(record, id)
+          } catch (error) {
+            const known = error instanceof Unreachable ? cache.idOf(subject, schema) : undefined
+            if (known === undefined) throw error
+            ids.set(record, known)
+          }
         }
       }
     },
@@ -28,10 +83,37 @@ export function createSchemas(registryUrl: string) {
       return id
     },
     async byId(id: number): Promise<object> {
-      const response = await fetch(`${registryUrl}/schemas/ids/${id}`, { signal: AbortSignal.timeout(10_000) })
-      if (!response.ok) throw new Error(`the schema registry answers ${response.status} for schema ${id}`)
-      const { schema } = (await response.json()) as { schema: string }
-      return JSON.parse(schema)
+      const known = cache.byId(id)
+      if (known) return known
+      const response = await ask(`/schemas/ids/${id}`)
+      if (!response.ok) throw new Error(`the schema registry at ${host} answers ${response.status} for schema ${id}`)
+      const schema = JSON.parse(((await response.json()) as { schema: string }).schema) as object
+      cache.keep(id, schema)
+      return schema
     },
   }
+}
+
+class Unreachable extends DomainError {
+  constructor(message: string) {
+    super('UNAVAILABLE', message, { retryAfter: 5 })
+  }
+}
+
+/** An address without its credentials, and those apart. */
+function addressOf(url: string) {
+  const address = new URL(url)
+  const [username, password] = [decodeURIComponent(address.username), decodeURIComponent(address.password)]
+  address.username = ''
+  address.password = ''
+  const host = address.href.replace(/\/$/, '')
+  const headers: Record<string, string> = { 'content-type': JSON_TYPE, accept: `${JSON_TYPE}, application/json` }
+  if (!username) return { host, headers, auth: undefined }
+  headers.authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  return { host, headers, auth: { username, password } }
+}
+
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error
+  return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message
 }

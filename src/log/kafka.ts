@@ -2,8 +2,8 @@ import { Kafka, logLevel } from 'kafkajs'
 import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { mergePositions, type Position, positionAt, streamName } from '../kernel/position.ts'
-import { alone } from './alone.ts'
 import { eachEvent, eventAt } from './batch.ts'
+import { joinGroup } from './kafka-groups.ts'
 import { createBatchProducer, type Part } from './kafka-producer.ts'
 import { createReader } from './kafka-reader.ts'
 import { RECORD_OVERHEAD, recordBatch } from './kafka-records.ts'
@@ -11,6 +11,7 @@ import { createSchemas } from './kafka-schemas.ts'
 import { declareTopics } from './kafka-topics.ts'
 import { createTransactions, type TransactionMessage } from './kafka-transactions.ts'
 import type { EventBatch, Log, Stream } from './log.ts'
+import { openSchemaCache } from './schema-cache.ts'
 
 /**
  * The log on Apache Kafka. A stream is a partition, an offset is Kafka's. Values are in Confluent's wire format with
@@ -22,9 +23,13 @@ import type { EventBatch, Log, Stream } from './log.ts'
 export interface KafkaLogOptions {
   brokers: readonly string[]
   registryUrl: string
+  /** The file that keeps what the registry said, for starts without it. */
+  schemaCache: string
   clientId: string
   /** How long a broker may take before an append is refused with UNAVAILABLE. */
   timeoutMs: number
+  /** How long a member of a group may be silent before the others take its streams over. */
+  sessionMs: number
   /** Most bytes that may wait to be sent; past it an append is refused with UNAVAILABLE. */
   maxPendingBytes: number
 }
@@ -56,7 +61,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
 
   const streams = new Map<string, readonly Stream[]>()
   const maxBytes = new Map<string, number>()
-  const schemas: ReturnType<typeof createSchemas> = createSchemas(options.registryUrl)
+  const schemas: ReturnType<typeof createSchemas> = createSchemas(
+    options.registryUrl,
+    openSchemaCache(options.schemaCache, new URL(options.registryUrl).host),
+  )
   const reader = createReader(options)
   const transactions = createTransactions(kafka, admin)
   const producer = createBatchProducer(options)
@@ -178,7 +186,9 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       return positions.reduce(mergePositions, { log: id, offsets: new Map() })
     },
     own: (group, stream) => transactions.own(group, stream),
-    share: (_group, topic, onStreams) => alone(streams.get(topic) ?? [], onStreams),
+    async share(group, topic, onStreams) {
+      return joinGroup(kafka, { group, topic, streams: streams.get(topic)!, sessionMs: options.sessionMs, onStreams })
+    },
     read: (stream, after, limits) => reader.read(stream, after, limits),
     ends: topic => reader.ends(streams.get(topic) ?? []),
     lag: async (stream, after) => (await reader.ends([stream])).get(stream.name)! - after,

@@ -29,8 +29,19 @@ export function createMetrics() {
     projected: new Counter({ name: 'sync_projected_events_total', help: 'Events put into the read model', registers }),
     lag: new Gauge({
       name: 'sync_projection_lag_events',
-      help: 'Events of a stream not yet in the read model',
+      help: 'Events of a stream that are not yet projected, or decided',
       labelNames: ['stream'],
+      registers,
+    }),
+    lastCommit: new Gauge({
+      name: 'sync_last_commit_timestamp_seconds',
+      help: 'When work on a stream that this process holds was last committed',
+      labelNames: ['stream'],
+      registers,
+    }),
+    redisUp: new Gauge({
+      name: 'sync_redis_up',
+      help: '1 while limits are shared through Redis, 0 while it is lost and each edge counts for itself',
       registers,
     }),
     sockets: new Gauge({ name: 'sync_websocket_connections', help: 'Open WebSockets', registers }),

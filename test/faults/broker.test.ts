@@ -2,7 +2,7 @@ import { expect, inject, it } from 'vitest'
 import { available, between, LONG, lasting, randomFor } from '../kit/faults.ts'
 import { type Broker, startBroker } from '../kit/kafka.ts'
 import { createLedger } from '../kit/ledger.ts'
-import { auditLife, openLogOf, untilQuiet } from '../kit/life.ts'
+import { auditLife, openLogOf, readModelOf, untilQuiet } from '../kit/life.ts'
 import { type Refusal, startLoad } from '../kit/load.ts'
 import { until } from '../kit/processes.ts'
 import type { Random } from '../kit/random.ts'
@@ -121,7 +121,12 @@ it.skipIf(!possible)(
       const log = await openLogOf(service, env)
       await untilQuiet(service, log, [subscriber])
       await service.stop('SIGKILL')
-      const { faults, changes } = await auditLife({ log, dataDir: service.dataDir, ledger, subscribers: [subscriber] })
+      const { faults, changes } = await auditLife({
+        log,
+        readModel: readModelOf(service),
+        ledger,
+        subscribers: [subscriber],
+      })
       await log.stop()
       const { pushes, acknowledged } = ledger
       console.log(

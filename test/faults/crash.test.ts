@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { between, LONG, lasting, randomFor } from '../kit/faults.ts'
 import { createLedger } from '../kit/ledger.ts'
-import { auditLife, openLogOf, untilQuiet } from '../kit/life.ts'
+import { auditLife, openLogOf, readModelOf, untilQuiet } from '../kit/life.ts'
 import { startLoad } from '../kit/load.ts'
 import { until } from '../kit/processes.ts'
 import { removeData, startService } from '../kit/service.ts'
@@ -35,7 +35,7 @@ it(`kill -9 under load, ${KILLS} times: what was acknowledged is there once, and
     const log = await openLogOf(service)
     await untilQuiet(service, log, subscribers)
     await service.stop()
-    const { faults, changes } = await auditLife({ log, dataDir, ledger, subscribers })
+    const { faults, changes } = await auditLife({ log, readModel: readModelOf({ dataDir }), ledger, subscribers })
     await log.stop()
     const { pushes, acknowledged } = ledger
     console.log(

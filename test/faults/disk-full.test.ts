@@ -7,7 +7,7 @@ import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import { events, readTopic, SPEC, text } from '../kit/events.ts'
 import { available, LONG, lasting, randomFor } from '../kit/faults.ts'
 import { createLedger } from '../kit/ledger.ts'
-import { auditLife, openLogOf, untilQuiet } from '../kit/life.ts'
+import { auditLife, openLogOf, readModelOf, untilQuiet } from '../kit/life.ts'
 import { startLoad } from '../kit/load.ts'
 import { type Mount, makeDisk, mountMemory, whyNoDisks } from '../kit/mounts.ts'
 import { until } from '../kit/processes.ts'
@@ -119,7 +119,12 @@ describe.skipIf(!possible)('a full disk', () => {
         await untilQuiet(service, log, [subscriber])
         expect(service.process.child.exitCode, 'the same process all along').toBeNull()
         await service.stop()
-        const { faults, changes } = await auditLife({ log, dataDir, ledger, subscribers: [subscriber] })
+        const { faults, changes } = await auditLife({
+          log,
+          readModel: readModelOf({ dataDir }),
+          ledger,
+          subscribers: [subscriber],
+        })
         await log.stop()
         console.log(
           `full disk: ${ledger.pushes.length} pushes, ${ledger.acknowledged.size} acknowledged, ` +

@@ -4,7 +4,7 @@ import { between, LONG, randomFor } from '../kit/faults.ts'
 import { startBroker } from '../kit/kafka.ts'
 import { type AskedKeys, auditKeys, startKeyLoad } from '../kit/key-load.ts'
 import { createLedger } from '../kit/ledger.ts'
-import { auditLife, openLogOf, untilQuiet } from '../kit/life.ts'
+import { auditLife, openLogOf, readModelOf, untilQuiet } from '../kit/life.ts'
 import { startLoad } from '../kit/load.ts'
 import { until } from '../kit/processes.ts'
 import type { Random } from '../kit/random.ts'
@@ -90,7 +90,7 @@ async function live(place: Place, env: Env, life: number): Promise<void> {
     await untilQuiet(service, log)
     const keyFaults = await auditKeys(log, service, keys)
     await service.stop()
-    const { faults, changes } = await auditLife({ log, dataDir, ledger })
+    const { faults, changes } = await auditLife({ log, readModel: readModelOf({ dataDir }), ledger })
     await log.stop()
     const { pushes, acknowledged } = ledger
     console.log(

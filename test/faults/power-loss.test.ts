@@ -9,7 +9,7 @@ import { NUMBERS, numbered } from '../kit/append-for-ever.ts'
 import { readTopic, SPEC, text } from '../kit/events.ts'
 import { available, between, LONG, lasting, randomFor } from '../kit/faults.ts'
 import { createLedger } from '../kit/ledger.ts'
-import { auditLife, openLogOf, untilQuiet } from '../kit/life.ts'
+import { auditLife, openLogOf, readModelOf, untilQuiet } from '../kit/life.ts'
 import { startLoad } from '../kit/load.ts'
 import { type Disk, makeDisk, whyNoDisks } from '../kit/mounts.ts'
 import { type Running, run, until } from '../kit/processes.ts'
@@ -173,7 +173,7 @@ describe.skipIf(!possible)('a power cut', () => {
       const log = await openLogOf(service)
       await untilQuiet(service, log)
       await service.stop()
-      const { faults, changes } = await auditLife({ log, dataDir: dataDir(), ledger })
+      const { faults, changes } = await auditLife({ log, readModel: readModelOf({ dataDir: dataDir() }), ledger })
       await log.stop()
       console.log(`power loss: ${ledger.acknowledged.size} acknowledged, ${changes.once.size} changes`)
       expect(faults).toEqual([])

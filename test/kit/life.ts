@@ -10,6 +10,11 @@ import { auditReadModel } from './rebuild.ts'
 import { type Service, untilProjected } from './service.ts'
 import type { Subscriber } from './subscriber.ts'
 
+/** Where an embedded service keeps its read model. */
+export function readModelOf({ dataDir }: Pick<Service, 'dataDir'>): string {
+  return join(dataDir, 'read.db')
+}
+
 /** Opens the log of a service from outside, as `env` and its DATA_DIR say. */
 export async function openLogOf({ dataDir }: Pick<Service, 'dataDir'>, env: Record<string, string> = {}): Promise<Log> {
   return openLog(readConfig({ DATA_DIR: dataDir, ...env }))
@@ -36,17 +41,18 @@ export async function untilQuiet(service: Service, log: Log, subscribers: readon
 /** Everything the laws say about a service's data, once it is quiet. Empty when all of them hold. */
 export async function auditLife(options: {
   log: Log
-  dataDir: string
+  /** Where the read model is: a SQLite file or a PostgreSQL URL. */
+  readModel: string
   ledger: Ledger
   subscribers?: readonly Subscriber[]
 }): Promise<{ faults: Faults; changes: Changes }> {
-  const { log, dataDir, ledger, subscribers = [] } = options
+  const { log, readModel, ledger, subscribers = [] } = options
   const changes = await readChanges(log)
   const faults = [
     ...(await auditPushes(log, ledger)),
     ...changes.faults,
     ...auditChains([...changes.once.values()].map(({ change }) => change)),
-    ...(await auditReadModel(log, join(dataDir, 'read.db'), changes)),
+    ...(await auditReadModel(log, readModel, changes)),
     ...subscribers.flatMap(({ told, errors }) => [...auditTold(log, told, changes), ...errors]),
   ]
   return { faults, changes }

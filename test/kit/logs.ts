@@ -1,3 +1,6 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openEmbeddedLog } from '../../src/log/embedded.ts'
 import { openKafkaLog } from '../../src/log/kafka.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -10,8 +13,10 @@ export async function openLogAt(where: string): Promise<Log> {
   return openKafkaLog({
     brokers: [broker],
     registryUrl,
+    schemaCache: join(mkdtempSync(join(tmpdir(), 'sync-schemas-')), 'schemas.json'),
     clientId: 'tests',
     timeoutMs: 5000,
+    sessionMs: 6000,
     maxPendingBytes: 64 * 1024 * 1024,
   })
 }

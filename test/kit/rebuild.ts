@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { Client } from 'pg'
 import { pino } from 'pino'
 import type { RecordChanged } from '../../src/events/index.ts'
+import type { Table } from '../../src/kernel/projection.ts'
+import { alone } from '../../src/log/alone.ts'
 import { eachEvent } from '../../src/log/batch.ts'
 import { createCodec } from '../../src/log/codec.ts'
 import type { EventBatch, Log } from '../../src/log/log.ts'
@@ -17,15 +20,16 @@ import { until } from './processes.ts'
 const PAGE = { maxEvents: 777, maxBytes: 300_000 }
 
 /**
- * Rebuilds the read model from the first event into a fresh store, and compares: every table of the live one row by
+ * Rebuilds the read model from the first event into a fresh store, and compares: every table of the live one (a SQLite
+ * file or a PostgreSQL URL) row by
  * row as text, and every change of `sync.changes` byte for byte with those of the rebuild, none missing, none more.
  */
-export async function auditReadModel(log: Log, liveFile: string, changes: Changes): Promise<Faults> {
+export async function auditReadModel(log: Log, live: string, changes: Changes): Promise<Faults> {
   const dir = mkdtempSync(join(tmpdir(), 'sync-rebuild-'))
   try {
     const file = join(dir, 'read.db')
     const rebuilt = await rebuild(log, file)
-    return [...(await compareChanges(log, changes, rebuilt)), ...compareStores(liveFile, file)]
+    return [...(await compareChanges(log, changes, rebuilt)), ...(await compareStores(live, file))]
   } finally {
     rmSync(dir, { recursive: true })
   }
@@ -42,6 +46,7 @@ async function rebuild(log: Log, file: string): Promise<EventBatch[]> {
     log: {
       ...log,
       own: async () => -1,
+      share: (_group, topic, onStreams) => alone(log.streams(topic), onStreams),
       append: async batches => {
         outputs.push(...batches)
         return { log: log.id, offsets: new Map() }
@@ -83,38 +88,40 @@ async function compareChanges(log: Log, live: Changes, rebuilt: readonly EventBa
   return faults
 }
 
-/** Compares all tables of two read stores but their checkpoints, row by row, as text. */
-export function compareStores(liveFile: string, rebuiltFile: string): Faults {
-  const [live, rebuilt] = [new DatabaseSync(liveFile), new DatabaseSync(rebuiltFile)]
-  try {
-    const [tables, wanted] = [tablesOf(live), tablesOf(rebuilt)]
-    if (JSON.stringify(tables) !== JSON.stringify(wanted)) return [`tables ${tables} instead of ${wanted}`]
-    return wanted.flatMap(({ name }) => compareTables(name, rowsOf(live, name), rowsOf(rebuilt, name)))
-  } finally {
-    live.close()
-    rebuilt.close()
-  }
-}
-
-function tablesOf(db: DatabaseSync): { name: string; sql: string }[] {
-  const sql = "select name, sql from sqlite_master where type = 'table' and name <> 'checkpoints' order by name"
-  return db.prepare(sql).all() as { name: string; sql: string }[]
-}
-
-function* rowsOf(db: DatabaseSync, table: string): Generator<string> {
-  const columns = db.prepare('select name from pragma_table_info(?)').all(table)
-  const names = columns.map(({ name }) => `"${name}"`)
-  const text = names.map(name => `quote(${name})`).join(" || ' | ' || ")
-  for (const { row } of db.prepare(`select ${text} as row from "${table}" order by ${names}`).iterate()) yield `${row}`
-}
-
-function compareTables(table: string, live: Generator<string>, rebuilt: Generator<string>): Faults {
+/** Compares all tables of two read models but their checkpoints, row by row, as text. */
+export async function compareStores(live: string, rebuilt: string): Promise<Faults> {
   const faults: Faults = []
-  for (let rows = 0; faults.length < 5; rows++) {
-    const [have, want] = [live.next(), rebuilt.next()]
-    if (have.done && want.done) break
-    if (have.value !== want.value) faults.push(`${table} row ${rows}: ${have.value} instead of ${want.value}`)
-    if (have.done || want.done) break
+  for (const table of recordsProjection.tables) {
+    const [have, want] = [await rowsOf(live, table), await rowsOf(rebuilt, table)]
+    for (let row = 0; row < Math.max(have.length, want.length) && faults.length < 5; row++) {
+      if (have[row] !== want[row]) faults.push(`${table.name} row ${row}: ${have[row]} instead of ${want[row]}`)
+    }
   }
   return faults
+}
+
+/** The rows of a table in a SQLite file or a PostgreSQL database, in the order of their keys, as text. */
+async function rowsOf(where: string, table: Table): Promise<string[]> {
+  const columns = Object.keys(table.columns).map(name => `"${name}"`)
+  const sql = (order: string) =>
+    `select ${columns} from "${table.name}" order by ${table.key.map(key => `"${key}" ${order}`)}`
+  if (!where.startsWith('postgres:')) {
+    const db = new DatabaseSync(where)
+    const rows = db
+      .prepare(sql(''))
+      .all()
+      .map(row => JSON.stringify(Object.values(row)))
+    db.close()
+    return rows
+  }
+  const client = new Client({ connectionString: where })
+  await client.connect()
+  const { rows } = await client.query({ text: sql('collate "C"'), rowMode: 'array' })
+  await client.end()
+  const isNumber = Object.values(table.columns).map(type => type === 'integer')
+  return rows.map(row =>
+    JSON.stringify(
+      row.map((value: string | null, i: number) => (isNumber[i] && value !== null ? Number(value) : value)),
+    ),
+  )
 }

@@ -8,25 +8,34 @@ const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const TICKS_A_SECOND = 100
 
-/** A service in its own process, as `npm start` runs it. */
-export interface Service {
+/** A process of the service, as `npm start` runs it. */
+export interface ServiceProcess {
   readonly url: string
   readonly dataDir: string
-  readonly token: string
   readonly process: Running
-  get(path: string): Promise<Response>
-  post(path: string, body: unknown): Promise<Response>
-  /** CPU time its process has used, in seconds. */
+  /** CPU time it has used, in seconds. */
   cpuSeconds(): number
   /** Largest resident memory it has had, in MB. */
   peakMb(): number
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-export async function startService(
+/** A process with an edge, and a token of its first client. */
+export interface Service extends ServiceProcess {
+  readonly token: string
+  get(path: string): Promise<Response>
+  post(path: string, body: unknown): Promise<Response>
+}
+
+interface StartOptions {
+  dataDir?: string
+  nodeArgs?: string[]
+}
+
+export async function startProcess(
   env: Record<string, string> = {},
-  options: { dataDir?: string; nodeArgs?: string[] } = {},
-): Promise<Service> {
+  options: StartOptions = {},
+): Promise<ServiceProcess> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'sync-service-'))
   const args = ['--disable-warning=ExperimentalWarning', ...(options.nodeArgs ?? []), CLI, 'serve']
   const process_ = run(process.execPath, args, {
@@ -52,23 +61,11 @@ export async function startService(
     60_000,
   )
   if (url === 'ended') throw new Error(`the service ended: ${process_.output()}`)
-  const { client_id, client_secret } = JSON.parse(readFileSync(join(dataDir, 'credentials.json'), 'utf8'))
-  const answer = await fetch(`${url}/auth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ grant_type: 'client_credentials', client_id, client_secret }),
-  })
-  if (!answer.ok) throw new Error(`no token: ${answer.status} ${await answer.text()} ${process_.output()}`)
-  const token = ((await answer.json()) as { access_token: string }).access_token
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const { pid } = process_.child
   return {
     url,
     dataDir,
-    token,
     process: process_,
-    get: path => fetch(`${url}${path}`, { headers }),
-    post: (path, body) => fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) }),
     cpuSeconds() {
       const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
         .replace(/^.*\) /, '')
@@ -80,6 +77,29 @@ export async function startService(
   }
 }
 
+export async function startService(env: Record<string, string> = {}, options: StartOptions = {}): Promise<Service> {
+  const started = await startProcess(env, options)
+  const { url, dataDir } = started
+  const { ADMIN_CLIENT_ID: client_id, ADMIN_CLIENT_SECRET: client_secret } = env
+  const client = client_id
+    ? { client_id, client_secret }
+    : JSON.parse(readFileSync(join(dataDir, 'credentials.json'), 'utf8'))
+  const answer = await fetch(`${url}/auth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ grant_type: 'client_credentials', ...client }),
+  })
+  if (!answer.ok) throw new Error(`no token: ${answer.status} ${await answer.text()} ${started.process.output()}`)
+  const token = ((await answer.json()) as { access_token: string }).access_token
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  return {
+    ...started,
+    token,
+    get: path => fetch(`${url}${path}`, { headers }),
+    post: (path, body) => fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) }),
+  }
+}
+
 /** Waits until everything up to a position is in the read model. */
 export async function untilProjected(service: Service, position: string): Promise<void> {
   for (;;) {
@@ -88,6 +108,6 @@ export async function untilProjected(service: Service, position: string): Promis
   }
 }
 
-export function removeData(service: Service): void {
+export function removeData(service: Pick<Service, 'dataDir'>): void {
   rmSync(service.dataDir, { recursive: true, force: true })
 }

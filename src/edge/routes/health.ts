@@ -14,12 +14,13 @@ async function report({ services }: Request<Probes>) {
   const good = log && works && !services.health.stopping
   const components = {
     database: healthy(works),
-    // Limits and idempotency are kept in this process: there is no Redis that could fail.
-    redis: 'healthy',
+    // Without one limits are kept in this process, which cannot be lost. One that is lost does not stop the edge.
+    redis: healthy(services.redis?.up ?? true),
     connectors: 'healthy',
     log: healthy(log),
   }
-  return { good, stalled, body: { status: healthy(good), components, version: '1.0.0' } }
+  const status = good && components.redis === 'unhealthy' ? 'degraded' : healthy(good)
+  return { good, stalled, body: { status, components, version: '1.0.0' } }
 }
 
 const health = probe('/health', async request => ({ status: 200, body: (await report(request)).body }))
@@ -35,6 +36,8 @@ const ready = probe('/health/ready', async request => {
 const metrics = probe('/metrics', async ({ services }) => {
   const { registry, lag } = services.metrics
   const measured = await services.health.lag().catch(() => new Map<string, number>())
+  // A stream that has gone to another process is not told of any more.
+  lag.reset()
   for (const [stream, events] of measured) lag.set({ stream }, events)
   return { status: 200, headers: { 'Content-Type': registry.contentType }, body: await registry.metrics() }
 })

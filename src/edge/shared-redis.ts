@@ -1,0 +1,74 @@
+import { createClient } from '@redis/client'
+import type { Logger } from '../telemetry/logger.ts'
+
+/** How long a command may take: a request waits so long once, then Redis counts as lost until it answers again. */
+const ANSWER_MS = 250
+const LOOK_AGAIN_MS = 1000
+const MAX_WAITING_COMMANDS = 10_000
+
+type Client = ReturnType<typeof createClient>
+
+/** A Redis that all edges share, and that may be lost. */
+export interface SharedRedis {
+  readonly up: boolean
+  /** What `work` gives; undefined while Redis is lost, and when it fails or does not answer in time. */
+  attempt<T>(work: (client: Client) => Promise<T>): Promise<T | undefined>
+  stop(): void
+}
+
+/** Connects in the background: an edge starts, and goes on, without it. */
+export function openSharedRedis(url: string, logger: Logger, onChange: (up: boolean) => void): SharedRedis {
+  let up = false
+  const client: Client = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING_COMMANDS,
+    socket: { connectTimeout: 5000, reconnectStrategy: LOOK_AGAIN_MS },
+  })
+
+  function turn(now: boolean, error?: Error): void {
+    if (up === now) return
+    up = now
+    onChange(up)
+    if (up) logger.info('Redis answers: limits and keys are shared by all edges')
+    else
+      logger.error({ reason: error?.message }, 'Redis is lost: limits and keys are this process’s own until it is back')
+  }
+
+  client.on('ready', () => turn(true))
+  client.on('error', (error: Error) => turn(false, error))
+  client.connect().catch((error: Error) => turn(false, error))
+  // A connection that is open says nothing about whether anyone answers.
+  const looking = setInterval(() => {
+    if (!client.isReady) return
+    inTime(client.ping()).then(
+      () => turn(true),
+      error => turn(false, error),
+    )
+  }, LOOK_AGAIN_MS)
+
+  return {
+    get up() {
+      return up
+    },
+    async attempt(work) {
+      if (!up) return undefined
+      try {
+        return await inTime(work(client))
+      } catch (error) {
+        turn(false, error as Error)
+        return undefined
+      }
+    },
+    stop() {
+      clearInterval(looking)
+      client.destroy()
+    },
+  }
+}
+
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer for ${ANSWER_MS} ms`)), ANSWER_MS)
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
+}

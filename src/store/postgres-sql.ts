@@ -1,0 +1,81 @@
+import type { Table } from '../kernel/projection.ts'
+import { type FieldCondition, PAGE_BYTES, type PageQuery } from './store.ts'
+
+const TYPES = { text: 'text collate "C"', integer: 'bigint' } as const
+const ARRAYS = { text: 'text[]', integer: 'bigint[]' } as const
+
+export function quoted(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`
+}
+
+function nameOf(table: Table): string {
+  return `superinsight.${quoted(table.name)}`
+}
+
+/** Half of each page is left free, so that a row that changes stays on its page and no index has to be told. */
+export function createSql(table: Table): string {
+  const columns = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${TYPES[type]}`)
+  const key = table.key.map(quoted).join(', ')
+  return `create table if not exists ${nameOf(table)}(${columns.join(', ')}, primary key(${key})) with (fillfactor = 50)`
+}
+
+/** Rows by their keys; the key's columns are arrays $1, $2 … */
+export function loadSql(table: Table): string {
+  const keys = table.key.map(quoted)
+  const arrays = table.key.map((column, i) => `$${i + 1}::${ARRAYS[table.columns[column]!]}`)
+  return `select t.* from unnest(${arrays.join(', ')}) as k(${keys.join(', ')}) join ${nameOf(table)} t using (${keys.join(', ')})`
+}
+
+/** Writes rows over what has their keys; the columns are arrays $1, $2 … */
+export function upsertSql(table: Table): string {
+  const columns = Object.entries(table.columns)
+  const names = columns.map(([name]) => quoted(name)).join(', ')
+  const arrays = columns.map(([, type], i) => `$${i + 1}::${ARRAYS[type]}`).join(', ')
+  const rest = columns.map(([name]) => name).filter(name => !table.key.includes(name))
+  const set = rest.map(name => `${quoted(name)} = excluded.${quoted(name)}`).join(', ')
+  const action = rest.length > 0 ? `do update set ${set}` : 'do nothing'
+  return `insert into ${nameOf(table)}(${names}) select * from unnest(${arrays})
+    on conflict(${table.key.map(quoted).join(', ')}) ${action}`
+}
+
+/** A page of rows, cut where the text of those before comes to PAGE_BYTES. */
+export function pageSql(query: PageQuery): { text: string; values: unknown[] } {
+  const { table } = query
+  const values: unknown[] = []
+  const value = (given: unknown) => `$${values.push(given)}`
+  const last = quoted(table.key.at(-1)!)
+  const conditions = Object.entries(query.equal).map(([column, given]) => `${quoted(column)} = ${value(given)}`)
+  if (query.after !== undefined) conditions.push(`${last} > ${value(query.after)}`)
+  for (const field of query.fields ?? []) conditions.push(fieldSql(field, value))
+  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
+  const names = Object.keys(table.columns).map(quoted).join(', ')
+  const texts = Object.entries(table.columns).filter(([, type]) => type === 'text')
+  const bytes = texts.map(([name]) => `coalesce(octet_length(${quoted(name)}), 0)`).join(' + ')
+  // octet_length needs no look at a long value itself, only at what stands for it in the row.
+  const text = `select ${names} from (
+      select *, sum(${bytes}) over (order by ${last} rows between unbounded preceding and 1 preceding) as bytes_before
+      from (select * from ${nameOf(table)} ${where} order by ${last} limit ${value(query.limit)}) rows
+    ) page where coalesce(bytes_before, 0) < ${PAGE_BYTES} order by ${last}`
+  return { text, values }
+}
+
+/** Only what may be beyond PostgreSQL's json goes through the function that is slower and bears it. */
+function fieldSql(
+  { column, field, comparison, value: wanted }: FieldCondition,
+  value: (given: unknown) => string,
+): string {
+  const text = quoted(column)
+  const json = `(case when ${text} like '%\\\\u%' then superinsight.json_of(${text}) else ${text}::json end -> ${value(field)}::text)`
+  const type = `coalesce(json_typeof(${json}), 'null')`
+  const operator = comparison === '!=' ? '=' : comparison
+  const holds = () => {
+    if (wanted === null) return `${type} = 'null'`
+    if (typeof wanted === 'boolean') return `${type} = 'boolean' and (${json} #>> '{}') = ${value(String(wanted))}`
+    if (typeof wanted === 'string') {
+      return `case ${type} when 'string' then (${json} #>> '{}') collate "C" ${operator} ${value(wanted)} else false end`
+    }
+    const number = `superinsight.number_of(${json} #>> '{}')`
+    return `case ${type} when 'number' then ${number} ${operator} ${value(String(wanted))}::numeric else false end`
+  }
+  return comparison === '!=' ? `not (${holds()})` : `(${holds()})`
+}

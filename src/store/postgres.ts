@@ -1,0 +1,179 @@
+import { Pool, type PoolClient, types } from 'pg'
+import { DomainError } from '../kernel/errors.ts'
+import type { Row, Value } from '../kernel/projection.ts'
+import { migrate, readMigrations } from './migrations.ts'
+import { binaryArray } from './postgres-arrays.ts'
+import { createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
+import { claimLost, type Store, type TableChange } from './store.ts'
+
+export interface PostgresOptions {
+  url: string
+  readOnly?: boolean
+  /** Most connections at once. */
+  connections?: number
+  /** How long a connection may take to be made, and how long a statement may take, milliseconds. */
+  connectMs?: number
+  statementMs?: number
+}
+
+/** Large enough that what a statement costs by itself does not show, small enough that none keeps others waiting. */
+const ROWS_A_STATEMENT = 5000
+/**
+ * How long a transaction may wait for its client: longer than an append to the log takes. A projector that sleeps in the
+ * middle of one, or whose network is cut, would else keep its rows locked against whoever takes over.
+ */
+const IDLE_IN_TRANSACTION_MS = 15_000
+/** Any number, the same for all: who starts at the same time makes tables one after the other. */
+const STARTING = 7_381_640_291
+/** What is read and written are keys by the thousand in tables that have just been filled and are not analysed yet. */
+const BY_INDEX = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off'
+
+const INT8 = 20
+
+/**
+ * The read models in PostgreSQL 14 or newer, in the schema `superinsight`. Rows of a commit are sorted by key, so that
+ * commits of different streams that meet in a table wait for each other and never lock each other up.
+ */
+export function openPostgresStore(options: PostgresOptions): Store {
+  const { url, readOnly = false, connections = 4, connectMs = 10_000, statementMs = 30_000 } = options
+  const pool = new Pool({
+    connectionString: url,
+    max: connections,
+    connectionTimeoutMillis: connectMs,
+    statement_timeout: statementMs,
+    // The server's own limit does not help when the network is silent.
+    query_timeout: statementMs + 2000,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    keepAlive: true,
+    application_name: readOnly ? 'superinsight reads' : 'superinsight projector',
+    ...(readOnly ? {} : { options: BY_INDEX }),
+    types: { getTypeParser: (oid: number) => (oid === INT8 ? Number : types.getTypeParser(oid)) },
+  })
+  // A connection that breaks while nobody uses it: the pool has dropped it, the next use makes another.
+  pool.on('error', () => undefined)
+
+  /** Works on one connection; after a failure that connection is not used again: nobody knows what state it is in. */
+  async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    let client: PoolClient | undefined
+    try {
+      client = await pool.connect()
+      // Between two statements a broken connection tells itself; the next statement fails for it.
+      client.on('error', () => undefined)
+      const result = await work(client)
+      client.removeAllListeners('error')
+      client.release()
+      return result
+    } catch (error) {
+      client?.release(true)
+      throw error instanceof DomainError ? error : unavailable(error as Error)
+    }
+  }
+
+  function inTransaction<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    return withClient(async client => {
+      await client.query('begin')
+      const result = await work(client)
+      await client.query('commit')
+      return result
+    })
+  }
+
+  return {
+    declare: tables =>
+      inTransaction(async client => {
+        await client.query('select pg_advisory_xact_lock($1)', [STARTING])
+        await migrate(client, readMigrations())
+        for (const table of tables) await client.query(createSql(table))
+      }),
+    claim: (projection, stream) =>
+      withClient(async client => {
+        const { rows } = await client.query<{ epoch: number; offset: number }>(
+          `insert into superinsight.checkpoints(projection, stream, "offset", epoch) values ($1, $2, -1, 1)
+           on conflict(projection, stream) do update set epoch = checkpoints.epoch + 1 returning epoch, "offset"`,
+          [projection, stream],
+        )
+        return rows[0]!
+      }),
+    async load(table, keys) {
+      if (keys.length === 0) return []
+      return withClient(async client => {
+        const rows: Row[] = []
+        for (const some of chunks(distinct(keys))) {
+          const values = table.key.map((column, i) =>
+            binaryArray(
+              table.columns[column]!,
+              some.map(key => key[i]!),
+            ),
+          )
+          const found = await client.query<Row>({ name: `load ${table.name}`, text: loadSql(table), values })
+          rows.push(...found.rows)
+        }
+        return rows
+      })
+    },
+    async commit(changes, checkpoint, before) {
+      // What was waited for may fail before it is waited for, and its failure is not the store's.
+      let failure: { error: unknown } | undefined
+      before?.catch(error => {
+        failure = { error }
+      })
+      const { projection, stream, offset, epoch } = checkpoint
+      const work = async (client: PoolClient) => {
+        for (const change of changes) await upsert(client, change)
+        await before
+        // Last: it locks the checkpoint, and whoever claims it waits for this transaction.
+        const moved = await client.query({
+          name: 'checkpoint',
+          text: `update superinsight.checkpoints set "offset" = $1 where projection = $2 and stream = $3 and epoch = $4`,
+          values: [offset, projection, stream, epoch],
+        })
+        if (moved.rowCount === 0) throw claimLost(checkpoint)
+      }
+      try {
+        await inTransaction(work)
+      } catch (error) {
+        throw failure ? failure.error : error
+      }
+    },
+    checkpoints: projection =>
+      withClient(async client => {
+        const { rows } = await client.query<{ stream: string; offset: number }>(
+          'select stream, "offset" from superinsight.checkpoints where projection = $1 and "offset" >= 0',
+          [projection],
+        )
+        return new Map(rows.map(row => [row.stream, row.offset]))
+      }),
+    page: query => withClient(async client => (await client.query<Row>(pageSql(query))).rows),
+    stop: () => pool.end(),
+  }
+}
+
+async function upsert(client: PoolClient, { table, rows }: TableChange): Promise<void> {
+  const order = table.key
+  const sorted = rows.toSorted((a, b) => {
+    for (const column of order) if (a[column] !== b[column]) return a[column]! < b[column]! ? -1 : 1
+    return 0
+  })
+  for (const some of chunks(sorted)) {
+    const values = Object.entries(table.columns).map(([name, type]) =>
+      binaryArray(
+        type,
+        some.map(row => row[name]!),
+      ),
+    )
+    await client.query({ name: `upsert ${table.name}`, text: upsertSql(table), values })
+  }
+}
+
+function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += ROWS_A_STATEMENT) yield all.slice(at, at + ROWS_A_STATEMENT)
+}
+
+function distinct(keys: readonly (readonly Value[])[]): readonly (readonly Value[])[] {
+  return [...new Map(keys.map(key => [JSON.stringify(key), key])).values()]
+}
+
+/** What PostgreSQL and its client say of a failure names addresses, users and tables, never a password. */
+function unavailable(error: Error): DomainError {
+  return new DomainError('UNAVAILABLE', `the read store: ${error.message || error.name}`, { retryAfter: 5 })
+}
