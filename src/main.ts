@@ -16,13 +16,13 @@ import { type Edge, startEdge, startProbes } from './edge/server.ts'
 import type { Probes } from './edge/services.ts'
 import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
 import { createCodec } from './log/codec.ts'
-import type { Log, Stream } from './log/log.ts'
+import type { Log, LogStats, Stream } from './log/log.ts'
 import { recordsProjection } from './projections/records.ts'
 import { startThread } from './start-thread.ts'
 import type { Store } from './store/store.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
-import type { News, ThreadRole } from './thread.ts'
+import type { News, Progressed, ThreadRole } from './thread.ts'
 import { appendThrough } from './threads/log.ts'
 import { type ReadStore, readThrough } from './threads/store.ts'
 import { COMMANDS, startDecider } from './workers/decider.ts'
@@ -31,6 +31,8 @@ import { COMMANDS, startDecider } from './workers/decider.ts'
  * The composition root, top to bottom: what every process has, then the parts that its roles name. What blocks or is
  * heavy runs in threads (thread.ts): the log's writer, the projector, the reader of a read store in a file.
  */
+
+const STATS_MS = 1000
 
 export interface Service {
   readonly url: string
@@ -61,7 +63,7 @@ interface Process {
   readonly log: Log
   /** Registers how a part that has started is stopped; the last one started stops first. */
   onStop(stop: () => Promise<void>): void
-  thread(role: ThreadRole, ports: MessagePort[], onNews?: (news: News) => void): Promise<void>
+  thread(role: ThreadRole, ports: MessagePort[], onNews?: (news: Progressed) => void): Promise<void>
 }
 
 async function startParts(
@@ -78,8 +80,14 @@ async function startParts(
     logger.fatal({ err: error, role }, 'a thread failed')
     process.exit(1)
   }
-  const thread: Process['thread'] = async (role, ports, onNews = () => undefined) =>
-    void started.push(await startThread({ role, config, ports }, onNews, onFailure))
+  const onStats = (part: string, { rebalances, retries }: LogStats) => {
+    metrics.rebalances.set({ part }, rebalances)
+    metrics.producerRetries.set({ part }, retries)
+  }
+  const thread: Process['thread'] = async (role, ports, onNews = () => undefined) => {
+    const heard = (news: News) => ('stats' in news ? onStats(role, news.stats) : onNews(news))
+    started.push(await startThread({ role, config, ports }, heard, onFailure))
+  }
 
   // Pushes come at a rate that is worth a thread; a decider or a projector alone writes for itself.
   const [mainToLog, projectorToLog] = [new MessageChannel(), new MessageChannel()]
@@ -88,6 +96,8 @@ async function startParts(
   const own = await openLog(config, mainToLog.port2)
   const log = writerThread ? appendThrough(mainToLog.port2, own) : own
   started.push(() => log.stop())
+  const telling = setInterval(() => onStats('main', own.stats()), STATS_MS)
+  started.push(async () => clearInterval(telling))
 
   const parts: Process = { config, logger, metrics, log, thread, onStop: stop => void started.push(stop) }
   const works: Work[] = []

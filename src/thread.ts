@@ -4,6 +4,7 @@ import { isEmbedded, openLog, openStore } from './adapters.ts'
 import type { Config } from './config.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
+import type { Log, LogStats } from './log/log.ts'
 import { recordsProjection } from './projections/records.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
@@ -31,12 +32,14 @@ export const READY = 'ready'
 /** Told to a thread that it should end in order. */
 export const STOP = 'stop'
 
-/** What the projector thread tells: how far a stream is, by how many events; which streams it holds. */
-export type News = { stream: string; through: number; events: number } | { holding: readonly string[] }
+/** What threads tell: how far a stream is, by how many events; which streams are held; how the thread's log is doing. */
+export type News = Progressed | { stats: LogStats }
+export type Progressed = { stream: string; through: number; events: number } | { holding: readonly string[] }
 
 const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<void>>> = {
   async log({ config, ports }) {
     const log = await openLog(config)
+    tellStats(log)
     for (const port of ports) {
       serveAppends(port, log)
       if ('onCommit' in log) log.onCommit(head => port.postMessage({ head }))
@@ -48,9 +51,9 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     // Taking in comes first: the read model follows with what is left of the machine.
     setPriority(PROJECTOR_NICENESS)
     const own = await openLog(config, toLog)
+    tellStats(own)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
     const store = await openStore(config, { readOnly: false, cacheMb: 64 })
-    const tell = (news: News) => parentPort!.postMessage(news)
     await store.declare(recordsProjection.tables)
     const projector = await startProjector({
       // A read store in a file of this process's own needs every stream.
@@ -82,6 +85,15 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
 }
 
 const PROJECTOR_NICENESS = 10
+const STATS_MS = 1000
+
+function tell(news: News): void {
+  parentPort!.postMessage(news)
+}
+
+function tellStats(log: Log): void {
+  setInterval(() => tell({ stats: log.stats() }), STATS_MS).unref()
+}
 
 if (process.env.CRASH_AT) crashAt(process.env.CRASH_AT, () => process.kill(process.pid, 'SIGKILL'))
 

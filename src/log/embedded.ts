@@ -235,6 +235,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       )
       return behind.get(after, numbers.get(stream.topic)!, after)!.events as number
     },
+    stats: () => ({ rebalances: 0, retries: 0 }),
     schemaId(type) {
       const found = schemaIds.get(type)
       if (found === undefined) throw new Error(`the schema of ${type} was not declared`)

@@ -15,6 +15,8 @@ export interface BatchProducer {
    * sends the same batches again, whose numbers let a broker see a repeat, until the timeout; then it gives up.
    */
   send(parts: readonly Part[]): Promise<Map<string, number>>
+  /** How often it has sent the same again so far. */
+  readonly retries: number
   stop(): Promise<void>
 }
 
@@ -43,6 +45,7 @@ export function createBatchProducer(options: {
   const directory = new Producer({ clientId, bootstrapBrokers: [...options.brokers], retries: 0, ...connectionOptions })
   let identity: Promise<Identity> | undefined
   let sequences = new Map<string, number>()
+  let retries = 0
 
   async function identify(): Promise<Identity> {
     const { brokers } = await directory.metadata({ topics: [] })
@@ -85,12 +88,18 @@ export function createBatchProducer(options: {
   }
 
   return {
+    get retries() {
+      return retries
+    },
     async send(parts) {
       const end = Date.now() + timeoutMs
       try {
         identity ??= again(identify, end)
         const numbered = number(parts, await identity)
-        return await again(tries => sendOnce(numbered, tries > 0), end)
+        return await again(tries => {
+          if (tries > 0) retries++
+          return sendOnce(numbered, tries > 0)
+        }, end)
       } catch (error) {
         // Whether the brokers have these batches is not known any more, so their numbers cannot be gone on from. A new
         // identity starts from nothing.

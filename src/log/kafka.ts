@@ -69,6 +69,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const transactions = createTransactions(kafka, admin)
   const producer = createBatchProducer(options)
   const waiting: Waiting[] = []
+  const { sessionMs } = options
+  let rebalances = 0
   let pendingBytes = 0
   let sending: Promise<void> | undefined
   let stopped = false
@@ -187,11 +189,16 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     },
     own: (group, stream) => transactions.own(group, stream),
     async share(group, topic, onStreams) {
-      return joinGroup(kafka, { group, topic, streams: streams.get(topic)!, sessionMs: options.sessionMs, onStreams })
+      const told = (held: readonly Stream[]) => {
+        rebalances++
+        onStreams(held)
+      }
+      return joinGroup(kafka, { group, topic, streams: streams.get(topic)!, sessionMs, onStreams: told })
     },
     read: (stream, after, limits) => reader.read(stream, after, limits),
     ends: topic => reader.ends(streams.get(topic) ?? []),
     lag: async (stream, after) => (await reader.ends([stream])).get(stream.name)! - after,
+    stats: () => ({ rebalances, retries: producer.retries }),
     schemaId: type => schemas.idOf(type),
     schema: number => schemas.byId(number),
     async stop() {

@@ -44,11 +44,20 @@ export interface Log {
   ends(topic: string): Promise<ReadonlyMap<string, number>>
   /** How many events a stream has after offset `after`. */
   lag(stream: Stream, after: number): Promise<number>
+  /** What has happened since this log was opened. */
+  stats(): LogStats
   /** The id under which this log knows the schema of an event type. Throws for a type that was not declared. */
   schemaId(type: string): number
   /** The schema that a writer used, by the id in its events. */
   schema(id: number): Promise<object>
   stop(): Promise<void>
+}
+
+export interface LogStats {
+  /** How often this member of a group was told its streams. */
+  readonly rebalances: number
+  /** How often an append was sent again because brokers refused it or did not answer. */
+  readonly retries: number
 }
 
 export interface Membership {

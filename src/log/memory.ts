@@ -75,6 +75,7 @@ export function openMemoryLog(): Log {
     ends: async topic =>
       new Map((topics.get(topic) ?? []).map(({ name }) => [name, events.get(name)!.length - 1] as const)),
     lag: async (stream, after) => events.get(stream.name)!.length - 1 - after,
+    stats: () => ({ rebalances: 0, retries: 0 }),
     schemaId(type) {
       const found = schemas.findLastIndex(({ name }) => name === type)
       if (found < 0) throw new Error(`the schema of ${type} was not declared`)

@@ -39,6 +39,18 @@ export function createMetrics() {
       labelNames: ['stream'],
       registers,
     }),
+    rebalances: new Gauge({
+      name: 'sync_log_rebalances',
+      help: 'How often this process was told which streams it holds',
+      labelNames: ['part'],
+      registers,
+    }),
+    producerRetries: new Gauge({
+      name: 'sync_log_producer_retries',
+      help: 'How often an append was sent to the brokers again',
+      labelNames: ['part'],
+      registers,
+    }),
     redisUp: new Gauge({
       name: 'sync_redis_up',
       help: '1 while limits are shared through Redis, 0 while it is lost and each edge counts for itself',

@@ -15,6 +15,8 @@ import { startWire, type Wire } from '../kit/wire.ts'
 const kafka = inject('kafka')
 const possible = available('the fleet tests', kafka ? undefined : 'They need Kafka, which needs Java 17 and Maven.')
 
+/** Enough that there is always something under way; what is under test is not how much. */
+const LOAD = { streams: 1, batches: 1, records: 20, restMs: LONG ? 20 : 80 }
 const SESSION_SECONDS = 6
 /** A stream that is held by someone who has gone is taken over after a session, and moves after that. */
 const TAKEN_OVER_MS = 60_000
@@ -51,7 +53,7 @@ describe.skipIf(!possible)('roles in processes of their own, under load', () => 
     // One of the projectors reaches the database over a wire that can be cut.
     projectors = [await fleet.member('projector'), await fleet.member('projector', { DATABASE_URL: overWire() })]
     edges = [await fleet.edge(), await fleet.edge()]
-    loads = edges.map(edge => startLoad(edge, ledger, random, { streams: 1, batches: 1, restMs: 20 }))
+    loads = edges.map(edge => startLoad(edge, ledger, random, LOAD))
     await subscriber.connect(edges[0]!)
   }, 240_000)
 
@@ -66,7 +68,7 @@ describe.skipIf(!possible)('roles in processes of their own, under load', () => 
     return url.href
   }
 
-  async function untilTaken(records = 500): Promise<void> {
+  async function untilTaken(records = 200): Promise<void> {
     const before = ledger.acknowledged.size
     await until('pushes to be taken', () => ledger.acknowledged.size > before + records, TAKEN_OVER_MS)
   }
@@ -110,13 +112,13 @@ describe.skipIf(!possible)('roles in processes of their own, under load', () => 
     await edges[1]!.stop('SIGKILL')
     await loads[1]!.stop()
     edges[1] = await fleet.edge()
-    loads[1] = startLoad(edges[1], ledger, random, { streams: 1, batches: 1, restMs: 20 })
+    loads[1] = startLoad(edges[1], ledger, random, LOAD)
     // Whoever was connected to an edge goes on at another one, from the same position.
     await edges[0]!.stop('SIGKILL')
     await loads[0]!.stop()
     await subscriber.connect(edges[1])
     edges[0] = await fleet.edge()
-    loads[0] = startLoad(edges[0], ledger, random, { streams: 1, batches: 1, restMs: 20 })
+    loads[0] = startLoad(edges[0], ledger, random, LOAD)
     await decider.stop('SIGKILL')
     decider = await fleet.member('decider')
     const made = () => edges[0]!.post('/api-keys', { name: 'after', permissions: ['sync:read'] })

@@ -103,12 +103,12 @@ export async function compareStores(live: string, rebuilt: string): Promise<Faul
 /** The rows of a table in a SQLite file or a PostgreSQL database, in the order of their keys, as text. */
 async function rowsOf(where: string, table: Table): Promise<string[]> {
   const columns = Object.keys(table.columns).map(name => `"${name}"`)
-  const sql = (order: string) =>
-    `select ${columns} from "${table.name}" order by ${table.key.map(key => `"${key}" ${order}`)}`
+  const sql = (schema: string, order: string) =>
+    `select ${columns} from ${schema}"${table.name}" order by ${table.key.map(key => `"${key}" ${order}`)}`
   if (!where.startsWith('postgres:')) {
     const db = new DatabaseSync(where)
     const rows = db
-      .prepare(sql(''))
+      .prepare(sql('', ''))
       .all()
       .map(row => JSON.stringify(Object.values(row)))
     db.close()
@@ -116,7 +116,7 @@ async function rowsOf(where: string, table: Table): Promise<string[]> {
   }
   const client = new Client({ connectionString: where })
   await client.connect()
-  const { rows } = await client.query({ text: sql('collate "C"'), rowMode: 'array' })
+  const { rows } = await client.query({ text: sql('superinsight.', 'collate "C"'), rowMode: 'array' })
   await client.end()
   const isNumber = Object.values(table.columns).map(type => type === 'integer')
   return rows.map(row =>

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { available } from '../kit/faults.ts'
+import { createFleet, type Fleet } from '../kit/fleet.ts'
+import { type Broker, startBroker } from '../kit/kafka.ts'
+import { createDatabase } from '../kit/postgres.ts'
+import { until } from '../kit/processes.ts'
+import { type Redis, startRedis } from '../kit/redis.ts'
+import { type Service, type ServiceProcess, startProcess } from '../kit/service.ts'
+import { startWire } from '../kit/wire.ts'
+
+const [kafka, postgres] = [inject('kafka'), inject('postgres')]
+const possible = available('the fleet', kafka && postgres ? undefined : 'It needs Kafka and PostgreSQL.')
+
+describe.skipIf(!possible)('each role in a process of its own', () => {
+  let broker: Broker
+  let redis: Redis
+  let database: Awaited<ReturnType<typeof createDatabase>>
+  let fleet: Fleet
+  let [one, two]: Service[] = []
+  let others: ServiceProcess[]
+
+  beforeAll(async () => {
+    ;[broker, redis, database] = await Promise.all([startBroker(), startRedis(), createDatabase(postgres!)])
+    const servers = { brokers: broker.brokers, registryUrl: kafka!.registryUrl, redisUrl: redis.url }
+    fleet = createFleet({ ...servers, databaseUrl: database.url })
+    others = await Promise.all([fleet.member('decider'), fleet.member('decider'), fleet.member('projector')])
+    ;[one, two] = await Promise.all([fleet.edge(), fleet.edge()])
+  }, 120_000)
+  afterAll(async () => {
+    await fleet?.stop()
+    await Promise.all([broker?.stop(), redis?.stop(), database?.drop()])
+  }, 60_000)
+
+  const push = (edge: Service, id: string) =>
+    edge.post('/push/batch', { source: 's', records: [{ id, dataset: 'fleet', data: { id } }] })
+
+  it('what is pushed at one edge is read at another, with the token of a third party to both', async () => {
+    const { position } = (await (await push(one!, 'a')).json()) as { position: string }
+    const headers = { authorization: `Bearer ${one!.token}` }
+    const path = `${two!.url}/datasets/fleet/records/a?min_position=${position}`
+    const answer = await fetch(path, { headers })
+    expect([answer.status, await answer.json()]).toMatchObject([200, { id: 'a', data: { id: 'a' }, position }])
+  })
+
+  it('an API key made at one edge is good at the other from its answer on', async () => {
+    for (let n = 0; n < 5; n++) {
+      const made = await one!.post('/api-keys', { name: `key ${n}`, permissions: ['sync:read'] })
+      const { key } = (await made.json()) as { key: string }
+      expect((await fetch(`${two!.url}/datasets`, { headers: { 'x-api-key': key } })).status).toBe(200)
+    }
+    expect((await fetch(`${two!.url}/datasets`, { headers: { 'x-api-key': 'sk_live_made_up' } })).status).toBe(401)
+  })
+
+  it('of two edges that revoke one key at once, one wins and the other is told 409', async () => {
+    const statuses = new Set<string>()
+    for (let n = 0; n < 10; n++) {
+      const made = await one!.post('/api-keys', { name: 'raced', permissions: ['sync:read'] })
+      const { id } = (await made.json()) as { id: string }
+      const revoke = ({ url, token }: Service) =>
+        fetch(`${url}/api-keys/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
+      const answers = await Promise.all([revoke(one!), revoke(two!)])
+      const told = answers.map(({ status }) => status).sort()
+      // Whoever comes so late that the key is seen to be gone is told that.
+      expect([204, 409, 404]).toEqual(expect.arrayContaining(told))
+      expect(told.filter(status => status === 204)).toHaveLength(1)
+      statuses.add(told.join())
+    }
+    expect(statuses).toContain('204,409')
+  })
+
+  it('limits count over all edges, to the request', async () => {
+    const limits = { RATE_LIMIT_API: '50' }
+    const [left, right] = await Promise.all([fleet.edge(limits), fleet.edge(limits)])
+    const made = await one!.post('/api-keys', { name: 'hammer', permissions: ['sync:read'] })
+    const headers = { 'x-api-key': ((await made.json()) as { key: string }).key }
+    const ask = ({ url }: Service) => fetch(`${url}/datasets`, { headers })
+    const answers = await Promise.all(Array.from({ length: 80 }, (_, n) => ask(n % 2 ? left : right)))
+    const codes = answers.map(({ status }) => status)
+    expect(codes.filter(status => status === 200)).toHaveLength(50)
+    expect(codes.filter(status => status === 429)).toHaveLength(30)
+  })
+
+  it('every process tells of its health and its metrics, without credentials', async () => {
+    for (const { url } of [...others, one!, two!]) {
+      expect((await fetch(`${url}/health/live`)).status).toBe(200)
+      expect((await fetch(`${url}/health/ready`)).status).toBe(200)
+      expect(await (await fetch(`${url}/metrics`)).text()).toContain('sync_log_rebalances')
+    }
+    const [decider, second, projector] = others
+    const metrics = async ({ url }: ServiceProcess) => (await fetch(`${url}/metrics`)).text()
+    expect(await metrics(projector!)).toMatch(/sync_projection_lag_events\{stream="sync.records-5"\} 0/)
+    expect(await metrics(projector!)).toMatch(/sync_last_commit_timestamp_seconds\{stream="sync.records-0"\} \d+/)
+    // The three partitions of commands are shared by the two deciders.
+    const held = async (member: ServiceProcess) =>
+      (await metrics(member)).match(/lag_events\{stream="sync.commands-\d"\}/g) ?? []
+    const all = [...(await held(decider!)), ...(await held(second!))]
+    expect(new Set(all).size).toBe(3)
+    expect(all).toHaveLength(3)
+    expect((await fetch(`${projector!.url}/datasets`)).status).toBe(404)
+  })
+
+  it('a projector that holds streams and gets nowhere is not ready, and says which', async () => {
+    await others[2]!.stop()
+    const url = new URL(database.url)
+    const wire = await startWire(Number(url.port))
+    url.port = String(wire.port)
+    const stuck = await fleet.member('projector', { DATABASE_URL: url.href, READY_STALL_SECONDS: '1' })
+    const ready = async () => {
+      const answer = await fetch(`${stuck.url}/health/ready`)
+      return { status: answer.status, body: (await answer.json()) as { stalled: string[] } }
+    }
+    await until('it to be ready', async () => (await ready()).status === 200)
+    wire.silence()
+    await push(one!, 'b')
+    const told = await until('it to say that it is stuck', async () => {
+      const { status, body } = await ready()
+      return status === 503 && body
+    })
+    expect(told.stalled).toEqual([expect.stringMatching(/^sync\.records-\d$/)])
+    wire.heal()
+    await until('it to be ready again', async () => (await ready()).status === 200, 60_000)
+    await wire.stop()
+  })
+
+  it('a process that cannot reach its database does not start, and does not tell the password', async () => {
+    const nowhere = { ...fleet.env, ROLES: 'projector', DATABASE_URL: 'postgres://nobody:s3cret@127.0.0.1:1/none' }
+    const refused = await startProcess(nowhere).catch(error => error as Error)
+    expect(String(refused)).toMatch(/the read store: connect ECONNREFUSED/)
+    expect(String(refused)).not.toContain('s3cret')
+  })
+})
+
+describe('a role alone', () => {
+  const KEY = 'a'.repeat(64)
+  it.each([
+    [
+      'names what it shares with the others',
+      { ROLES: 'edge' },
+      /ROLES=edge: .* set KAFKA_BROKERS, DATABASE_URL, ENCRYPTION_KEY/,
+    ],
+    ['needs no key without an edge', { ROLES: 'projector', ENCRYPTION_KEY: '' }, /set KAFKA_BROKERS, DATABASE_URL too/],
+    [
+      'must be one',
+      { ROLES: 'edge,clerk', ENCRYPTION_KEY: KEY },
+      /ROLES=edge,clerk: "clerk" is not a role, expected all or/,
+    ],
+  ])('%s', async (_, env, message) => {
+    await expect(startProcess(env)).rejects.toThrow(message)
+  })
+})
