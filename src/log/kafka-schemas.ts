@@ -10,6 +10,8 @@ import { incompatibilities } from './schema-diff.ts'
  */
 const LEVEL = 'FULL_TRANSITIVE'
 const ANSWER_MS = 10_000
+const TRIES = 10
+const AGAIN_MS = 200
 const JSON_TYPE = 'application/vnd.schemaregistry.v1+json'
 
 /** Event schemas in a Confluent-compatible registry. Its address may hold a user and a password, which are never shown. */
@@ -34,12 +36,17 @@ export function createSchemas(registryUrl: string, cache: SchemaCache) {
       const body = JSON.stringify({ compatibility: LEVEL })
       await ask(`/config/${encodeURIComponent(subject)}`, { method: 'PUT', body })
     }
-    try {
-      const given = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
-      const { id } = await registry.register(given, { subject, compatibility: COMPATIBILITY[LEVEL] })
-      return id
-    } catch (error) {
-      throw await refusal(subject, record, schema, error as Error)
+    const given = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
+    for (let left = TRIES; ; left--) {
+      try {
+        const { id } = await registry.register(given, { subject, compatibility: COMPATIBILITY[LEVEL] })
+        return id
+      } catch (error) {
+        const refused = await refusal(subject, record, schema, error as Error)
+        // Another process registers the same at the same time: what one of the two is refused works a moment later.
+        if (left === 0 || refused instanceof DomainError) throw refused
+        await new Promise(resolve => setTimeout(resolve, AGAIN_MS))
+      }
     }
   }
 

@@ -107,9 +107,9 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
     const stuck = await fleet.member('projector', { DATABASE_URL: url.href, READY_STALL_SECONDS: '1' })
     const ready = async () => {
       const answer = await fetch(`${stuck.url}/health/ready`)
-      return { status: answer.status, body: (await answer.json()) as { stalled: string[] } }
+      return { status: answer.status, body: (await answer.json()) as { stalled: string[]; lag: object } }
     }
-    await until('it to be ready', async () => (await ready()).status === 200)
+    await until('it to hold every stream', async () => Object.keys((await ready()).body.lag).length === 6)
     wire.silence()
     await push(one!, 'b')
     const told = await until('it to say that it is stuck', async () => {

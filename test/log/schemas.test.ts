@@ -58,6 +58,13 @@ describe.skipIf(!kafka)('schemas in a registry', () => {
     )
   })
 
+  it('are registered by many processes at once', async () => {
+    const declared = topics()
+    const all = Array.from({ length: 8 }, () => open(kafka!.registryUrl))
+    await Promise.all(all.map(schemas => schemas.register(declared, { Thing: record(id, count) })))
+    expect(new Set(all.map(schemas => schemas.idOf('Thing'))).size).toBe(1)
+  })
+
   it('go on from what the registry said before, while it is away', async () => {
     const { port, pathname } = new URL(kafka!.registryUrl)
     const wire = await startWire(Number(port))
