@@ -10,14 +10,21 @@ export interface RecordBatch {
   /** Bytes so far, the head included. */
   readonly size: number
   add(bytes: Uint8Array, keyStart: number, valueStart: number, valueEnd: number): void
-  /** The finished batch, numbered for an idempotent producer. */
-  finish(producer: { id: bigint; epoch: number }, sequence: number, time: number): Buffer
+  /** The finished batch, numbered for an idempotent producer; `time` in milliseconds since 1970. */
+  finish(producer: Identity, sequence: number, time: number, transactional: boolean): Buffer
+}
+
+/** A producer as brokers know it. */
+export interface Identity {
+  readonly id: bigint
+  readonly epoch: number
 }
 
 const HEAD = 61
 /** Where the part that the checksum covers begins. */
 const CHECKED_FROM = 21
 const MAGIC = 2
+const TRANSACTIONAL = 1 << 4
 /** Lengths of a record's parts and its attributes, at most. */
 export const RECORD_OVERHEAD = 24
 
@@ -65,12 +72,12 @@ export function recordBatch(initialBytes = 64 * 1024): RecordBatch {
       buffer[size++] = 0
       count++
     },
-    finish({ id, epoch }, sequence, time) {
+    finish({ id, epoch }, sequence, time, transactional) {
       buffer.writeBigInt64BE(0n, 0) // the broker numbers the records
       buffer.writeInt32BE(size - 12, 8)
       buffer.writeInt32BE(-1, 12)
       buffer[16] = MAGIC
-      buffer.writeInt16BE(0, 21)
+      buffer.writeInt16BE(transactional ? TRANSACTIONAL : 0, 21)
       buffer.writeInt32BE(count - 1, 23)
       buffer.writeBigInt64BE(BigInt(time), 27)
       buffer.writeBigInt64BE(BigInt(time), 35)

@@ -4,12 +4,13 @@ import { partitionOf } from '../kernel/hash.ts'
 import { mergePositions, type Position, positionAt, streamName } from '../kernel/position.ts'
 import { eachEvent, eventAt } from './batch.ts'
 import { joinGroup } from './kafka-groups.ts'
-import { createBatchProducer, type Part } from './kafka-producer.ts'
+import type { Part } from './kafka-produce.ts'
+import { createBatchProducer } from './kafka-producer.ts'
 import { createReader } from './kafka-reader.ts'
 import { RECORD_OVERHEAD, recordBatch } from './kafka-records.ts'
 import { createSchemas } from './kafka-schemas.ts'
 import { declareTopics } from './kafka-topics.ts'
-import { createTransactions, type TransactionMessage } from './kafka-transactions.ts'
+import { createTransactions } from './kafka-transactions.ts'
 import type { EventBatch, Log, Stream } from './log.ts'
 import { openSchemaCache } from './schema-cache.ts'
 
@@ -18,7 +19,7 @@ import { openSchemaCache } from './schema-cache.ts'
  * ids from the schema registry, so any client in any language reads them.
  *
  * Plain appends go through one idempotent producer (acks = all) with one request under way at a time; what arrives
- * meanwhile shares the next one. Appends with `consumed` go through a transaction (`kafka-transactions.ts`).
+ * meanwhile shares the next one. Appends with `consumed` are a transaction each (`kafka-transactions.ts`).
  */
 export interface KafkaLogOptions {
   brokers: readonly string[]
@@ -66,7 +67,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     openSchemaCache(options.schemaCache, new URL(options.registryUrl).host),
   )
   const reader = createReader(options)
-  const transactions = createTransactions(kafka, admin)
+  const transactions = createTransactions(admin, options)
   const producer = createBatchProducer(options)
   const waiting: Waiting[] = []
   const { sessionMs } = options
@@ -142,20 +143,26 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     return { parts: [...parts.values()], entries, finished }
   }
 
-  function messagesOf({ topic, bytes, partition: fixed }: EventBatch): TransactionMessage[] {
-    const partitions = streams.get(topic)!.length
-    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const messages: TransactionMessage[] = []
-    eachEvent(bytes, (keyStart, valueStart, valueEnd) => {
-      const partition = fixed ?? partitionOf(bytes, partitions, keyStart, valueStart)
-      messages.push({
-        topic,
-        partition,
-        key: all.subarray(keyStart, valueStart),
-        value: all.subarray(valueStart, valueEnd),
+  /** Events as record batches for their partitions, none larger than its topic's limit. */
+  function partsOf(batches: readonly EventBatch[]): Part[] {
+    const parts: Part[] = []
+    const open = new Map<string, Part>()
+    for (const { topic, bytes, partition: fixed } of batches) {
+      const partitions = streams.get(topic)!.length
+      const limit = maxBytes.get(topic)!
+      eachEvent(bytes, (keyStart, valueStart, valueEnd) => {
+        const partition = fixed ?? partitionOf(bytes, partitions, keyStart, valueStart)
+        const name = streamName(topic, partition)
+        let part = open.get(name)
+        if (!part || part.batch.size + valueEnd - keyStart + RECORD_OVERHEAD > limit) {
+          part = { topic, partition, batch: recordBatch() }
+          open.set(name, part)
+          parts.push(part)
+        }
+        part.batch.add(bytes, keyStart, valueStart, valueEnd)
       })
-    })
-    return messages
+    }
+    return parts
   }
 
   function enqueue(batch: EventBatch): Promise<Position> {
@@ -183,7 +190,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     place: (stream, offset) => positionAt(id, stream.name, offset),
     async append(batches, { consumed } = {}) {
       if (stopped) throw new DomainError('UNAVAILABLE', 'the event log is closed', { retryAfter: 5 })
-      if (consumed) return { log: id, offsets: await transactions.append(batches.flatMap(messagesOf), consumed) }
+      if (consumed) return { log: id, offsets: await transactions.append(partsOf(batches), consumed) }
       const positions = await Promise.all(batches.map(enqueue))
       return positions.reduce(mergePositions, { log: id, offsets: new Map() })
     },
@@ -198,7 +205,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     read: (stream, after, limits) => reader.read(stream, after, limits),
     ends: topic => reader.ends(streams.get(topic) ?? []),
     lag: async (stream, after) => (await reader.ends([stream])).get(stream.name)! - after,
-    stats: () => ({ rebalances, retries: producer.retries }),
+    stats: () => ({ rebalances, retries: producer.retries + transactions.retries }),
     schemaId: type => schemas.idOf(type),
     schema: number => schemas.byId(number),
     async stop() {
