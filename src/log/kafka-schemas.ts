@@ -6,19 +6,26 @@ export function createSchemas(registryUrl: string) {
   const registry = new SchemaRegistry({ host: registryUrl })
   const ids = new Map<string, number>()
 
+  /**
+   * Registers a schema of one of a topic's records and returns its id: under `<topic>-value` where a topic has one kind
+   * of record, so that clients with the default subject strategy find it, else under `<topic>-<record's full name>`.
+   */
+  async function registerOne({ name: topic, records }: TopicSpec, record: string, schema: object): Promise<number> {
+    const subject = records.length === 1 ? `${topic}-value` : `${topic}-superinsight.sync.${record}`
+    const { id } = await registry.register({ type: SchemaType.AVRO, schema: JSON.stringify(schema) }, { subject })
+    return id
+  }
+
   return {
-    /**
-     * Registers each topic's records: under `<topic>-value` where a topic has one kind of record, so that clients with
-     * the default subject strategy find it, else under `<topic>-<record's full name>`.
-     */
+    registerOne,
+    /** Registers today's schema of each topic's records. */
     async register(topics: readonly TopicSpec[], schemas: Readonly<Record<string, object>>): Promise<void> {
-      for (const { name: topic, records } of topics) {
-        for (const record of records) {
+      for (const topic of topics) {
+        for (const record of topic.records) {
           const schema = schemas[record]
-          if (!schema) throw new Error(`topics/${topic}.yaml names the record ${record}, which schemas/ does not have`)
-          const subject = records.length === 1 ? `${topic}-value` : `${topic}-superinsight.sync.${record}`
-          const { id } = await registry.register({ type: SchemaType.AVRO, schema: JSON.stringify(schema) }, { subject })
-          ids.set(record, id)
+          if (!schema)
+            throw new Error(`topics/${topic.name}.yaml names the record ${record}, which schemas/ does not have`)
+          ids.set(record, await registerOne(topic, record, schema))
         }
       }
     },
