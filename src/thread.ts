@@ -49,7 +49,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     setPriority(PROJECTOR_NICENESS)
     const own = await openLog(config, toLog)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
-    const store = await openStore(config, { readOnly: false, cacheMb: 64 })
+    const store = await openStore(config, { readOnly: false, cacheMb: 64, log: own.id })
     const tell = (news: News) => parentPort!.postMessage(news)
     await store.declare(recordsProjection.tables)
     const projector = await startProjector({
