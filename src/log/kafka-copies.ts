@@ -100,8 +100,16 @@ export function createCopyReader(options: {
     )
   }
 
+  // One at a time: the library keeps one fetch session with a broker, and two requests at once break it (KIP-227).
+  let last: Promise<unknown> = Promise.resolve()
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = last.then(work)
+    last = done.catch(() => undefined)
+    return done
+  }
+
   return {
-    fetch: (stream, offset, maxBytes) => fetch(stream, offset, maxBytes).catch(unreadable),
+    fetch: (stream, offset, maxBytes) => inTurn(() => fetch(stream, offset, maxBytes)).catch(unreadable),
     bounds: streams => bounds(streams).catch(unreadable),
     stop: () => consumer.close(true),
   }
