@@ -1,12 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { MessagePort } from 'node:worker_threads'
 import { parse } from 'yaml'
 import type { Config } from './config.ts'
+import { holdDataDir } from './data-dir.ts'
 import { schemas } from './events/index.ts'
+import { DomainError } from './kernel/errors.ts'
 import type { EmbeddedLog } from './log/embedded.ts'
 import type { Log, TopicSpec } from './log/log.ts'
+import type { Migrated, Report } from './log/migrate/migrate.ts'
 import type { Store } from './store/store.ts'
 
 /*
@@ -27,15 +30,18 @@ export function isEmbedded(config: Config): boolean {
 
 async function openKafka(config: Config): Promise<Log> {
   const { openKafkaLog } = await import('./log/kafka.ts')
-  return openKafkaLog({
+  return openKafkaLog({ ...kafkaOptions(config), maxPendingBytes: config.logPendingBytes })
+}
+
+function kafkaOptions(config: Config) {
+  return {
     brokers: config.kafkaBrokers,
     registryUrl: config.registryUrl!,
     schemaCache: join(config.dataDir, 'schemas.json'),
     clientId: 'superinsight-sync',
     timeoutMs: config.kafkaTimeoutMs,
     sessionMs: config.sessionSeconds * 1000,
-    maxPendingBytes: config.logPendingBytes,
-  })
+  }
 }
 
 /** The embedded log; a connection that does not write learns from the log thread when it has grown. */
@@ -48,6 +54,30 @@ async function openEmbedded(config: Config, writer: MessagePort | undefined): Pr
   return log
 }
 
+/** Copies the embedded log in DATA_DIR to the Kafka that the configuration names; nobody else may use DATA_DIR meanwhile. */
+export async function copyLogToKafka(config: Config, report: Report): Promise<Migrated> {
+  if (isEmbedded(config))
+    throw new DomainError('VALIDATION_ERROR', 'set KAFKA_BROKERS and SCHEMA_REGISTRY_URL: they say where to copy to')
+  const file = join(config.dataDir, 'log.db')
+  if (!existsSync(file))
+    throw new DomainError('VALIDATION_ERROR', `DATA_DIR=${config.dataDir}: there is no log.db to copy`)
+  const { migrate } = await import('./log/migrate/migrate.ts')
+  const held = holdDataDir(config.dataDir)
+  try {
+    const { clientId, ...kafka } = kafkaOptions(config)
+    return await migrate({
+      ...kafka,
+      clientId: `${clientId}-migrate`,
+      file,
+      topics: readTopics(),
+      schemas,
+      report,
+    })
+  } finally {
+    held.release()
+  }
+}
+
 const TOPICS = fileURLToPath(new URL('../topics', import.meta.url))
 
 /** The declarations in topics/: a file a topic, named after it. */
@@ -57,12 +87,23 @@ export function readTopics(folder = TOPICS): TopicSpec[] {
     .map(file => ({ name: file.replace(/\.yaml$/, ''), ...parse(readFileSync(join(folder, file), 'utf8')) }))
 }
 
-/** Opens the read store; a read-only one must have been made before. `cacheMb` is for one in a file. */
-export async function openStore(config: Config, options: { readOnly: boolean; cacheMb: number }): Promise<Store> {
+/**
+ * Opens the read store; a read-only one must have been made before. `log` is the id of the log whose rows are written to
+ * it: rows of another log, from before a move to Kafka, are dropped.
+ */
+export async function openStore(
+  config: Config,
+  { log, ...options }: { readOnly: boolean; cacheMb: number; log?: string },
+): Promise<Store> {
   if (config.databaseUrl) {
     const { openPostgresStore } = await import('./store/postgres.ts')
     return openPostgresStore({ url: config.databaseUrl, readOnly: options.readOnly })
   }
   const { openSqliteStore } = await import('./store/sqlite.ts')
-  return openSqliteStore({ file: join(config.dataDir, 'read.db'), ...options })
+  const file = join(config.dataDir, 'read.db')
+  if (log !== undefined) {
+    const { keepOnlyRowsOf } = await import('./store/sqlite-log.ts')
+    keepOnlyRowsOf(log, file)
+  }
+  return openSqliteStore({ file, ...options })
 }

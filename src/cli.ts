@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
 import { fetchToken } from './cli/client.ts'
+import { MIGRATE_HELP, migrate } from './cli/migrate.ts'
 import { watch } from './cli/watch.ts'
 import { type Config, readConfig, settingRows } from './config.ts'
 import { DomainError, invalid } from './kernel/errors.ts'
@@ -12,6 +13,7 @@ Usage
   superinsight-sync token                 print an access token of the first client
   superinsight-sync watch [--dataset D] [--since POSITION] [--count N]
                                           print changes as they happen, a JSON line each
+  superinsight-sync migrate               copy the embedded log in DATA_DIR to Kafka (migrate --help)
   superinsight-sync --help                this text
 
 Settings (environment)
@@ -53,12 +55,17 @@ async function main(): Promise<void> {
     },
   })
   const [command, ...rest] = positionals
+  if (values.help && command === 'migrate') return console.log(MIGRATE_HELP)
   if (values.help || command === undefined) return console.log(help())
   if (rest.length > 0) throw invalid('arguments', `${rest.join(' ')} is too much; see --help`)
   const config = readConfig(process.env)
   if (command === 'serve') return serve(config)
   if (command === 'token') return console.log(await fetchToken(config))
-  if (command !== 'watch') throw invalid('command', `${command} is none of serve, token, watch; see --help`)
+  if (command === 'migrate') {
+    process.exitCode = await migrate(config)
+    return
+  }
+  if (command !== 'watch') throw invalid('command', `${command} is none of serve, token, watch, migrate; see --help`)
   const count = values.count === undefined ? undefined : Number(values.count)
   if (count !== undefined && !(Number.isInteger(count) && count > 0)) {
     throw invalid('count', `expected a whole number from 1, got ${values.count}`)

@@ -53,7 +53,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const own = await openLog(config, toLog)
     tellStats(own)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
-    const store = await openStore(config, { readOnly: false, cacheMb: 64 })
+    const store = await openStore(config, { readOnly: false, cacheMb: 64, log: own.id })
     await store.declare(recordsProjection.tables)
     const projector = await startProjector({
       // A read store in a file of this process's own needs every stream.

@@ -34,8 +34,8 @@ export function encodePosition(position: Position): string {
 const PART = /^([A-Za-z0-9._-]{1,200})\.([0-9a-z]{1,11})$/
 const MAX_STREAMS = 1000
 
-/** Reads a position's text. Throws VALIDATION_ERROR naming `field` when it is not one, or belongs to another log. */
-export function decodePosition(text: string, log: string, field: string): Position {
+/** Reads a position's text, of whatever log. Throws VALIDATION_ERROR naming `field` when it is not one. */
+export function parsePosition(text: string, field: string): Position {
   const [id, ...parts] = text.split('~')
   const offsets = new Map<string, number>()
   if (parts.length === 1 && parts[0] === '') parts.pop()
@@ -46,11 +46,19 @@ export function decodePosition(text: string, log: string, field: string): Positi
     if (!Number.isSafeInteger(offset)) throw notAPosition(field, text)
     offsets.set(match![1]!, offset)
   }
-  if (id !== log) {
-    const message = `the position belongs to log ${id!.slice(0, 40)}, this is log ${log}`
-    throw new DomainError('VALIDATION_ERROR', `${field}: ${message}`, { details: [{ field, message }] })
-  }
-  return { log, offsets }
+  return { log: id!, offsets }
+}
+
+/** Reads a position's text. Throws VALIDATION_ERROR naming `field` when it is not one, or belongs to another log. */
+export function decodePosition(text: string, log: string, field: string): Position {
+  const position = parsePosition(text, field)
+  if (position.log !== log) throw ofAnotherLog(position, log, field)
+  return position
+}
+
+export function ofAnotherLog(position: Position, log: string, field: string): DomainError {
+  const message = `the position belongs to log ${position.log.slice(0, 40)}, this is log ${log}`
+  return new DomainError('VALIDATION_ERROR', `${field}: ${message}`, { details: [{ field, message }] })
 }
 
 function notAPosition(field: string, text: string): DomainError {

@@ -203,6 +203,8 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     },
     streams: topic => streams.get(topic) ?? [],
     place: (_stream, offset) => positionAt(id, TOTAL_ORDER, offset),
+    // Nothing is ever copied into it.
+    adopt: async () => undefined,
     append(batches, { consumed } = {}) {
       const size = batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
       if (pendingBytes + size > maxPendingBytes && waiting.length > 0) {

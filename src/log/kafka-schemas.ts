@@ -1,7 +1,7 @@
 import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { DomainError } from '../kernel/errors.ts'
 import type { TopicSpec } from './log.ts'
-import type { SchemaCache } from './schema-cache.ts'
+import { openSchemaCache } from './schema-cache.ts'
 import { incompatibilities } from './schema-diff.ts'
 
 /**
@@ -14,9 +14,13 @@ const TRIES = 10
 const AGAIN_MS = 200
 const JSON_TYPE = 'application/vnd.schemaregistry.v1+json'
 
-/** Event schemas in a Confluent-compatible registry. Its address may hold a user and a password, which are never shown. */
-export function createSchemas(registryUrl: string, cache: SchemaCache) {
+/**
+ * Event schemas in a Confluent-compatible registry, whose answers are kept in `cacheFile`. Its address may hold a user and
+ * a password, which are never shown.
+ */
+export function createSchemas(registryUrl: string, cacheFile: string) {
   const { host, headers, auth } = addressOf(registryUrl)
+  const cache = openSchemaCache(cacheFile, host)
   const registry = new SchemaRegistry({ host, ...(auth ? { auth } : {}) })
   const ids = new Map<string, number>()
 
@@ -60,18 +64,26 @@ export function createSchemas(registryUrl: string, cache: SchemaCache) {
     return new DomainError('VALIDATION_ERROR', message)
   }
 
+  function subjectOf({ name: topic, records }: TopicSpec, record: string): string {
+    return records.length === 1 ? `${topic}-value` : `${topic}-superinsight.sync.${record}`
+  }
+
   return {
+    /** Registers a schema of one of a topic's records, today's or an earlier one, and returns its id. */
+    registerOne: (topic: TopicSpec, record: string, schema: object) =>
+      register(subjectOf(topic, record), record, schema),
     /**
      * Registers each topic's records: under `<topic>-value` where a topic has one kind of record, so that clients with
      * the default subject strategy find it, else under `<topic>-<record's full name>`. Without the registry what it said
      * before serves.
      */
     async register(topics: readonly TopicSpec[], schemas: Readonly<Record<string, object>>): Promise<void> {
-      for (const { name: topic, records } of topics) {
-        for (const record of records) {
+      for (const topic of topics) {
+        for (const record of topic.records) {
           const schema = schemas[record]
-          if (!schema) throw new Error(`topics/${topic}.yaml names the record ${record}, which schemas/ does not have`)
-          const subject = records.length === 1 ? `${topic}-value` : `${topic}-superinsight.sync.${record}`
+          if (!schema)
+            throw new Error(`topics/${topic.name}.yaml names the record ${record}, which schemas/ does not have`)
+          const subject = subjectOf(topic, record)
           try {
             const id = await register(subject, record, schema)
             cache.keep(id, schema, subject)

@@ -2,6 +2,12 @@ import type { Admin, KafkaJSProtocolError } from 'kafkajs'
 import { streamName } from '../kernel/position.ts'
 import type { Stream, TopicSpec } from './log.ts'
 
+/** The id of the log that a cluster holds: from its own id, so that every process of every start has the same. */
+export async function clusterLogId(admin: Admin): Promise<string> {
+  const { clusterId } = await admin.describeCluster()
+  return Buffer.from(clusterId).toString('hex').slice(-12)
+}
+
 /** How long brokers may take to tell each other of a new topic and to choose its leaders. */
 const SETTLE_MS = 30_000
 const LOOK_AGAIN_MS = 100
@@ -20,7 +26,19 @@ export async function declareTopics(
     admin,
     topics.filter(topic => !existing.has(topic.name)),
   )
-  const names = topics.map(topic => topic.name)
+  await learnStreams(
+    admin,
+    topics.map(topic => topic.name),
+    streams,
+  )
+}
+
+/** Learns the streams of topics that are there. */
+export async function learnStreams(
+  admin: Admin,
+  names: string[],
+  streams: Map<string, readonly Stream[]>,
+): Promise<void> {
   for (const { name, partitions } of await settled(admin, names)) {
     const numbers = partitions.map(({ partitionId }) => partitionId).sort((a, b) => a - b)
     streams.set(

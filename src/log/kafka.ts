@@ -3,16 +3,17 @@ import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { mergePositions, type Position, positionAt, streamName } from '../kernel/position.ts'
 import { eachEvent, eventAt } from './batch.ts'
+import { createCopyReader } from './kafka-copies.ts'
 import { joinGroup } from './kafka-groups.ts'
+import { createAdoption, ORIGINS, readMark, requireFinished } from './kafka-origins.ts'
 import type { Part } from './kafka-produce.ts'
 import { createBatchProducer } from './kafka-producer.ts'
 import { createReader } from './kafka-reader.ts'
 import { RECORD_OVERHEAD, recordBatch } from './kafka-records.ts'
 import { createSchemas } from './kafka-schemas.ts'
-import { declareTopics } from './kafka-topics.ts'
+import { clusterLogId, declareTopics } from './kafka-topics.ts'
 import { createTransactions } from './kafka-transactions.ts'
 import type { EventBatch, Log, Stream } from './log.ts'
-import { openSchemaCache } from './schema-cache.ts'
 
 /**
  * The log on Apache Kafka. A stream is a partition, an offset is Kafka's. Values are in Confluent's wire format with
@@ -57,17 +58,14 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   })
   const admin = kafka.admin()
   await admin.connect()
-  const { clusterId } = await admin.describeCluster()
-  const id = Buffer.from(clusterId).toString('hex').slice(-12)
+  const id = await clusterLogId(admin)
 
   const streams = new Map<string, readonly Stream[]>()
   const maxBytes = new Map<string, number>()
-  const schemas: ReturnType<typeof createSchemas> = createSchemas(
-    options.registryUrl,
-    openSchemaCache(options.schemaCache, new URL(options.registryUrl).host),
-  )
+  const schemas: ReturnType<typeof createSchemas> = createSchemas(options.registryUrl, options.schemaCache)
   const reader = createReader(options)
   const transactions = createTransactions(admin, options)
+  const copies = createCopyReader(options)
   const producer = createBatchProducer(options)
   const waiting: Waiting[] = []
   const { sessionMs } = options
@@ -75,6 +73,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   let pendingBytes = 0
   let sending: Promise<void> | undefined
   let stopped = false
+  let adopt: Log['adopt'] = async () => undefined
 
   /** Sends what waits, one request after the other; the next one is put together while the last is under way. */
   async function drain(): Promise<void> {
@@ -179,15 +178,20 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     })
   }
 
-  return {
+  const log: Log = {
     id,
     async declare(topics, declared) {
       await declareTopics(admin, topics, streams)
       for (const { name, max_message_bytes } of topics) maxBytes.set(name, max_message_bytes)
       await schemas.register(topics, declared)
+      if (!streams.has(ORIGINS)) return
+      const mark = await readMark(log)
+      requireFinished(mark)
+      if (mark) adopt = createAdoption({ id, mark, streams: log.streams, reader: copies })
     },
     streams: topic => streams.get(topic) ?? [],
     place: (stream, offset) => positionAt(id, stream.name, offset),
+    adopt: (position, topics) => adopt(position, topics),
     async append(batches, { consumed } = {}) {
       if (stopped) throw new DomainError('UNAVAILABLE', 'the event log is closed', { retryAfter: 5 })
       if (consumed) return { log: id, offsets: await transactions.append(partsOf(batches), consumed) }
@@ -211,10 +215,11 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     async stop() {
       stopped = true
       await sending
-      await Promise.all([producer.stop(), reader.stop(), transactions.stop()])
+      await Promise.all([producer.stop(), reader.stop(), copies.stop(), transactions.stop()])
       await admin.disconnect()
     },
   }
+  return log
 }
 
 function unavailable(error: unknown): DomainError {

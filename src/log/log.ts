@@ -29,6 +29,11 @@ export interface Log {
   streams(topic: string): readonly Stream[]
   /** The place of one event. */
   place(stream: Stream, offset: number): Position
+  /**
+   * A position of the log that this one was copied from, in places of these topics' streams: it includes the same of
+   * their events. Undefined for a log that this one knows nothing of, and for a place beyond what was copied.
+   */
+  adopt(position: Position, topics: readonly string[]): Promise<Position | undefined>
   /** Writes events. Resolves with a position that includes all of them. */
   append(batches: readonly EventBatch[], options?: { consumed?: Consumed }): Promise<Position>
   /** Takes ownership of a group's checkpoint in a stream and returns its offset, -1 for none. */

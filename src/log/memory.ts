@@ -47,6 +47,8 @@ export function openMemoryLog(): Log {
     },
     streams: topic => topics.get(topic) ?? [],
     place: (stream, offset) => positionAt(id, stream.name, offset),
+    // Nothing is ever copied into it.
+    adopt: async () => undefined,
     async append(batches, { consumed } = {}): Promise<Position> {
       if (consumed) {
         const checkpoint = `${consumed.group} ${consumed.stream.name}`

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
 import { createSchemas } from '../../src/log/kafka-schemas.ts'
-import { openSchemaCache } from '../../src/log/schema-cache.ts'
 import { incompatibilities } from '../../src/log/schema-diff.ts'
 import { SPEC } from '../kit/events.ts'
 import { freePort } from '../kit/processes.ts'
@@ -45,7 +44,7 @@ describe('incompatibilities', () => {
 describe.skipIf(!kafka)('schemas in a registry', () => {
   const cacheFile = () => join(mkdtempSync(join(tmpdir(), 'sync-schemas-')), 'schemas.json')
   const topics = () => [{ ...SPEC, name: `t-${randomBytes(4).toString('hex')}`, records: ['Thing'] }]
-  const open = (url: string, file = cacheFile()) => createSchemas(url, openSchemaCache(file, 'the registry'))
+  const open = (url: string, file = cacheFile()) => createSchemas(url, file)
 
   it('stops at one that does not fit, naming the subject, the record and the field', async () => {
     const declared = topics()

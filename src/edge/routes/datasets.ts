@@ -1,11 +1,12 @@
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { decodePosition, encodePosition, type Position } from '../../kernel/position.ts'
+import { encodePosition, type Position } from '../../kernel/position.ts'
 import type { Row } from '../../kernel/projection.ts'
 import { type DatasetView, datasetCounts, datasets as datasetsTable, datasetView } from '../../projections/datasets.ts'
 import { records } from '../../projections/records.ts'
 import { PAGE_BYTES, rowBytes } from '../../store/store.ts'
 import type { ReadStore } from '../../threads/store.ts'
 import type { Exchange } from '../exchange.ts'
+import { readPosition } from '../positions.ts'
 import type { Request, Route } from '../router.ts'
 import { readWhere } from '../where.ts'
 
@@ -15,7 +16,7 @@ const DEFAULT_PAGE = 20
 /** Waits until the read model has reached `min_position`, when the request names one. */
 async function reachMinPosition({ exchange, services }: Request): Promise<void> {
   const text = exchange.query.get('min_position')
-  if (text !== null) await services.progress.wait(decodePosition(text, services.log.id, 'min_position'))
+  if (text !== null) await services.progress.wait(await readPosition(services.log, text, 'min_position'))
 }
 
 function limitOf(exchange: Exchange, fallback = DEFAULT_PAGE): number {

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
-import { decodePosition, type Position } from '../../kernel/position.ts'
+import { encodePosition, type Position } from '../../kernel/position.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { check } from '../body.ts'
+import { readPosition } from '../positions.ts'
 import { CLOSE } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { catchUp } from './catch-up.ts'
@@ -89,14 +90,16 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
   }
 
   async function subscribe(payload: unknown): Promise<void> {
-    const { channel, filters = {}, since, subscription_id } = check(payload, subscribeSchema)
+    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema)
     if ((channel ?? CHANNEL) !== CHANNEL)
       throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
-    const from = since === undefined ? undefined : readSince(since)
+    const from = asked === undefined ? undefined : await readSince(asked)
+    if (ended) return
     if (from === 'other log') {
       const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
       return void sendResync(reason, hub.position(), subscription_id)
     }
+    const since = from && encodePosition(from)
     const id = subscription_id ?? timeOrderedId('sub', Date.now(), randomBytes(8))
     if (subscriptions.has(id)) throw new DomainError('CONFLICT', `subscription_id ${id} is in use on this socket`)
     if (subscriptions.size >= config.subscriptions)
@@ -116,11 +119,12 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     else resume(subscription, from)
   }
 
-  function readSince(since: string): Position | 'other log' {
+  async function readSince(since: string): Promise<Position | 'other log'> {
     try {
-      return decodePosition(since, log.id, 'payload.since')
+      return await readPosition(log, since, 'payload.since')
     } catch (error) {
-      if (since.includes('~') && !since.startsWith(`${log.id}~`)) return 'other log'
+      const refused = error instanceof DomainError && error.code === 'VALIDATION_ERROR'
+      if (refused && since.includes('~') && !since.startsWith(`${log.id}~`)) return 'other log'
       throw error
     }
   }
