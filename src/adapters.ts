@@ -97,7 +97,7 @@ export async function openStore(
 ): Promise<Store> {
   if (config.databaseUrl) {
     const { openPostgresStore } = await import('./store/postgres.ts')
-    return openPostgresStore({ url: config.databaseUrl, readOnly: options.readOnly })
+    return openPostgresStore({ url: config.databaseUrl, readOnly: options.readOnly, log })
   }
   const { openSqliteStore } = await import('./store/sqlite.ts')
   const file = join(config.dataDir, 'read.db')

@@ -9,6 +9,8 @@ import { claimLost, type Store, type TableChange } from './store.ts'
 export interface PostgresOptions {
   url: string
   readOnly?: boolean
+  /** The id of the log whose rows are written: a database that has those of another is refused. */
+  log?: string | undefined
   /** Most connections at once. */
   connections?: number
   /** How long a connection may take to be made, and how long a statement may take, milliseconds. */
@@ -35,7 +37,7 @@ const INT8 = 20
  * commits of different streams that meet in a table wait for each other and never lock each other up.
  */
 export function openPostgresStore(options: PostgresOptions): Store {
-  const { url, readOnly = false, connections = 4, connectMs = 10_000, statementMs = 30_000 } = options
+  const { url, readOnly = false, log, connections = 4, connectMs = 10_000, statementMs = 30_000 } = options
   const pool = new Pool({
     connectionString: url,
     max: connections,
@@ -83,6 +85,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
       inTransaction(async client => {
         await client.query('select pg_advisory_xact_lock($1)', [STARTING])
         await migrate(client, readMigrations())
+        if (log !== undefined) await belongTo(client, log)
         for (const table of tables) await client.query(createSql(table))
       }),
     claim: (projection, stream) =>
@@ -145,6 +148,15 @@ export function openPostgresStore(options: PostgresOptions): Store {
       }),
     page: query => withClient(async client => (await client.query<Row>(pageSql(query))).rows),
     stop: () => pool.end(),
+  }
+}
+
+async function belongTo(client: PoolClient, log: string): Promise<void> {
+  const { rows } = await client.query<{ log: string }>('select log from superinsight.source')
+  if (rows.length === 0) await client.query('insert into superinsight.source(log) values ($1)', [log])
+  else if (rows[0]!.log !== log) {
+    const message = `DATABASE_URL: the database has the read model of log ${rows[0]!.log}, and this is log ${log}`
+    throw new DomainError('VALIDATION_ERROR', `${message}; name an empty one, or drop its schema superinsight`)
   }
 }
 
