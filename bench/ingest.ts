@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { run } from '../test/kit/processes.ts'
 import { removeData, type Service, startService, untilProjected } from '../test/kit/service.ts'
 import type { Bench, Figures } from './bench.ts'
-import { kafkaParts, producerPerformance } from './parts.ts'
+import { kafkaEnv, kafkaParts, producerPerformance } from './parts.ts'
 import type { PushJob } from './records.ts'
 
 const CLIENT = fileURLToPath(new URL('./push-client.ts', import.meta.url))
@@ -53,8 +53,7 @@ function round(value: number): number {
 async function ingestToKafka(records: number, connections: number, nodeArgs: string[]): Promise<Figures> {
   const parts = await kafkaParts()
   try {
-    const env = { KAFKA_BROKERS: parts.brokers, SCHEMA_REGISTRY_URL: parts.registryUrl }
-    const service = await startService(env, { nodeArgs })
+    const service = await startService(kafkaEnv(parts), { nodeArgs })
     try {
       const figures = await measureIngest(service, records, connections)
       const reference_per_s = await producerPerformance(parts.brokers, records)

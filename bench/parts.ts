@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { Kafka } from 'kafkajs'
 import { jars } from '../test/kit/jars.ts'
 import { startBroker, startRegistry } from '../test/kit/kafka.ts'
@@ -16,9 +17,22 @@ export async function kafkaParts(): Promise<KafkaParts> {
   if (KAFKA_BROKERS && SCHEMA_REGISTRY_URL) {
     return { brokers: KAFKA_BROKERS, registryUrl: SCHEMA_REGISTRY_URL, stop: async () => undefined }
   }
+  return freshKafkaParts()
+}
+
+/** A broker and a registry of our own with nothing in them; what they kept goes with them. */
+export async function freshKafkaParts(): Promise<KafkaParts> {
   const [broker, registry] = await Promise.all([startBroker(), startRegistry()])
-  const stop = async () => void (await Promise.all([broker.stop(), registry.stop()]))
+  const stop = async () => {
+    await Promise.all([broker.stop(), registry.stop()])
+    rmSync(broker.dir, { recursive: true, force: true })
+  }
   return { brokers: broker.brokers, registryUrl: registry.url, stop }
+}
+
+/** What makes a process of the service use them. */
+export function kafkaEnv({ brokers, registryUrl }: KafkaParts): Record<string, string> {
+  return { KAFKA_BROKERS: brokers, SCHEMA_REGISTRY_URL: registryUrl }
 }
 
 /** Records a second of Kafka's own ProducerPerformance: acks=all, idempotent, records as long as ours, as many partitions. */

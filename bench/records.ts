@@ -11,8 +11,16 @@ export interface PushJob {
 
 export const RECORD_BYTES = 92
 
+/** A record's id and its data as JSON text. */
+export function recordParts(id: number, n: number): { id: string; data: string } {
+  const head = `{"n":${String(n).padStart(9, '1')},"name":"`
+  return { id: `r${String(id).padStart(9, '0')}`, data: `${head}${'x'.repeat(DATA_BYTES - head.length - 2)}"}` }
+}
+
 /** One line of exactly 92 bytes, the newline included. */
 export function recordLine(id: number, n: number): string {
-  const head = `{"id":"r${String(id).padStart(9, '0')}","data":{"n":${String(n).padStart(9, '1')},"name":"`
-  return `${head}${'x'.repeat(RECORD_BYTES - head.length - 4)}"}}\n`
+  const record = recordParts(id, n)
+  return `{"id":"${record.id}","data":${record.data}}\n`
 }
+
+const DATA_BYTES = RECORD_BYTES - '{"id":"r000000000","data":}\n'.length

@@ -4,8 +4,11 @@ import type { Bench } from './bench.ts'
 import { ingest } from './ingest.ts'
 import { fanout, latency } from './live.ts'
 import { memory } from './memory.ts'
+import { project } from './project.ts'
+import { rebuild } from './rebuild.ts'
+import { scale } from './scale.ts'
 
-const benches: readonly Bench[] = [ingest, latency, memory, fanout]
+const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale]
 
 const machine = {
   cpu: cpus()[0]!.model,
@@ -20,6 +23,7 @@ const { positionals, values } = parseArgs({
     json: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
     log: { type: 'string' },
+    store: { type: 'string' },
     records: { type: 'string' },
     connections: { type: 'string' },
     profile: { type: 'string' },
@@ -27,7 +31,9 @@ const { positionals, values } = parseArgs({
 })
 
 if (values.help) {
-  console.log(`npm run bench [-- NAME…] [--json] [--log embedded|kafka] [--records N] [--connections N]\n`)
+  console.log(
+    `npm run bench [-- NAME…] [--json] [--log embedded|kafka] [--store sqlite|postgres] [--records N] [--connections N]\n`,
+  )
   for (const { name, about } of benches) console.log(`  ${name.padEnd(10)} ${about}`)
   process.exit(0)
 }

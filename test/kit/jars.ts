@@ -9,8 +9,7 @@ const REGISTRY_VERSION = '3.0.9'
 
 /** Kafka's class path and the schema registry's jar, fetched by Maven the first time. Throws when that is impossible. */
 export function jars(): { kafkaClassPath: string; registryJar: string } {
-  const kafka = join(cache, 'kafka-4.1.1-avro-1.12.0')
-  once(kafka, dir => maven(['-f', join(here, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${dir}`]))
+  const kafkaClassPath = classPath('kafka-4.1.1-avro-1.12.0', join(here, 'pom.xml'))
   const registry = join(cache, `registry-${REGISTRY_VERSION}`)
   once(registry, dir => {
     const artifact = `io.apicurio:apicurio-registry-app:${REGISTRY_VERSION}:tar.gz:all`
@@ -19,9 +18,16 @@ export function jars(): { kafkaClassPath: string; registryJar: string } {
     execFileSync('tar', ['xzf', join(dir, `apicurio-registry-app-${REGISTRY_VERSION}-all.tar.gz`), '-C', dir])
   })
   return {
-    kafkaClassPath: join(kafka, '*'),
+    kafkaClassPath,
     registryJar: join(registry, `apicurio-registry-app-${REGISTRY_VERSION}-runner.jar`),
   }
+}
+
+/** The class path of what a POM depends on, kept under `name`, which changes with the versions in the POM. */
+export function classPath(name: string, pom: string): string {
+  const folder = join(cache, name)
+  once(folder, dir => maven(['-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${dir}`]))
+  return join(folder, '*')
 }
 
 /** Fills a folder whole or not at all. */

@@ -8,6 +8,8 @@ import { freePort, type Running, run, until } from './processes.ts'
 /** A Kafka broker of our own: KRaft, one node, on the local JVM. */
 export interface Broker {
   readonly brokers: string
+  /** Where its data is. */
+  readonly dir: string
   /** Ends the broker's process (SIGKILL unless said) and keeps its data. */
   stop(signal?: NodeJS.Signals): Promise<void>
   start(): Promise<void>
@@ -60,6 +62,7 @@ export async function startBroker(wire?: (port: number) => Promise<number>): Pro
   await start()
   return {
     brokers: `127.0.0.1:${advertised}`,
+    dir,
     start,
     stop: async (signal = 'SIGKILL') => void (await server?.end(signal)),
     pause: () => void server?.child.kill('SIGSTOP'),
