@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { openLog } from '../src/adapters.ts'
 import { readConfig } from '../src/config.ts'
 import type { RecordPushed } from '../src/events/index.ts'
@@ -19,7 +20,7 @@ const EVENT_BYTES = 256
  * these rows has written all.
  */
 export async function fillRecords(env: Record<string, string>, records: number): Promise<string[]> {
-  const log = await openLog(readConfig(env))
+  const log = await openLog(readConfig({ DATA_DIR: tmpdir(), ...env }))
   try {
     const codec = createCodec(log)
     const streams = log.streams('sync.records').length

@@ -14,6 +14,7 @@ export interface ReadStore {
 }
 
 const PROJECTED = `select coalesce(sum("offset" + 1), 0) as events from checkpoints where projection = 'records'`
+const PROJECTED_IN_DATABASE = PROJECTED.replace('checkpoints', 'superinsight.checkpoints')
 
 /** A folder for one process, its log too if that is embedded. */
 export function sqliteStore(): ReadStore {
@@ -42,11 +43,11 @@ export async function postgresStore(postgres: Postgres): Promise<ReadStore> {
   return {
     env: { DATABASE_URL: database.url },
     async projected() {
-      const [{ found }] = (await database.query("select to_regclass('checkpoints') is not null as found")) as [
-        { found: boolean },
-      ]
+      const [{ found }] = (await database.query(
+        "select to_regclass('superinsight.checkpoints') is not null as found",
+      )) as [{ found: boolean }]
       if (!found) return 0
-      const [{ events }] = (await database.query(PROJECTED)) as [{ events: string }]
+      const [{ events }] = (await database.query(PROJECTED_IN_DATABASE)) as [{ events: string }]
       return Number(events)
     },
     remove: () => database.drop(),

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { openLog } from '../src/adapters.ts'
 import { readConfig } from '../src/config.ts'
 import type { Bench, Figures } from './bench.ts'
@@ -12,7 +13,7 @@ import { postgresStore, type ReadStore, sqliteStore } from './read-store.ts'
  * write the rows.
  */
 async function tellAll(env: Record<string, string>): Promise<void> {
-  const log = await openLog(readConfig(env))
+  const log = await openLog(readConfig({ DATA_DIR: tmpdir(), ...env }))
   const ends = await log.ends('sync.records')
   for (const stream of log.streams('sync.records')) {
     const consumed = { group: 'projector-records', stream, offset: ends.get(stream.name)! }

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DomainError } from '../kernel/errors.ts'
 
 /** What a registry has said before, for when it cannot be asked: its ids by schema, and its schemas by id. */
@@ -42,6 +43,7 @@ export function openSchemaCache(file: string, registry: string): SchemaCache {
       kept.schemas[id] = schema
       if (key !== undefined) kept.ids[key] = id
       const part = `${file}.${randomUUID()}`
+      mkdirSync(dirname(file), { recursive: true })
       writeFileSync(part, JSON.stringify(kept), { flush: true })
       renameSync(part, file)
     },
