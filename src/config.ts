@@ -155,7 +155,7 @@ export const settings = {
   subscriptions: whole('MAX_SUBSCRIPTIONS', 100, 'most subscriptions of one WebSocket', 1),
   sessionSeconds: whole(
     'GROUP_SESSION_SECONDS',
-    10,
+    6,
     'how long a projector or decider may be silent before others take its streams over',
     6,
     300,

@@ -10,7 +10,8 @@ import type { Logger } from '../telemetry/logger.ts'
 
 const COMMANDS = 'sync.commands'
 const OUTCOMES = 'sync.outcomes'
-const TIMEOUT_MS = 10_000
+/** Longer than it takes others to take over from a decider that has died. */
+const TIMEOUT_MS = 15_000
 
 /** Puts commands on the log and waits for what a decider makes of them. */
 export interface Commands {

@@ -73,7 +73,12 @@ async function outlast(
   expect((await service.get('/datasets')).status, 'the read model needs no broker').toBe(200)
   await lasting(outage.seconds * 1000 - (Date.now() - begun))
   await outage.end(broker)
-  await until('/health/ready to say ready again', async () => (await readiness(service)) === 200, 60_000)
+  const again = async () => (await readiness(service)) === 200
+  await until('/health/ready to say ready again', again, 60_000).catch(async error => {
+    throw new Error(`${await (await service.get('/health/ready')).text()} ${service.process.output()}`, {
+      cause: error,
+    })
+  })
   const before = acknowledged()
   await until('pushes to be taken again', () => acknowledged() > before + 1000, 60_000)
 }

@@ -92,7 +92,7 @@ describe.skipIf(!possible)('roles in processes of their own, under load', () => 
     }
     await untilTaken()
     await untilRead()
-  }, 300_000)
+  }, 900_000)
 
   it('a projector sleeps, another takes over, and it wakes: it writes nothing and works on when it is given streams', async () => {
     const [sleeper, other] = [await fleet.member('projector'), await fleet.member('projector')]
