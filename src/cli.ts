@@ -74,7 +74,8 @@ async function main(): Promise<void> {
 }
 
 main().catch(error => {
-  const expected = error instanceof DomainError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')
+  const expected =
+    error instanceof DomainError || String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS')
   console.error(expected ? `superinsight-sync: ${error.message}` : error)
   process.exit(expected ? 2 : 1)
 })

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { isEmbedded } from './adapters.ts'
+import { DomainError } from './kernel/errors.ts'
 import { type News, READY, STOP, type ThreadData, type ThreadRole } from './thread.ts'
 
 type Heaps = Record<ThreadRole, { maxYoungGenerationSizeMb: number; maxOldGenerationSizeMb: number }>
@@ -30,15 +31,17 @@ export function startThread(
     name: data.role,
     resourceLimits: (isEmbedded(data.config) ? EMBEDDED_HEAPS : KAFKA_HEAPS)[data.role],
   })
-  let stopping = false
+  let [ready, stopping] = [false, false]
   const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
   return new Promise((resolve, reject) => {
     worker.on('error', error => {
-      reject(error)
-      if (!stopping) onFailure(data.role, error as Error)
+      // One that cannot start is told to whoever starts it.
+      if (!ready) reject(asThrown(error as Error))
+      else if (!stopping) onFailure(data.role, error as Error)
     })
     worker.on('message', message => {
       if (message !== READY) return onNews(message)
+      ready = true
       resolve(() => {
         stopping = true
         worker.postMessage(STOP)
@@ -46,4 +49,9 @@ export function startThread(
       })
     })
   })
+}
+
+/** An error that crossed threads is of no class any more. */
+function asThrown(error: Error): Error {
+  return error.name === 'DomainError' ? new DomainError((error as DomainError).code, error.message) : error
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -16,6 +16,7 @@ import { auditChains, readChanges } from '../kit/audit.ts'
 import { type Broker, startBroker } from '../kit/kafka.ts'
 import { openLogOf } from '../kit/life.ts'
 import { auditCopy, comparedIn, migrate } from '../kit/migrate.ts'
+import { until } from '../kit/processes.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
 import { type Listener, listen, type Message } from '../kit/sockets.ts'
 
@@ -128,17 +129,19 @@ async function startAnew(from: string): Promise<Service> {
     ADMIN_CLIENT_SECRET: client_secret,
   }
   const dataDir = mkdtempSync(join(tmpdir(), 'sync-anew-'))
-  const { cpSync } = await import('node:fs')
   // For the kit, which takes its own token with them.
   cpSync(join(from, 'credentials.json'), join(dataDir, 'credentials.json'))
   return startService({ ...env, ...secrets }, { dataDir })
 }
 
-async function resumedFrom(service: Service, since: string, last: string): Promise<Listener> {
+/** A subscriber that continues from a position, once it has as many changes as it should, and any that are too many. */
+async function resumedFrom(service: Service, since: string, count: number): Promise<Listener> {
   const listener = await listen(service)
   const answer = await listener.subscribe({ since })
   expect(answer.payload.recovered).toBe(true)
-  await listener.untilChange(last)
+  await until(`${count} changes since ${since}`, () => listener.changes().length >= count)
+  listener.send('ping')
+  await listener.next('pong')
   listener.close()
   return listener
 }
@@ -189,21 +192,19 @@ describe.skipIf(!kafka)('a service that moves to Kafka', () => {
 
       // From receipts and from messages, near the beginning, in the middle and at the end.
       const { messages } = before
-      const place = (since: string) =>
-        messages.findIndex(
-          ({ position }) => Number.parseInt(position.split('.')[1]!, 36) > Number.parseInt(since.split('.')[1]!, 36),
-        )
+      const offset = (position: string) => Number.parseInt(position.split('.')[1]!, 36)
+      const place = (since: string) => messages.findIndex(({ position }) => offset(position) > offset(since))
       const positions = [
         ...before.receipts.slice(0, -1),
         ...[0, 1, 250, messages.length - 2].map(n => messages[n]!.position),
       ]
       for (const since of positions) {
-        const listener = await resumedFrom(service, since, 'last')
         const want = messages.slice(place(since))
+        const listener = await resumedFrom(service, since, want.length)
         const ofKey = (all: Message[]) => Map.groupBy(payloads(all), ({ table, record_id }) => `${table} ${record_id}`)
         expect(ofKey(listener.changes())).toEqual(ofKey(want))
       }
-      const beginning = await resumedFrom(service, `${last.split('~')[0]}~`, 'last')
+      const beginning = await resumedFrom(service, `${last.split('~')[0]}~`, messages.length)
       expect(beginning.changes()).toHaveLength(messages.length)
 
       // Old and new together: what was pushed last before, then what is pushed now, once each.
@@ -211,7 +212,7 @@ describe.skipIf(!kafka)('a service that moves to Kafka', () => {
         { id: 'r2', data: { n: 2 } },
         { id: 'r1', data: { back: true } },
       ])
-      const listener = await resumedFrom(service, messages.at(-2)!.position, 'r1')
+      const listener = await resumedFrom(service, messages.at(-2)!.position, 3)
       expect(
         listener
           .changes()

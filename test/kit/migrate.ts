@@ -16,10 +16,13 @@ export interface Migration {
   /** Null: it was killed. */
   readonly code: number | null
   readonly stdout: string
+  /** What went wrong: without the lines that only tell how far it is. */
   readonly stderr: string
 }
 
-/** Runs the command to its end, or kills it after `killAfterMs`. */
+const PROGRESS = /^(checked|copied|compared) \d+ of \d+ events\n/gm
+
+/** Runs the command to its end, or kills it so long after it has found a log and a Kafka that go together. */
 export function migrate(
   dataDir: string,
   env: Record<string, string>,
@@ -30,10 +33,11 @@ export function migrate(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const kill = () => void child.kill('SIGKILL')
-  const timer = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs)
+  let timer: NodeJS.Timeout | undefined
   process.once('exit', kill)
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', chunk => {
+    if (killAfterMs !== undefined) timer ??= setTimeout(kill, killAfterMs)
     stdout += chunk
   })
   child.stderr.on('data', chunk => {
@@ -43,7 +47,7 @@ export function migrate(
     child.on('close', code => {
       clearTimeout(timer)
       process.removeListener('exit', kill)
-      resolve({ code, stdout, stderr })
+      resolve({ code, stdout, stderr: stderr.replace(PROGRESS, '') })
     })
   })
 }

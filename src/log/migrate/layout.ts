@@ -11,6 +11,8 @@ const PLACED_BY: Readonly<Record<string, string>> = { 'sync.changes': 'sync.reco
 export interface Layout {
   readonly topic: TopicSpec
   readonly partitions: number
+  /** Whether its events have a retention, after which they are gone. */
+  readonly forgets: boolean
   /** Events taken before this time, in milliseconds since 1970, are past the topic's retention: they are left behind. */
   readonly since: number
   partitionOf(key: Uint8Array, start?: number, end?: number): number
@@ -30,6 +32,7 @@ export function layouts(
       const layout: Layout = {
         topic,
         partitions: counts.get(topic.name)!,
+        forgets,
         since: forgets ? now - topic.retention_ms : Number.MIN_SAFE_INTEGER,
         partitionOf: (key, start, end) => partitionOf(key, placing, start, end),
       }

@@ -5,12 +5,22 @@ import { ORIGINS } from '../kafka-origins.ts'
 import { declareTopics } from '../kafka-topics.ts'
 import type { TopicSpec } from '../log.ts'
 import { checkSource, type Tally } from './check.ts'
+import { commitHandled, type Handled, requireNobody } from './groups.ts'
 import { type Layout, layouts as layOut } from './layout.ts'
 import { createRewriter } from './rewrite.ts'
 import { openSource, type Source } from './source.ts'
-import { markOf, openTarget, refused, type StreamState, survey, type Target, type TargetOptions } from './target.ts'
+import {
+  brokenOff,
+  markOf,
+  openTarget,
+  refused,
+  type StreamState,
+  survey,
+  type Target,
+  type TargetOptions,
+} from './target.ts'
 import { type Verified, verifyTopic } from './verify.ts'
-import { commitHandled, type Handled, openWriter, requireNobody } from './write.ts'
+import { openWriter } from './write.ts'
 
 export interface MigrateOptions extends TargetOptions {
   /** The embedded log's file. */
@@ -61,6 +71,8 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
     try {
       const topics = options.topics.filter(({ name }) => name !== ORIGINS)
       return await run({ ...options, topics, declared: options.topics, source, target, mark: await markOf(target) })
+    } catch (error) {
+      throw (error as Error).name.startsWith('KafkaJS') ? brokenOff(`Kafka: ${(error as Error).message}`) : error
     } finally {
       await target.close()
     }
@@ -173,18 +185,28 @@ async function registerSchemas({ source, target, declared, schemas, registryUrl 
 
 /**
  * Copied events follow one another without a hole, so what Kafka has beyond what the source still has of them is what
- * retention has taken from the source since.
+ * retention has taken from the source since. Where there is no retention, there is nothing beyond.
  */
 function basesOf(
   layouts: ReadonlyMap<string, Layout>,
   tallies: ReadonlyMap<string, readonly Tally[]>,
   states: ReadonlyMap<string, StreamState>,
 ): Map<string, number[]> {
-  const baseOf = (topic: string, tally: Tally, partition: number) =>
-    (states.get(streamName(topic, partition))?.end ?? 0) - tally.copied
-  return new Map(
-    [...layouts.keys()].map(topic => [topic, tallies.get(topic)!.map((tally, n) => baseOf(topic, tally, n))]),
-  )
+  const bases = new Map<string, number[]>()
+  for (const [topic, { forgets }] of layouts) {
+    const ofTopic = tallies.get(topic)!.map(({ copied }, partition) => {
+      const name = streamName(topic, partition)
+      const { end = 0, through = -1 } = states.get(name) ?? {}
+      const base = end - copied
+      if (base === 0 || (base > 0 && forgets)) return base
+      throw refused(
+        `${name} has ${end} events up to event ${through} of the log, which has ${copied} there: ` +
+          'delete the topics and run migrate again',
+      )
+    })
+    bases.set(topic, ofTopic)
+  }
+  return bases
 }
 
 async function verify(

@@ -153,3 +153,8 @@ async function stateOf(
 export function refused(message: string): DomainError {
   return new DomainError('CONFLICT', `not copied: ${message}`)
 }
+
+/** What happened on the way, after which another run goes on. */
+export function brokenOff(message: string): DomainError {
+  return new DomainError('UNAVAILABLE', `${message}; run migrate again, it goes on from there`)
+}

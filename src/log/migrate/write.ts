@@ -1,6 +1,5 @@
 import type { Message, Producer } from 'kafkajs'
 import type { LogCopied } from '../../events/index.ts'
-import { DomainError } from '../../kernel/errors.ts'
 import { passPoint } from '../../kernel/points.ts'
 import { eachEvent } from '../batch.ts'
 import { createCodec } from '../codec.ts'
@@ -9,7 +8,7 @@ import { ORIGINS } from '../kafka-origins.ts'
 import type { Layout } from './layout.ts'
 import type { createRewriter } from './rewrite.ts'
 import type { Source } from './source.ts'
-import { refused, type StreamState, type Target } from './target.ts'
+import { brokenOff, type StreamState, type Target } from './target.ts'
 
 /** Batches stay small so that looking for one record of a stream does not bring a megabyte along each time. */
 const PART_BYTES = 128 * 1024
@@ -96,66 +95,6 @@ async function sendNow(producer: Producer, topic: string, messages: Message[]): 
   try {
     await producer.send({ topic, messages, acks: -1 })
   } catch (error) {
-    const message = `Kafka does not take the events of ${topic}: ${(error as Error).message}; run migrate again, it goes on from there`
-    throw new DomainError('UNAVAILABLE', message)
+    throw brokenOff(`Kafka does not take the events of ${topic}: ${(error as Error).message}`)
   }
-}
-
-/** Where a group goes on: the offset of the next event to handle. */
-export interface Handled {
-  readonly group: string
-  readonly topic: string
-  readonly partition: number
-  readonly next: number
-}
-
-const READ_BACK_MS = 10_000
-
-/** Commits how far each group has come, the way the service does, and waits until Kafka says so too. */
-export async function commitHandled(target: Target, source: string, handled: readonly Handled[]): Promise<void> {
-  if (handled.length === 0) return
-  const producer = target.kafka.producer({
-    transactionalId: `migrate-${source}`,
-    idempotent: true,
-    maxInFlightRequests: 1,
-  })
-  await producer.connect()
-  try {
-    for (const [group, ofGroup] of Map.groupBy(handled, each => each.group)) {
-      const topics = [...Map.groupBy(ofGroup, each => each.topic)].map(([topic, list]) => ({
-        topic,
-        partitions: list.map(({ partition, next }) => ({ partition, offset: String(next) })),
-      }))
-      const transaction = await producer.transaction()
-      await transaction.sendOffsets({ consumerGroupId: group, topics })
-      await transaction.commit()
-      await untilCommitted(target, group, ofGroup)
-    }
-  } finally {
-    await producer.disconnect()
-  }
-  passPoint('migrate.committed')
-}
-
-/** Offsets of a transaction are seen when its marker is written, a moment after it is committed. */
-async function untilCommitted({ admin }: Target, group: string, handled: readonly Handled[]): Promise<void> {
-  const topics = [...new Set(handled.map(({ topic }) => topic))]
-  for (const end = Date.now() + READ_BACK_MS; ; ) {
-    const found = new Map<string, string>()
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics }))
-      for (const { partition, offset } of partitions) found.set(`${topic} ${partition}`, offset)
-    const wrong = handled.find(({ topic, partition, next }) => found.get(`${topic} ${partition}`) !== String(next))
-    if (!wrong) return
-    if (Date.now() > end)
-      throw new Error(`the group ${group} does not stand at ${wrong.next} in ${wrong.topic}-${wrong.partition}`)
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-}
-
-/** Throws when a service works on this Kafka: it would take a part of the copy for the whole. */
-export async function requireNobody(target: Target, groups: readonly string[]): Promise<void> {
-  if (groups.length === 0) return
-  const described = await target.admin.describeGroups([...groups])
-  const busy = described.groups.find(({ members }) => members.length > 0)
-  if (busy) throw refused(`a service works on this Kafka, as group ${busy.groupId}: stop it first`)
 }
