@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodePosition, offsetIn } from '../../src/kernel/position.ts'
 import type { Log, Stream } from '../../src/log/log.ts'
 import { events, readAll, readTopic, SPEC, text } from '../kit/events.ts'
+import { until } from '../kit/processes.ts'
 
 /** The laws of `src/log/log.ts`, for any adapter. `open` opens the same log again when called again in one test. */
 export function logContract(name: string, open: () => Promise<{ open(): Promise<Log>; end(): Promise<void> }>): void {
@@ -119,6 +120,8 @@ export function logContract(name: string, open: () => Promise<{ open(): Promise<
       })
       await expect(again).rejects.toMatchObject({ code: 'CONFLICT' })
       await log.append([events(topic, ['x', 'did 2'])], { consumed: { group: 'decider', stream, offset: two!.offset } })
+      // Kafka writes the marks that make a transaction visible just after it has promised the commit.
+      await until('both to be visible', async () => (await readTopic(log, topic)).length === 2)
       expect((await readTopic(log, topic)).map(text)).toEqual(['did 1', 'did 2'])
     })
 
