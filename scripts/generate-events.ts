@@ -1,9 +1,11 @@
 /**
- * Writes src/events/index.ts from schemas/*.avsc: one interface for each record, and the schemas themselves.
+ * Writes src/events/index.ts from schemas/*.avsc: one interface for each record, the schemas themselves, and the topic
+ * that topics/*.yaml gives each record.
  * `npm run generate` runs it; a test runs `render` and compares, so the file is never stale.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { readTopics } from '../src/adapters.ts'
 
 type Avro = string | Avro[] | AvroObject
 interface AvroObject {
@@ -59,7 +61,7 @@ export function readSchemas(): AvroObject[] {
 }
 
 /** The text of src/events/index.ts. */
-export function render(records: AvroObject[]): string {
+export function render(records: AvroObject[], topics = readTopics()): string {
   const lines = ['// Generated from schemas/ by `npm run generate`. Do not edit.', '']
   for (const record of records) {
     lines.push(`/** ${record.doc} */`, `export interface ${record.name} {`)
@@ -71,6 +73,12 @@ export function render(records: AvroObject[]): string {
   lines.push('}', '', '/** The schemas as they stand in schemas/, by the name of the record. */')
   lines.push('export const schemas: { readonly [Name in keyof Events]: object } = {')
   for (const record of records) lines.push(`  ${record.name}: ${JSON.stringify(record)},`)
+  lines.push('}', '', '/** The topic that each record travels on, as topics/ has it. */')
+  lines.push('export const topicOf: { readonly [Name in keyof Events]: string } = {')
+  for (const { name } of records) {
+    const topic = topics.find(each => each.records.includes(name!))
+    if (topic) lines.push(`  ${name}: '${topic.name}',`)
+  }
   lines.push('}', '')
   return lines.join('\n')
 }

@@ -17,7 +17,7 @@ import type { Probes } from './edge/services.ts'
 import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
 import { createCodec } from './log/codec.ts'
 import type { Log, LogStats, Stream } from './log/log.ts'
-import { recordsProjection } from './projections/records.ts'
+import { projectedTopics, projections } from './projections/index.ts'
 import { startThread } from './start-thread.ts'
 import type { Store } from './store/store.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
@@ -117,7 +117,7 @@ async function startProjection({ metrics, thread }: Process, ports: MessagePort[
     advance(news.stream, news.through)
     metrics.projected.inc(news.events)
   })
-  return { topics: recordsProjection.topics, progress, ours: true }
+  return { topics: projectedTopics, progress, ours: true }
 }
 
 async function startDeciding({ log, logger, metrics, onStop }: Process): Promise<Work> {
@@ -161,7 +161,7 @@ async function startFront(
   onStop(() => commands.stop())
   await access.caughtUp()
   const redis = openRedis(parts)
-  const reads: Work = { topics: recordsProjection.topics, progress, ours: false }
+  const reads: Work = { topics: projectedTopics, progress, ours: false }
   const edge = await startEdge({
     config,
     logger,
@@ -197,19 +197,23 @@ async function openReads(
 ): Promise<{ store: ReadStore; progress: Progress }> {
   // Nothing of these is in the read model until it says so.
   const begin = (progress: Progress) => {
-    const streams = recordsProjection.topics.flatMap(topic => log.streams(topic))
+    const streams = projectedTopics.flatMap(topic => log.streams(topic))
     for (const { name } of streams) if (!progress.reached.has(name)) progress.advance(name, -1)
     return progress
   }
   if (config.databaseUrl) {
     const store: Store = await openStore(config, { readOnly: true, cacheMb: 0 })
     onStop(() => store.stop())
-    const checkpoints = followCheckpoints(store, recordsProjection.name, logger)
+    const checkpoints = followCheckpoints(
+      store,
+      projections.map(({ name }) => name),
+      logger,
+    )
     onStop(() => checkpoints.stop())
     return { store, progress: begin(checkpoints.progress) }
   }
   const toReader = new MessageChannel()
   await thread('reader', [toReader.port1])
-  const { progress } = works.find(({ topics }) => topics === recordsProjection.topics)!
+  const { progress } = works.find(({ topics }) => topics === projectedTopics)!
   return { store: readThrough(toReader.port2), progress: begin(progress) }
 }

@@ -5,7 +5,7 @@ import type { Config } from './config.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
 import type { Log, LogStats } from './log/log.ts'
-import { recordsProjection } from './projections/records.ts'
+import { projections } from './projections/index.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
 import { serveReads } from './threads/store.ts'
@@ -54,24 +54,31 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     tellStats(own)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
     const store = await openStore(config, { readOnly: false, cacheMb: 64, log: own.id })
-    await store.declare(recordsProjection.tables)
-    const projector = await startProjector({
-      // A read store in a file of this process's own needs every stream.
-      log: config.databaseUrl
-        ? log
-        : { ...log, share: (_group, topic, onStreams) => alone(log.streams(topic), onStreams) },
-      store,
-      projection: recordsProjection,
-      outputTopic: 'sync.changes',
-      outputType: 'RecordChanged',
-      logger: createLogger(config.logLevel),
-      maxEvents: config.projectionEvents,
-      maxBytes: config.projectionBytes,
-      onHolding: streams => tell({ holding: streams.map(({ name }) => name) }),
-      onProgress: (stream, through, events) => tell({ stream, through, events }),
-    })
+    await store.declare(projections.flatMap(({ tables }) => tables))
+    const logger = createLogger(config.logLevel)
+    const holding = new Map<string, readonly string[]>()
+    const started = await Promise.all(
+      projections.map(projection =>
+        startProjector({
+          // A read store in a file of this process's own needs every stream.
+          log: config.databaseUrl
+            ? log
+            : { ...log, share: (_group, topic, onStreams) => alone(log.streams(topic), onStreams) },
+          store,
+          projection,
+          logger,
+          maxEvents: config.projectionEvents,
+          maxBytes: config.projectionBytes,
+          onHolding(topic, streams) {
+            holding.set(topic, streams)
+            tell({ holding: [...holding.values()].flat() })
+          },
+          onProgress: (stream, through, events) => tell({ stream, through, events }),
+        }),
+      ),
+    )
     return async () => {
-      await projector.stop()
+      await Promise.all(started.map(projector => projector.stop()))
       await store.stop()
       await own.stop()
     }

@@ -84,7 +84,7 @@ it('a projection is tables, wants and evolve', async () => {
     upsert: true,
     source: 'erp',
   } as const
-  const push = { ...record, actor: 'a', request_id: 'r', line: 0, received_at: 0 }
+  const push = { ...record, actor: 'a', request_id: 'r', line: 0, received_at: 0, job_id: null }
   const codec = createCodec(log)
   for (const id of ['1', '2', '3'])
     await log.append([codec.batch('sync.records', 'RecordPushed', `d\0${id}`, { ...push, id })])
@@ -92,8 +92,6 @@ it('a projection is tables, wants and evolve', async () => {
     log,
     store,
     projection: projection as never,
-    outputTopic: 'sync.changes',
-    outputType: 'RecordChanged',
     logger: createLogger('silent'),
     maxEvents: 10,
     maxBytes: 1_000_000,

@@ -1,5 +1,5 @@
 import type { Events } from '../events/index.ts'
-import type { Decider, Decision } from '../kernel/decider.ts'
+import { accept, type CommandMeta, type Decider, type Decision, refuse } from '../kernel/decider.ts'
 
 type AccessEventName =
   | 'ApiKeyCreated'
@@ -20,31 +20,12 @@ export type AccessCommand =
   | { type: 'RevokeRefreshFamily'; data: { family: string } }
   | { type: 'RevokeAccessToken'; data: { token_id: string; expires_at: number } }
 
-/** Who asked, when, and under which command. */
-export interface CommandMeta {
-  readonly command_id: string
-  readonly actor: string
-  readonly at: number
-}
-
 /** One key, token family or token; `absent` until its first event. */
 export type AccessState =
   | { readonly is: 'absent' }
   | { readonly is: 'key'; readonly revoked: boolean }
   | { readonly is: 'family'; readonly generation: number; readonly expiresAt: number; readonly revoked: boolean }
   | { readonly is: 'revoked token'; readonly expiresAt: number }
-
-function refuse(
-  code: 'CONFLICT' | 'NOT_FOUND' | 'UNAUTHORIZED',
-  message: string,
-  events: AccessEvent[] = [],
-): Decision<AccessEvent> {
-  return { events, refusal: { code, message } }
-}
-
-function accept(...events: AccessEvent[]): Decision<AccessEvent> {
-  return { events }
-}
 
 function rotate(
   state: AccessState,
@@ -56,9 +37,11 @@ function rotate(
   if (generation < state.generation) {
     // A spent token came back: whoever has it stole it, or was stolen from. Nobody of the family is trusted any more.
     const event = { type: 'RefreshFamilyRevoked' as const, data: { command_id, family, reason: 'reused', at } }
-    return refuse('UNAUTHORIZED', 'the refresh token was used before; all tokens that follow from it are revoked', [
+    return refuse(
+      'UNAUTHORIZED',
+      'the refresh token was used before; all tokens that follow from it are revoked',
       event,
-    ])
+    )
   }
   if (at >= state.expiresAt) return refuse('UNAUTHORIZED', 'the refresh token has expired')
   return accept({

@@ -13,8 +13,12 @@ export interface Checkpoints {
   stop(): Promise<void>
 }
 
-/** Follows how far a read model has come that other processes write, by asking its store. */
-export function followCheckpoints(store: Pick<Store, 'checkpoints'>, projection: string, logger: Logger): Checkpoints {
+/** Follows how far read models have come that other processes write, by asking their store. */
+export function followCheckpoints(
+  store: Pick<Store, 'checkpoints'>,
+  projections: readonly string[],
+  logger: Logger,
+): Checkpoints {
   let wake: () => void = () => undefined
   let stopped = false
   let reachable = true
@@ -22,10 +26,10 @@ export function followCheckpoints(store: Pick<Store, 'checkpoints'>, projection:
 
   async function ask(): Promise<void> {
     try {
-      for (const [stream, through] of await store.checkpoints(projection)) progress.advance(stream, through)
+      for (const [stream, through] of await store.checkpoints(projections)) progress.advance(stream, through)
       reachable = true
     } catch (error) {
-      if (reachable) logger.error({ err: error, projection }, 'the read store does not say how far it is, asking again')
+      if (reachable) logger.error({ err: error }, 'the read store does not say how far it is, asking again')
       reachable = false
     }
   }

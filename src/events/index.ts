@@ -108,6 +108,8 @@ export interface RecordChanged {
   source: string
   /** When the event was taken in, milliseconds since 1970 UTC. */
   changed_at: number
+  /** The job whose run brought it, if one did. */
+  job_id: null | string
 }
 
 /** Somebody asks for something to be decided. The key is the aggregate, so that one decider sees all of its commands in order. */
@@ -138,6 +140,208 @@ export interface LogCopied {
   through: number
   /** Where the copied events ended then, as a position of this log. */
   position: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** The settings of a data set were changed; this is all of them from here on. */
+export interface DatasetConfigured {
+  /** The command this follows from. */
+  command_id: string
+  /** Name of the data set. */
+  dataset: string
+  /** What it is called to people; null: its name. */
+  title: null | string
+  /** Its category, when given. */
+  category: null | string
+  /** JSON Schema of its records' data, as JSON text; null: none. */
+  schema: null | string
+  /** evolve: the schema grows; freeze: the push is refused; discard_row: the row is; discard_value: the value is. */
+  schema_contract: 'evolve' | 'freeze' | 'discard_row' | 'discard_value'
+  /** What is done to each record before it is kept, as JSON text; null: nothing. */
+  transformations: null | string
+  /** How conflicting pushes are decided, as JSON text; null: the last arrival wins. */
+  conflict_policy: null | string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A job was made or changed; this is all of its configuration from here on. */
+export interface JobConfigured {
+  /** The command this follows from. */
+  command_id: string
+  /** The job's id, job_ and a time-ordered part. */
+  job_id: string
+  /** What its maker called it. */
+  name: string
+  /** Where it takes its data from. */
+  connector_type: string
+  /** The job's configuration as JSON text: connector, schedule, transformations, destination. References into the secret store stand where secrets were. */
+  config: string
+  /** When the job was made, milliseconds since 1970 UTC. */
+  created_at: number
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A job is gone; a run under way ends. */
+export interface JobDeleted {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A run of a job was asked for. A runner takes it up. */
+export interface RunQueued {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run's id, run_ and a time-ordered part. */
+  run_id: string
+  /** What asked for it: manual, schedule or upload. */
+  trigger: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A runner has taken a run up, or goes on with it after another has died. */
+export interface RunStarted {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A run rests until it is resumed; it goes on from its checkpoint. */
+export interface RunPaused {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A run that rested is to go on. */
+export interface RunResumed {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A run waits by itself, because its source asked for it or does not answer. */
+export interface RunWaiting {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** When it goes on, milliseconds since 1970 UTC. */
+  until: number
+  /** Why, in words. */
+  reason: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A run was given up by hand. What it has brought stays. */
+export interface RunCancelled {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A run is done: all that its source had is in. */
+export interface RunCompleted {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** What it has made, as JSON text, for jobs that answer with something. */
+  result: null | string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A run has ended before its source did. What it has brought stays. */
+export interface RunFailed {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** Why, as a stable code. */
+  code: string
+  /** Why, in words, and where it stopped. */
+  message: string
+  /** The fields that are wrong, as JSON text: an array of {field, message }. */
+  details: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A page of a run is in: written in the same append as its records, so that the run goes on after exactly these. */
+export interface RunCheckpointed {
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** Pages of this job so far, over all its runs: the checkpoint that the append carries. */
+  number: number
+  /** Where the connector goes on, as JSON text. */
+  state: string
+  /** Records this run has handled so far, the refused ones too. */
+  processed: number
+  /** Of these, how many were refused. */
+  rejected: number
+  /** How many there are in all, when the source tells. */
+  total: null | number
   /** When, milliseconds since 1970 UTC. */
   at: number
 }
@@ -184,6 +388,8 @@ export interface RecordPushed {
   line: number
   /** When the edge took it in, milliseconds since 1970 UTC. */
   received_at: number
+  /** The job whose run brought it, if one did. */
+  job_id: null | string
 }
 
 /** A row was refused. It is kept with its reason and its bytes, so that it can be mended and sent again. */
@@ -216,6 +422,84 @@ export interface RecordRejected {
   line: number
   /** When the edge took it in, milliseconds since 1970 UTC. */
   received_at: number
+  /** The job whose run brought it, if one did. */
+  job_id: null | string
+  /** The value that is wrong, as text, or the beginning of it. */
+  value: null | string
+}
+
+/** A refused row was sent again and taken. The record itself is on sync.records, written in the same append. */
+export interface RejectionReplayed {
+  /** The command this follows from. */
+  command_id: string
+  /** The refused row. */
+  rejection_id: string
+  /** The data set the record went to. */
+  dataset: string
+  /** The record. */
+  record_id: string
+  /** Whether its data was changed first. */
+  mended: boolean
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** Something worth telling happened in a run. */
+export interface RunLogged {
+  /** The job. */
+  job_id: string
+  /** The run. */
+  run_id: string
+  /** How much it matters. */
+  level: 'debug' | 'info' | 'warning' | 'error'
+  /** A constant sentence. */
+  message: string
+  /** What it is about, as a JSON object's text. */
+  metadata: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A webhook was made or changed; this is all of it from here on. */
+export interface WebhookConfigured {
+  /** The command this follows from. */
+  command_id: string
+  /** The webhook's id, wh_ and a time-ordered part. */
+  webhook_id: string
+  /** What its maker called it. */
+  name: string
+  /** The data set its deliveries go to. */
+  dataset: string
+  /** JSON Schema that a delivery must fit, as JSON text; null: any object. */
+  schema: null | string
+  /** JSON pointer to the record's id in a delivery; null: the delivery's own id. */
+  record_id: null | string
+  /** How deliveries are signed; none: they carry a token of ours. */
+  scheme: 'none' | 'standard' | 'github' | 'stripe' | 'slack'
+  /** References into the secret store, two while a secret is being rotated. No secret is here. */
+  secrets: readonly (string)[]
+  /** False: deliveries are refused as if there were no such webhook. */
+  enabled: boolean
+  /** When it was made, milliseconds since 1970 UTC. */
+  created_at: number
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A webhook is gone. */
+export interface WebhookDeleted {
+  /** The command this follows from. */
+  command_id: string
+  /** The webhook. */
+  webhook_id: string
+  /** The client or API key that asked for it. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
 }
 
 /** Every event by the name of its record. */
@@ -229,9 +513,25 @@ export interface Events {
   RecordChanged: RecordChanged
   CommandIssued: CommandIssued
   LogCopied: LogCopied
+  DatasetConfigured: DatasetConfigured
+  JobConfigured: JobConfigured
+  JobDeleted: JobDeleted
+  RunQueued: RunQueued
+  RunStarted: RunStarted
+  RunPaused: RunPaused
+  RunResumed: RunResumed
+  RunWaiting: RunWaiting
+  RunCancelled: RunCancelled
+  RunCompleted: RunCompleted
+  RunFailed: RunFailed
+  RunCheckpointed: RunCheckpointed
   CommandDecided: CommandDecided
   RecordPushed: RecordPushed
   RecordRejected: RecordRejected
+  RejectionReplayed: RejectionReplayed
+  RunLogged: RunLogged
+  WebhookConfigured: WebhookConfigured
+  WebhookDeleted: WebhookDeleted
 }
 
 /** The schemas as they stand in schemas/, by the name of the record. */
@@ -242,10 +542,58 @@ export const schemas: { readonly [Name in keyof Events]: object } = {
   RefreshTokenRotated: {"type":"record","name":"RefreshTokenRotated","namespace":"superinsight.sync","doc":"A refresh token was used and is spent; the family's next one was given out.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"family","type":"string","doc":"The family."},{"name":"generation","type":"long","doc":"The number of the token that is good from here on, counted from 0."},{"name":"expires_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When that one ends, milliseconds since 1970 UTC."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RefreshFamilyRevoked: {"type":"record","name":"RefreshFamilyRevoked","namespace":"superinsight.sync","doc":"A family of refresh tokens ended, and every access token given out by it.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"family","type":"string","doc":"The family."},{"name":"reason","type":"string","doc":"revoked: somebody asked; reused: a spent token came back, so it was stolen."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   AccessTokenRevoked: {"type":"record","name":"AccessTokenRevoked","namespace":"superinsight.sync","doc":"One access token was revoked before its time.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"token_id","type":"string","doc":"Its jti."},{"name":"expires_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it would have ended, after which nobody need remember it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
-  RecordChanged: {"type":"record","name":"RecordChanged","namespace":"superinsight.sync","doc":"A projector worked out that a pushed record changed a row: the old and the new value of every field that differs.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"id","type":"string","doc":"The record's id."},{"name":"operation","type":{"type":"enum","name":"ChangeOperation","symbols":["create","update","delete"],"doc":"What happened to the row."},"doc":"create: the row is new; update: its data changed; delete: it is gone."},{"name":"version","type":"long","doc":"The row's version after the change: 1 for the first, one more for each change."},{"name":"changes","type":"string","doc":"JSON text: for each field that differs {\"old\": value, \"new\": value}, numbers exactly as pushed, null where there is none."},{"name":"source_stream","type":"string","doc":"The stream of the event this change follows from. With source_offset it names the change: a reader drops what is at or below the last one it saw."},{"name":"source_offset","type":"long","doc":"That event's offset in source_stream."},{"name":"source","type":"string","doc":"The system the record came from."},{"name":"changed_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the event was taken in, milliseconds since 1970 UTC."}]},
+  RecordChanged: {"type":"record","name":"RecordChanged","namespace":"superinsight.sync","doc":"A projector worked out that a pushed record changed a row: the old and the new value of every field that differs.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"id","type":"string","doc":"The record's id."},{"name":"operation","type":{"type":"enum","name":"ChangeOperation","symbols":["create","update","delete"],"doc":"What happened to the row."},"doc":"create: the row is new; update: its data changed; delete: it is gone."},{"name":"version","type":"long","doc":"The row's version after the change: 1 for the first, one more for each change."},{"name":"changes","type":"string","doc":"JSON text: for each field that differs {\"old\": value, \"new\": value}, numbers exactly as pushed, null where there is none."},{"name":"source_stream","type":"string","doc":"The stream of the event this change follows from. With source_offset it names the change: a reader drops what is at or below the last one it saw."},{"name":"source_offset","type":"long","doc":"That event's offset in source_stream."},{"name":"source","type":"string","doc":"The system the record came from."},{"name":"changed_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the event was taken in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."}]},
   CommandIssued: {"type":"record","name":"CommandIssued","namespace":"superinsight.sync","doc":"Somebody asks for something to be decided. The key is the aggregate, so that one decider sees all of its commands in order.","fields":[{"name":"command_id","type":"string","doc":"The command's own id, which its outcome and its events name."},{"name":"aggregate","type":"string","doc":"What it is about: a noun, a slash and an id, such as api_key/key_…"},{"name":"type","type":"string","doc":"What is asked, such as CreateApiKey."},{"name":"payload","type":"string","doc":"The command's data as JSON text. No secret is ever in it."},{"name":"actor","type":"string","doc":"The client or API key that asks."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   LogCopied: {"type":"record","name":"LogCopied","namespace":"superinsight.sync","doc":"The command migrate copies another log into this one: that it has begun, or that all of it is here. The last one counts.","fields":[{"name":"log","type":"string","doc":"The id of the log that is copied, as its positions name it."},{"name":"finished","type":"boolean","doc":"False: a copy is under way or was broken off, and nothing may work on this log until it is finished."},{"name":"through","type":"long","doc":"Every event of that log up to this offset was here when a copy was last finished; -1: none was."},{"name":"position","type":"string","doc":"Where the copied events ended then, as a position of this log."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  DatasetConfigured: {"type":"record","name":"DatasetConfigured","namespace":"superinsight.sync","doc":"The settings of a data set were changed; this is all of them from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"title","type":["null","string"],"default":null,"doc":"What it is called to people; null: its name."},{"name":"category","type":["null","string"],"default":null,"doc":"Its category, when given."},{"name":"schema","type":["null","string"],"default":null,"doc":"JSON Schema of its records' data, as JSON text; null: none."},{"name":"schema_contract","type":{"type":"enum","name":"SchemaContract","symbols":["evolve","freeze","discard_row","discard_value"],"doc":"What happens to data that does not fit the schema."},"doc":"evolve: the schema grows; freeze: the push is refused; discard_row: the row is; discard_value: the value is."},{"name":"transformations","type":["null","string"],"default":null,"doc":"What is done to each record before it is kept, as JSON text; null: nothing."},{"name":"conflict_policy","type":["null","string"],"default":null,"doc":"How conflicting pushes are decided, as JSON text; null: the last arrival wins."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  JobConfigured: {"type":"record","name":"JobConfigured","namespace":"superinsight.sync","doc":"A job was made or changed; this is all of its configuration from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job's id, job_ and a time-ordered part."},{"name":"name","type":"string","doc":"What its maker called it."},{"name":"connector_type","type":"string","doc":"Where it takes its data from."},{"name":"config","type":"string","doc":"The job's configuration as JSON text: connector, schedule, transformations, destination. References into the secret store stand where secrets were."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the job was made, milliseconds since 1970 UTC."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  JobDeleted: {"type":"record","name":"JobDeleted","namespace":"superinsight.sync","doc":"A job is gone; a run under way ends.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunQueued: {"type":"record","name":"RunQueued","namespace":"superinsight.sync","doc":"A run of a job was asked for. A runner takes it up.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run's id, run_ and a time-ordered part."},{"name":"trigger","type":"string","doc":"What asked for it: manual, schedule or upload."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunStarted: {"type":"record","name":"RunStarted","namespace":"superinsight.sync","doc":"A runner has taken a run up, or goes on with it after another has died.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunPaused: {"type":"record","name":"RunPaused","namespace":"superinsight.sync","doc":"A run rests until it is resumed; it goes on from its checkpoint.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunResumed: {"type":"record","name":"RunResumed","namespace":"superinsight.sync","doc":"A run that rested is to go on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunWaiting: {"type":"record","name":"RunWaiting","namespace":"superinsight.sync","doc":"A run waits by itself, because its source asked for it or does not answer.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"until","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it goes on, milliseconds since 1970 UTC."},{"name":"reason","type":"string","doc":"Why, in words."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunCancelled: {"type":"record","name":"RunCancelled","namespace":"superinsight.sync","doc":"A run was given up by hand. What it has brought stays.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunCompleted: {"type":"record","name":"RunCompleted","namespace":"superinsight.sync","doc":"A run is done: all that its source had is in.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"result","type":["null","string"],"default":null,"doc":"What it has made, as JSON text, for jobs that answer with something."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunFailed: {"type":"record","name":"RunFailed","namespace":"superinsight.sync","doc":"A run has ended before its source did. What it has brought stays.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"code","type":"string","doc":"Why, as a stable code."},{"name":"message","type":"string","doc":"Why, in words, and where it stopped."},{"name":"details","type":"string","doc":"The fields that are wrong, as JSON text: an array of {field, message }."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunCheckpointed: {"type":"record","name":"RunCheckpointed","namespace":"superinsight.sync","doc":"A page of a run is in: written in the same append as its records, so that the run goes on after exactly these.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"number","type":"long","doc":"Pages of this job so far, over all its runs: the checkpoint that the append carries."},{"name":"state","type":"string","doc":"Where the connector goes on, as JSON text."},{"name":"processed","type":"long","doc":"Records this run has handled so far, the refused ones too."},{"name":"rejected","type":"long","doc":"Of these, how many were refused."},{"name":"total","type":["null","long"],"default":null,"doc":"How many there are in all, when the source tells."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   CommandDecided: {"type":"record","name":"CommandDecided","namespace":"superinsight.sync","doc":"What a decider made of a command: the edge that waits for it answers with this.","fields":[{"name":"command_id","type":"string","doc":"The command."},{"name":"aggregate","type":"string","doc":"What it was about."},{"name":"code","type":["null","string"],"default":null,"doc":"Null when it was accepted, else the error code."},{"name":"message","type":["null","string"],"default":null,"doc":"Why it was refused."},{"name":"command_stream","type":"string","doc":"The stream of the command: with command_offset it names this decision, so that a reader drops a repeat."},{"name":"command_offset","type":"long","doc":"The command's offset in that stream."}]},
-  RecordPushed: {"type":"record","name":"RecordPushed","namespace":"superinsight.sync","doc":"A record came in, as it came in: nothing is rounded, reordered or dropped. One message a record; the key is the data set and the id.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set the record belongs to."},{"name":"id","type":"string","doc":"The record's id, unique in its data set."},{"name":"op","type":{"type":"enum","name":"Operation","symbols":["upsert","delete"],"doc":"What the producer asks for."},"doc":"upsert: write the data under this id; delete: remove the record."},{"name":"data","type":"string","doc":"The record's data as JSON text, byte for byte as pushed; null for a delete that brought none."},{"name":"version","type":["null","long"],"default":null,"doc":"metadata.version: the version of the record that this one was made from, when the producer knows it."},{"name":"updated_at","type":["null","string"],"default":null,"doc":"metadata.updated_at: when the producer's own system changed the record, RFC 3339."},{"name":"upsert","type":"boolean","default":true,"doc":"False: the producer expects the id to be new, and an existing one must not be overwritten."},{"name":"source","type":"string","doc":"The system the record comes from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."}]},
-  RecordRejected: {"type":"record","name":"RecordRejected","namespace":"superinsight.sync","doc":"A row was refused. It is kept with its reason and its bytes, so that it can be mended and sent again.","fields":[{"name":"id","type":"string","doc":"The rejection's id, rej_ and a time-ordered part."},{"name":"dataset","type":["null","string"],"default":null,"doc":"The data set it was meant for, when known."},{"name":"record_id","type":["null","string"],"default":null,"doc":"The record's id, when it could be read."},{"name":"stage","type":"string","doc":"Where it was refused: parse, validate, transform or destination."},{"name":"code","type":"string","doc":"Why, as a stable code."},{"name":"field","type":["null","string"],"default":null,"doc":"The field that is wrong, as a dotted path."},{"name":"message","type":"string","doc":"Why, in words."},{"name":"original","type":"bytes","doc":"The row as it came in."},{"name":"original_bytes","type":"long","doc":"Its full length; more than original holds when the row was over the length limit."},{"name":"source","type":"string","doc":"The system it came from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."}]},
+  RecordPushed: {"type":"record","name":"RecordPushed","namespace":"superinsight.sync","doc":"A record came in, as it came in: nothing is rounded, reordered or dropped. One message a record; the key is the data set and the id.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set the record belongs to."},{"name":"id","type":"string","doc":"The record's id, unique in its data set."},{"name":"op","type":{"type":"enum","name":"Operation","symbols":["upsert","delete"],"doc":"What the producer asks for."},"doc":"upsert: write the data under this id; delete: remove the record."},{"name":"data","type":"string","doc":"The record's data as JSON text, byte for byte as pushed; null for a delete that brought none."},{"name":"version","type":["null","long"],"default":null,"doc":"metadata.version: the version of the record that this one was made from, when the producer knows it."},{"name":"updated_at","type":["null","string"],"default":null,"doc":"metadata.updated_at: when the producer's own system changed the record, RFC 3339."},{"name":"upsert","type":"boolean","default":true,"doc":"False: the producer expects the id to be new, and an existing one must not be overwritten."},{"name":"source","type":"string","doc":"The system the record comes from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."}]},
+  RecordRejected: {"type":"record","name":"RecordRejected","namespace":"superinsight.sync","doc":"A row was refused. It is kept with its reason and its bytes, so that it can be mended and sent again.","fields":[{"name":"id","type":"string","doc":"The rejection's id, rej_ and a time-ordered part."},{"name":"dataset","type":["null","string"],"default":null,"doc":"The data set it was meant for, when known."},{"name":"record_id","type":["null","string"],"default":null,"doc":"The record's id, when it could be read."},{"name":"stage","type":"string","doc":"Where it was refused: parse, validate, transform or destination."},{"name":"code","type":"string","doc":"Why, as a stable code."},{"name":"field","type":["null","string"],"default":null,"doc":"The field that is wrong, as a dotted path."},{"name":"message","type":"string","doc":"Why, in words."},{"name":"original","type":"bytes","doc":"The row as it came in."},{"name":"original_bytes","type":"long","doc":"Its full length; more than original holds when the row was over the length limit."},{"name":"source","type":"string","doc":"The system it came from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."},{"name":"value","type":["null","string"],"default":null,"doc":"The value that is wrong, as text, or the beginning of it."}]},
+  RejectionReplayed: {"type":"record","name":"RejectionReplayed","namespace":"superinsight.sync","doc":"A refused row was sent again and taken. The record itself is on sync.records, written in the same append.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"rejection_id","type":"string","doc":"The refused row."},{"name":"dataset","type":"string","doc":"The data set the record went to."},{"name":"record_id","type":"string","doc":"The record."},{"name":"mended","type":"boolean","doc":"Whether its data was changed first."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunLogged: {"type":"record","name":"RunLogged","namespace":"superinsight.sync","doc":"Something worth telling happened in a run.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"level","type":{"type":"enum","name":"LogLevel","symbols":["debug","info","warning","error"],"doc":"How much it matters."},"doc":"How much it matters."},{"name":"message","type":"string","doc":"A constant sentence."},{"name":"metadata","type":"string","doc":"What it is about, as a JSON object's text."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  WebhookConfigured: {"type":"record","name":"WebhookConfigured","namespace":"superinsight.sync","doc":"A webhook was made or changed; this is all of it from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"webhook_id","type":"string","doc":"The webhook's id, wh_ and a time-ordered part."},{"name":"name","type":"string","doc":"What its maker called it."},{"name":"dataset","type":"string","doc":"The data set its deliveries go to."},{"name":"schema","type":["null","string"],"default":null,"doc":"JSON Schema that a delivery must fit, as JSON text; null: any object."},{"name":"record_id","type":["null","string"],"default":null,"doc":"JSON pointer to the record's id in a delivery; null: the delivery's own id."},{"name":"scheme","type":{"type":"enum","name":"SignatureScheme","symbols":["none","standard","github","stripe","slack"],"doc":"How deliveries are signed."},"doc":"How deliveries are signed; none: they carry a token of ours."},{"name":"secrets","type":{"type":"array","items":"string"},"doc":"References into the secret store, two while a secret is being rotated. No secret is here."},{"name":"enabled","type":"boolean","doc":"False: deliveries are refused as if there were no such webhook."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was made, milliseconds since 1970 UTC."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  WebhookDeleted: {"type":"record","name":"WebhookDeleted","namespace":"superinsight.sync","doc":"A webhook is gone.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"webhook_id","type":"string","doc":"The webhook."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+}
+
+/** The topic that each record travels on, as topics/ has it. */
+export const topicOf: { readonly [Name in keyof Events]: string } = {
+  ApiKeyCreated: 'sync.access',
+  ApiKeyRevoked: 'sync.access',
+  RefreshFamilyOpened: 'sync.access',
+  RefreshTokenRotated: 'sync.access',
+  RefreshFamilyRevoked: 'sync.access',
+  AccessTokenRevoked: 'sync.access',
+  RecordChanged: 'sync.changes',
+  CommandIssued: 'sync.commands',
+  LogCopied: 'sync.origins',
+  DatasetConfigured: 'sync.datasets',
+  JobConfigured: 'sync.jobs',
+  JobDeleted: 'sync.jobs',
+  RunQueued: 'sync.jobs',
+  RunStarted: 'sync.jobs',
+  RunPaused: 'sync.jobs',
+  RunResumed: 'sync.jobs',
+  RunWaiting: 'sync.jobs',
+  RunCancelled: 'sync.jobs',
+  RunCompleted: 'sync.jobs',
+  RunFailed: 'sync.jobs',
+  RunCheckpointed: 'sync.jobs',
+  CommandDecided: 'sync.outcomes',
+  RecordPushed: 'sync.records',
+  RecordRejected: 'sync.rejected',
+  RejectionReplayed: 'sync.replays',
+  RunLogged: 'sync.logs',
+  WebhookConfigured: 'sync.webhooks',
+  WebhookDeleted: 'sync.webhooks',
 }

@@ -3,6 +3,8 @@ export interface Table {
   readonly name: string
   readonly columns: Readonly<Record<string, 'text' | 'integer'>>
   readonly key: readonly string[]
+  /** Columns that pages are asked for by, each list with an index of its own. */
+  readonly indexes?: readonly (readonly string[])[]
 }
 
 export type Value = string | number | null
@@ -11,7 +13,10 @@ export type Row = Readonly<Record<string, Value>>
 /** A row's key as one string: its parts joined by a NUL, which no part may contain. */
 export const KEY_SEPARATOR = '\0'
 
-/** The rows a batch of events works on: read from the store before, written back after. */
+/**
+ * The rows a batch of events works on: read from the store before, written back after. `get` has what `wants` named, and
+ * what was put; `put` takes any row.
+ */
 export interface Rows {
   get(table: Table, key: string): Row | undefined
   put(table: Table, key: string, row: Row): void
@@ -35,5 +40,5 @@ export interface Projection<Event, Output> {
   readonly topics: readonly string[]
   readonly tables: readonly Table[]
   wants(source: Source, want: (table: Table, key: string) => void): void
-  evolve(rows: Rows, event: Event, source: Source): Output | undefined
+  evolve(rows: Rows, event: Event, source: Source, type: string): Output | undefined
 }

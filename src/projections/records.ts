@@ -75,6 +75,7 @@ export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
       source_offset: source.offset,
       source: event.source,
       changed_at: event.received_at,
+      job_id: event.job_id,
     }
   },
 }

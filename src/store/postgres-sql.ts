@@ -16,7 +16,12 @@ function nameOf(table: Table): string {
 export function createSql(table: Table): string {
   const columns = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${TYPES[type]}`)
   const key = table.key.map(quoted).join(', ')
-  return `create table if not exists ${nameOf(table)}(${columns.join(', ')}, primary key(${key})) with (fillfactor = 50)`
+  const indexes = (table.indexes ?? []).map(
+    index =>
+      `create index if not exists ${quoted(`${table.name} by ${index.join(', ')}`)} on ${nameOf(table)}(${index.map(quoted).join(', ')})`,
+  )
+  const body = `${columns.join(', ')}, primary key(${key})`
+  return [`create table if not exists ${nameOf(table)}(${body}) with (fillfactor = 50)`, ...indexes].join('; ')
 }
 
 /** Rows by their keys; the key's columns are arrays $1, $2 … */

@@ -138,11 +138,11 @@ export function openPostgresStore(options: PostgresOptions): Store {
         throw failure ? failure.error : error
       }
     },
-    checkpoints: projection =>
+    checkpoints: projections =>
       withClient(async client => {
         const { rows } = await client.query<{ stream: string; offset: number }>(
-          'select stream, "offset" from superinsight.checkpoints where projection = $1 and "offset" >= 0',
-          [projection],
+          'select stream, "offset" from superinsight.checkpoints where projection = any($1) and "offset" >= 0',
+          [projections],
         )
         return new Map(rows.map(row => [row.stream, row.offset]))
       }),

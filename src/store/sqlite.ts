@@ -78,6 +78,10 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
           const key = table.key.map(quoted).join(', ')
           const body = `${columns.join(', ')}, primary key(${key})`
           db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
+          for (const index of table.indexes ?? [])
+            db.exec(
+              `create index if not exists ${quoted(`${table.name} by ${index.join(', ')}`)} on ${quoted(table.name)}(${index.map(quoted).join(', ')})`,
+            )
         }
       }),
     claim: (projection, stream) =>
@@ -116,11 +120,11 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
           throw error
         }
       }),
-    checkpoints: projection =>
+    checkpoints: projections =>
       exclusively(async () => {
-        const rows = statement('select stream, "offset" from checkpoints where projection = ? and "offset" >= 0').all(
-          projection,
-        )
+        const rows = statement(
+          'select stream, "offset" from checkpoints where projection in (select value from json_each(?)) and "offset" >= 0',
+        ).all(JSON.stringify(projections))
         return new Map(rows.map(row => [row.stream as string, row.offset as number]))
       }),
     page: query =>

@@ -19,8 +19,8 @@ export interface Store {
   load(table: Table, keys: readonly (readonly Value[])[]): Promise<readonly Row[]>
   /** Writes while `before` is under way, and commits once it has resolved; if it rejects, nothing is written. */
   commit(changes: readonly TableChange[], checkpoint: Checkpoint, before?: Promise<unknown>): Promise<void>
-  /** How far a projection has come in each stream it has read. */
-  checkpoints(projection: string): Promise<ReadonlyMap<string, number>>
+  /** How far projections have come in each stream they have read; a stream belongs to one of them. */
+  checkpoints(projections: readonly string[]): Promise<ReadonlyMap<string, number>>
   /**
    * Rows in the order of the key's last column; fewer than `limit` when their text comes to PAGE_BYTES, but one at least.
    */

@@ -1,8 +1,8 @@
-import { type AccessCommand, type AccessEvent, type AccessState, accessDecider, isOver } from '../domain/access.ts'
-import type { CommandIssued } from '../events/index.ts'
+import { type DecidedEvent, deciders, findRules } from '../domain/deciders.ts'
+import { type CommandIssued, type Events, topicOf } from '../events/index.ts'
+import { type Decision, refuse } from '../kernel/decider.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
-import { isAlreadyConsumed } from '../log/consumed.ts'
-import type { EventBatch, Log, StoredEvent, Stream } from '../log/log.ts'
+import type { EventBatch, Log, Page, Stream } from '../log/log.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { shareOut } from './share-out.ts'
 
@@ -17,16 +17,18 @@ export interface DeciderOptions {
 
 const GROUP = 'decider'
 export const COMMANDS = 'sync.commands'
-const OUTCOMES = 'sync.outcomes'
-const EVENTS = 'sync.access'
-const LIMITS = { maxEvents: 100, maxBytes: 1_048_576 }
+/** Commands that are decided in one append: on Kafka each one is a transaction, which costs as much as a hundred do. */
+const LIMITS = { maxEvents: 100, maxBytes: 4_194_304 }
 /** How many offsets go by between two looks for states that are over. */
 const FORGET_EVERY = 1000
 
+/** The state of every aggregate by its name, as its own decider has it. */
+type States = Map<string, unknown>
+
 /**
- * Decides commands: for each, state = fold(evolve), then decide, then its events and its outcome in one append with
- * the command's offset, so that it counts once whatever dies in between. One decider owns a stream of commands at a
- * time; the log fences whoever owned it before.
+ * Decides commands: for each, state = fold(evolve), then decide. The events and outcomes of a page go out in one append
+ * with the offset of its last command, so that each counts once whatever dies in between. One decider owns a stream of
+ * commands at a time; the log fences whoever owned it before.
  */
 export function startDecider(options: DeciderOptions): Promise<{ stop(): Promise<void> }> {
   const { log, logger, onHolding } = options
@@ -38,64 +40,81 @@ async function decide({ log, onProgress }: DeciderOptions, stream: Stream, signa
   const codec = createCodec(log)
   let after = await log.own(GROUP, stream)
   onProgress(stream.name, after)
-  const states = await foldAll(log, codec)
+  const states = await foldAll(log, codec, stream)
+  let forgotten = after
   while (!signal.aborted) {
     const page = await log.read(stream, after, { ...LIMITS, waitMs: 1000, signal })
     await codec.prepare(page.events)
-    for (const event of page.events) await handle(log, codec, states, stream, event)
+    if (page.events.length > 0) await decidePage(log, codec, states, stream, page)
     after = page.through
     onProgress(stream.name, after)
+    if (after - forgotten > FORGET_EVERY) {
+      forget(states, page.events.at(-1)?.time ?? 0)
+      forgotten = after
+    }
   }
 }
 
-/** The state of every aggregate, from the events decided so far. */
-async function foldAll(log: Log, codec: Codec): Promise<Map<string, AccessState>> {
-  const states = new Map<string, AccessState>()
-  for (const stream of log.streams(EVENTS)) {
-    const end = (await log.ends(EVENTS)).get(stream.name)!
-    for (let after = -1; after < end; ) {
-      const page = await log.read(stream, after, { maxEvents: 10_000, maxBytes: 8_388_608, waitMs: 1000 })
-      await codec.prepare(page.events)
-      for (const { key, value } of page.events) evolve(states, key.toString(), codec.decode(value) as AccessEvent)
-      after = page.through
+/**
+ * The states that commands of a stream may ask for, from the events decided so far. A topic with as many partitions as
+ * there are streams of commands has an aggregate's events in the partition of its commands: both go by its name.
+ */
+async function foldAll(log: Log, codec: Codec, commands: Stream): Promise<States> {
+  const states: States = new Map()
+  const aligned = log.streams(COMMANDS).length
+  for (const topic of new Set(Object.values(deciders).map(rules => rules.topic))) {
+    const streams = log.streams(topic)
+    const wanted = streams.length === aligned ? [streams[commands.partition]!] : streams
+    const ends = await log.ends(topic)
+    for (const stream of wanted) {
+      for (let after = -1; after < ends.get(stream.name)!; ) {
+        const page = await log.read(stream, after, { maxEvents: 10_000, maxBytes: 8_388_608, waitMs: 1000 })
+        await codec.prepare(page.events)
+        for (const { key, value } of page.events) evolve(states, key.toString(), codec.decode(value))
+        after = page.through
+      }
     }
   }
   return states
 }
 
-function evolve(states: Map<string, AccessState>, aggregate: string, event: AccessEvent): void {
-  states.set(aggregate, accessDecider.evolve(states.get(aggregate) ?? accessDecider.initial, event))
+function evolve(states: States, aggregate: string, event: DecidedEvent): void {
+  const decider = findRules(aggregate)?.decider
+  if (!decider) return
+  states.set(aggregate, decider.evolve(states.has(aggregate) ? states.get(aggregate) : decider.initial, event))
 }
 
-async function handle(
-  log: Log,
-  codec: Codec,
-  states: Map<string, AccessState>,
-  stream: Stream,
-  event: StoredEvent,
-): Promise<void> {
-  const command = codec.decode(event.value).data as CommandIssued
-  const { command_id, aggregate, actor, at } = command
-  const asked = { type: command.type, data: JSON.parse(command.payload), meta: { command_id, actor, at } }
-  const state = states.get(aggregate) ?? accessDecider.initial
-  const { events, refusal } = accessDecider.decide(state, asked as AccessCommand & { meta: typeof asked.meta })
-  const batches: EventBatch[] = events.map(({ type, data }) => codec.batch(EVENTS, type, aggregate, data))
-  const outcome = {
-    command_id,
-    aggregate,
-    code: refusal?.code ?? null,
-    message: refusal?.message ?? null,
-    command_stream: stream.name,
-    command_offset: event.offset,
+async function decidePage(log: Log, codec: Codec, states: States, stream: Stream, page: Page): Promise<void> {
+  const batches: EventBatch[] = []
+  const put = (type: keyof Events, key: string, data: object) =>
+    void batches.push(codec.batch(topicOf[type], type, key, data as Events[typeof type]))
+  for (const { offset, value } of page.events) {
+    const command = codec.decode(value).data as CommandIssued
+    const { command_id, aggregate, actor, request_id, at } = command
+    const meta = { command_id, actor, request_id, at }
+    const asked = { type: command.type, data: JSON.parse(command.payload), meta }
+    const { events, refusal } = decideOne(states, aggregate, asked)
+    for (const event of events) {
+      put(event.type as keyof Events, event.key ?? aggregate, event.data)
+      if (event.key === undefined) evolve(states, aggregate, event)
+    }
+    const { code = null, message = null } = refusal ?? {}
+    const place = { command_stream: stream.name, command_offset: offset }
+    put('CommandDecided', aggregate, { command_id, aggregate, code, message, ...place })
   }
-  batches.push(codec.batch(OUTCOMES, 'CommandDecided', aggregate, outcome))
-  try {
-    await log.append(batches, { consumed: { group: GROUP, stream, offset: event.offset } })
-  } catch (error) {
-    // Already handled: its events are in the log, and were folded when this decider began.
-    if (isAlreadyConsumed(error)) return
-    throw error
+  // When it fails, the states are ahead of the log: whoever decides this stream next folds them anew.
+  await log.append(batches, { consumed: { group: GROUP, stream, offset: page.events.at(-1)!.offset } })
+}
+
+/** A command that nobody knows, from a newer version say, must not keep the others waiting for ever. */
+function decideOne(states: States, aggregate: string, command: object): Decision<DecidedEvent> {
+  const decider = findRules(aggregate)?.decider
+  if (!decider) return refuse('NOT_FOUND', `nobody here decides ${aggregate}`)
+  return decider.decide(states.has(aggregate) ? states.get(aggregate) : decider.initial, command)
+}
+
+function forget(states: States, now: number): void {
+  for (const [aggregate, state] of states) {
+    if (findRules(aggregate)?.isOver?.(state as never, now)) states.delete(aggregate)
   }
-  for (const decided of events) evolve(states, aggregate, decided)
-  if (event.offset % FORGET_EVERY === 0) for (const [name, each] of states) if (isOver(each, at)) states.delete(name)
 }

@@ -1,4 +1,4 @@
-import type { Events } from '../events/index.ts'
+import { type Events, topicOf } from '../events/index.ts'
 import { passPoint } from '../kernel/points.ts'
 import { KEY_SEPARATOR, type Projection, type Row, type Rows, type Table } from '../kernel/projection.ts'
 import { batchWriter } from '../log/batch.ts'
@@ -12,20 +12,21 @@ export interface ProjectorOptions<Name extends keyof Events> {
   log: Log
   store: Store
   projection: Projection<Events[Name], Events['RecordChanged']>
-  /** Where its outputs go, into the partition of the event they follow from. */
-  outputTopic: string
-  outputType: 'RecordChanged'
+  /** Where its outputs go, into the partition of the event they follow from; sync.changes unless said. */
+  outputTopic?: string
   logger: Logger
   /** Most events and bytes in one transaction: it grows with the backlog up to these. */
   maxEvents: number
   maxBytes: number
-  /** Told which streams are projected here from now on. */
-  onHolding: (streams: readonly Stream[]) => void
+  /** Told which streams of a topic are projected here from now on, by name. */
+  onHolding: (topic: string, streams: readonly string[]) => void
   /** Told how far each stream has been projected, and how many events that took. */
   onProgress: (stream: string, through: number, events: number) => void
 }
 
 const WAIT_MS = 500
+/** What projections put out. */
+const OUTPUT = 'RecordChanged'
 
 /**
  * Keeps a read model up with its topics. For each page of a stream: read the rows it touches, fold the events over
@@ -47,7 +48,11 @@ export async function startProjector<Name extends keyof Events>(
       group: groupOf(projection),
       topic,
       logger,
-      onHolding: options.onHolding,
+      onHolding: streams =>
+        options.onHolding(
+          topic,
+          streams.map(({ name }) => name),
+        ),
       run: (stream, signal) => follow(options, codec, stream, signal),
     }),
   )
@@ -114,7 +119,7 @@ async function project<Name extends keyof Events>(
 
 /** Projects as many events of a page as its transaction has room for; gives back where the next one begins. */
 async function projectFrom<Name extends keyof Events>(
-  { log, store, projection, outputTopic, outputType }: ProjectorOptions<Name>,
+  { log, store, projection, outputTopic = topicOf[OUTPUT] }: ProjectorOptions<Name>,
   codec: Codec,
   stream: Stream,
   page: Page,
@@ -136,9 +141,10 @@ async function projectFrom<Name extends keyof Events>(
   const outputs = batchWriter(64 * 1024)
   for (let i = from; i < to; i++) {
     const event = page.events[i]!
-    const output = projection.evolve(working, codec.decode(event.value).data as Events[Name], sourceOf(i))
+    const { type, data } = codec.decode(event.value)
+    const output = projection.evolve(working, data as Events[Name], sourceOf(i), type)
     if (!output || event.offset <= told.through) continue
-    outputs.add(event.key, (buffer, at) => codec.write(outputType, output, buffer, at))
+    outputs.add(event.key, (buffer, at) => codec.write(OUTPUT, output, buffer, at))
   }
   passPoint('projector.worked-out')
   const batch = outputs.take(outputTopic, stream.partition)
@@ -196,7 +202,8 @@ function workingSet(tables: readonly Table[]): WorkingSet {
     },
     get: (table, key) => entries.get(table)!.get(key)!.row,
     put(table, key, row) {
-      const entry = entries.get(table)!.get(key)!
+      const entry = entries.get(table)!.get(key)
+      if (!entry) return void entries.get(table)!.set(key, { row, changed: true })
       entry.row = row
       entry.changed = true
     },

@@ -31,13 +31,13 @@ export function commits(
       )
       expect(await all(things)).toEqual([thing('x')])
       expect(await all(names)).toEqual([{ name: 'n', note: 'm' }])
-      expect(await store.checkpoints(projection)).toEqual(new Map([['s-0', 5]]))
+      expect(await store.checkpoints([projection])).toEqual(new Map([['s-0', 5]]))
     })
 
     it('writes a checkpoint alone', async () => {
       await store.commit([], at(6))
       await store.commit([{ table: things, rows: [] }], at(7))
-      expect(await store.checkpoints(projection)).toEqual(new Map([['s-0', 7]]))
+      expect(await store.checkpoints([projection])).toEqual(new Map([['s-0', 7]]))
     })
 
     it('refuses whoever had the checkpoint before, and writes nothing of theirs', async () => {
@@ -56,7 +56,7 @@ export function commits(
       await expect(late).rejects.toMatchObject({ code: 'CONFLICT' })
       expect(await all(names)).toEqual([{ name: 'a', note: 'first' }])
       await store.commit([], { ...at(6, 's-9'), epoch: second.epoch })
-      expect((await store.checkpoints(projection)).get('s-9')).toBe(6)
+      expect((await store.checkpoints([projection])).get('s-9')).toBe(6)
     })
 
     it('keeps a checkpoint for each projection and stream', async () => {
@@ -64,14 +64,14 @@ export function commits(
       await store.commit([], at(Number.MAX_SAFE_INTEGER, 's-1'))
       await store.claim(`${projection}b`, 's-0')
       await store.commit([], { projection: `${projection}b`, stream: 's-0', offset: 3, epoch: 1 })
-      expect(await store.checkpoints(projection)).toEqual(
+      expect(await store.checkpoints([projection])).toEqual(
         new Map([
           ['s-0', 1],
           ['s-1', Number.MAX_SAFE_INTEGER],
         ]),
       )
-      expect(await store.checkpoints(`${projection}b`)).toEqual(new Map([['s-0', 3]]))
-      expect(await store.checkpoints(`${projection}c`)).toEqual(new Map())
+      expect(await store.checkpoints([`${projection}b`])).toEqual(new Map([['s-0', 3]]))
+      expect(await store.checkpoints([`${projection}c`])).toEqual(new Map())
     })
 
     it('writes over what has the same key, every column', async () => {
@@ -89,9 +89,9 @@ export function commits(
       await expect(store.commit([first, { table: things, rows }], at(2))).rejects.toThrow()
       expect(await all(names)).toEqual([])
       expect(await all(things)).toEqual([thing('r05', { count: -1 })])
-      expect(await store.checkpoints(projection)).toEqual(new Map([['s-0', 1]]))
+      expect(await store.checkpoints([projection])).toEqual(new Map([['s-0', 1]]))
       await store.commit([{ table: things, rows: [thing('after')] }], at(3))
-      expect(await store.checkpoints(projection)).toEqual(new Map([['s-0', 3]]))
+      expect(await store.checkpoints([projection])).toEqual(new Map([['s-0', 3]]))
     })
 
     it.each([1, 19, 20, 21, 40, 41, 59, 1003])('writes %i rows, each as it is', async count => {
@@ -115,7 +115,7 @@ export function commits(
         before.promise,
       )
       expect(await reader.page({ table: things, equal: {}, limit: 9 })).toEqual([thing('old')])
-      expect(await reader.checkpoints(projection)).toEqual(new Map([['s-0', 1]]))
+      expect(await reader.checkpoints([projection])).toEqual(new Map([['s-0', 1]]))
       // What is asked of this store meanwhile has its answer from before the commit or from after, never from within.
       const meanwhile = store.load(things, [
         ['o', 'new'],
@@ -126,7 +126,7 @@ export function commits(
       await Promise.all([commit, next])
       expect([0, 1]).toContain((await meanwhile).filter(row => row.id === 'new' || row.count === 9).length / 2)
       expect(ids(await reader.page({ table: things, equal: {}, limit: 9 }))).toEqual(['new', 'next', 'old'])
-      expect(await reader.checkpoints(projection)).toEqual(new Map([['s-0', 3]]))
+      expect(await reader.checkpoints([projection])).toEqual(new Map([['s-0', 3]]))
       await reader.stop()
     })
 
@@ -145,7 +145,7 @@ export function commits(
       expect(ids(await all(things))).toEqual(['old'])
       expect(await all(names)).toEqual([{ name: 'next', note: null }])
       expect(await all(other)).toEqual([])
-      expect(await store.checkpoints(projection)).toEqual(
+      expect(await store.checkpoints([projection])).toEqual(
         new Map([
           ['s-0', 1],
           ['s-1', 8],
@@ -166,7 +166,9 @@ export function commits(
       const kept = ['s-0', 's-1', 's-3', 's-4']
       expect(new Set((await all(things)).map(row => row.owner))).toEqual(new Set(kept))
       expect(await all(things)).toHaveLength(120)
-      expect(await store.checkpoints(projection)).toEqual(new Map(kept.map(stream => [stream, Number(stream.at(-1))])))
+      expect(await store.checkpoints([projection])).toEqual(
+        new Map(kept.map(stream => [stream, Number(stream.at(-1))])),
+      )
     })
 
     it('is seen whole or not at all by another reader', async () => {

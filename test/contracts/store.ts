@@ -52,7 +52,7 @@ export function storeContract(
         store = await place.open()
         await store.declare([things, names])
         expect(await all(names)).toEqual([{ name: 'a', note: 'kept' }])
-        expect(await store.checkpoints(projection)).toEqual(new Map([['s-0', 41]]))
+        expect(await store.checkpoints([projection])).toEqual(new Map([['s-0', 41]]))
       })
     })
 

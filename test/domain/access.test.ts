@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type AccessCommand,
-  type AccessEvent,
-  accessDecider,
-  type CommandMeta,
-  isOver,
-} from '../../src/domain/access.ts'
+import { type AccessCommand, type AccessEvent, accessDecider, isOver } from '../../src/domain/access.ts'
+import type { CommandMeta } from '../../src/kernel/decider.ts'
 import type { ErrorCode } from '../../src/kernel/errors.ts'
 import { specification } from '../kit/given.ts'
 
@@ -14,7 +9,7 @@ const given = specification(accessDecider)
 const NOW = 1_750_000_000_000
 const LATER = NOW + 60_000
 const past = { command_id: 'cmd_past', at: NOW - 1000 }
-const meta: CommandMeta = { command_id: 'cmd_now', actor: 'admin', at: NOW }
+const meta: CommandMeta = { command_id: 'cmd_now', actor: 'admin', request_id: 'req_now', at: NOW }
 /** What every event that follows from the command carries. */
 const stamp = { command_id: 'cmd_now', at: NOW }
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
+import { readTopics } from '../../src/adapters.ts'
 import type { RecordChanged, RecordPushed } from '../../src/events/index.ts'
 import { partitionOf } from '../../src/kernel/hash.ts'
 import { type Codec, createCodec } from '../../src/log/codec.ts'
@@ -94,7 +95,9 @@ export async function committedOf(brokers: string, group: string, topic: string)
   return found!.partitions.toSorted((a, b) => a.partition - b.partition).map(({ offset }) => Number(offset))
 }
 
-export const TOPICS = ['sync.access', 'sync.changes', 'sync.commands', 'sync.outcomes', 'sync.records', 'sync.rejected']
+export const TOPICS = readTopics()
+  .map(({ name }) => name)
+  .filter(name => name !== 'sync.origins')
 
 /**
  * Compares a copied log with the one it was copied from, by other means than the command's own: events as they are

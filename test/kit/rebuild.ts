@@ -54,8 +54,6 @@ async function rebuild(log: Log, file: string): Promise<EventBatch[]> {
     },
     store,
     projection: recordsProjection,
-    outputTopic: 'sync.changes',
-    outputType: 'RecordChanged',
     logger: pino({ level: 'silent' }),
     ...PAGE,
     onHolding: () => undefined,

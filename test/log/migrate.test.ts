@@ -31,8 +31,16 @@ afterEach(async () => {
 })
 
 const PUSHED = { dataset: 'd', op: 'upsert' as const, data: '{}', version: null, updated_at: null, upsert: true }
-const BY = { source: 's', actor: 'a', request_id: 'r', line: 0, received_at: 1 }
-const CHANGED = { dataset: 'd', operation: 'create' as const, version: 1, changes: '{}', source: 's', changed_at: 1 }
+const BY = { source: 's', actor: 'a', request_id: 'r', line: 0, received_at: 1, job_id: null }
+const CHANGED = {
+  dataset: 'd',
+  operation: 'create' as const,
+  version: 1,
+  changes: '{}',
+  source: 's',
+  changed_at: 1,
+  job_id: null,
+}
 
 async function push(id: string): Promise<number> {
   const { offsets } = await log.append([

@@ -32,7 +32,7 @@ function memory() {
           written.push([table, key, row])
         },
       }
-      const outputs = batch.map(({ event, source }) => recordsProjection.evolve(rows, event, source))
+      const outputs = batch.map(({ event, source }) => recordsProjection.evolve(rows, event, source, 'RecordPushed'))
       if (keep) for (const [table, key, row] of written) tables.get(table.name)!.set(key, row)
       return outputs.filter(output => output !== undefined)
     },
@@ -69,6 +69,7 @@ function randomEvents(random: Random, count: number): Sourced[] {
       request_id: 'req_1',
       line,
       received_at: time,
+      job_id: null,
     }
     const source = { stream: `sync.records-${partition}`, offset: offsets[partition]!, key: recordKey(dataset, id) }
     return { event, source }
@@ -182,6 +183,7 @@ describe('the records projection', () => {
         source_offset: source.offset,
         source: 'till',
         changed_at: event.received_at,
+        job_id: event.job_id,
       },
     ])
     const updated_at = '2026-01-02T03:04:05.123456+01:00'

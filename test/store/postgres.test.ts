@@ -62,7 +62,7 @@ describe.skipIf(!url)('over PostgreSQL', () => {
       url!,
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${new URL(database.url).pathname.slice(1)}'`,
     )
-    await until('the store to answer again', async () => (await store.checkpoints('p')).size === 0)
+    await until('the store to answer again', async () => (await store.checkpoints(['p'])).size === 0)
     await store.stop()
     await database.drop()
     const wrong = new URL(database.url)
@@ -82,9 +82,9 @@ describe.skipIf(!url)('over PostgreSQL', () => {
     const store = openPostgresStore({ url: direct.href, statementMs: 300 })
     await store.declare([])
     wire.silence()
-    await expect(store.checkpoints('p')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(store.checkpoints(['p'])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     wire.heal()
-    await until('the store to answer again', async () => (await store.checkpoints('p')).size === 0)
+    await until('the store to answer again', async () => (await store.checkpoints(['p'])).size === 0)
     await store.stop()
     await wire.stop()
     await database.drop()
@@ -107,7 +107,7 @@ describe.skipIf(!url)('over PostgreSQL', () => {
         }
       }),
     )
-    expect([...(await store.checkpoints('p')).values()]).toEqual(Array(8).fill(29))
+    expect([...(await store.checkpoints(['p'])).values()]).toEqual(Array(8).fill(29))
     await store.stop()
     await database.drop()
   })

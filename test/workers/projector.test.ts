@@ -60,6 +60,7 @@ async function push(...pushes: Partial<RecordPushed>[]): Promise<void> {
       request_id: 'req_1',
       line,
       received_at: TIME + line,
+      job_id: null,
       ...push,
     }
     const key = Buffer.from(recordKey(event.dataset, event.id))
@@ -101,7 +102,6 @@ async function project(store: Store, maxEvents = 5, outputTopic = CHANGES): Prom
     store,
     projection: recordsProjection,
     outputTopic,
-    outputType: 'RecordChanged',
     logger: createLogger('silent'),
     maxEvents,
     maxBytes: 1_000_000,
@@ -224,7 +224,7 @@ describe('the projector', () => {
     await push({ id: 'a', op: 'delete', data: 'null' }, { id: 'a', op: 'delete', data: 'null' })
     const store = await openStore()
     await projectAll(store)
-    expect(await store.checkpoints(recordsProjection.name)).toEqual(
+    expect(await store.checkpoints([recordsProjection.name])).toEqual(
       new Map([...(await log.ends(TOPIC))].filter(([, end]) => end >= 0)),
     )
     expect(await readTopic(log, CHANGES)).toEqual([])

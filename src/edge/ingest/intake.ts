@@ -91,6 +91,7 @@ export function createIntake(options: IntakeOptions): Intake {
     request_id: options.requestId,
     line: 0,
     received_at: Date.now(),
+    job_id: null,
   }
   const writeEvent = (buffer: Buffer, at: number) => codec.write('RecordPushed', event, buffer, at)
 
@@ -139,6 +140,8 @@ export function createIntake(options: IntakeOptions): Intake {
       request_id: options.requestId,
       line: number,
       received_at: event.received_at,
+      job_id: null,
+      value: null,
     }
     rejected.add(Buffer.from(id), (buffer, at) => codec.write('RecordRejected', rejection, buffer, at))
     if (tally.errors.length < SHOWN_ERRORS) tally.errors.push(shown)

@@ -1,0 +1,38 @@
+import type { Events } from '../events/index.ts'
+import { accept, type CommandMeta, type Decider, refuse } from '../kernel/decider.ts'
+
+type WebhookEventName = 'WebhookConfigured' | 'WebhookDeleted'
+export type WebhookEvent = { [Name in WebhookEventName]: { type: Name; data: Events[Name] } }[WebhookEventName]
+
+type Settings = Omit<Events['WebhookConfigured'], 'command_id' | 'by' | 'at' | 'created_at'>
+
+export type WebhookCommand =
+  | { type: 'CreateWebhook'; data: Settings }
+  | { type: 'UpdateWebhook'; data: Settings }
+  | { type: 'DeleteWebhook'; data: { webhook_id: string } }
+
+export type WebhookState =
+  | { readonly is: 'absent' }
+  | { readonly is: 'there'; readonly createdAt: number }
+  | { readonly is: 'deleted' }
+
+/** One webhook. Deliveries to it are records, and no concern of its own. */
+export const webhookDecider: Decider<WebhookState, WebhookCommand & { meta: CommandMeta }, WebhookEvent> = {
+  initial: { is: 'absent' },
+
+  evolve(_state, { type, data }) {
+    return type === 'WebhookDeleted' ? { is: 'deleted' } : { is: 'there', createdAt: data.created_at }
+  },
+
+  decide(state, { type, data, meta }) {
+    const stamp = { command_id: meta.command_id, by: meta.actor, at: meta.at }
+    const { webhook_id } = data
+    if (type === 'CreateWebhook') {
+      if (state.is !== 'absent') return refuse('CONFLICT', `webhook ${webhook_id} exists already`)
+      return accept({ type: 'WebhookConfigured', data: { ...data, ...stamp, created_at: meta.at } })
+    }
+    if (state.is !== 'there') return refuse('NOT_FOUND', `there is no webhook ${webhook_id}`)
+    if (type === 'DeleteWebhook') return accept({ type: 'WebhookDeleted', data: { ...stamp, webhook_id } })
+    return accept({ type: 'WebhookConfigured', data: { ...data, ...stamp, created_at: state.createdAt } })
+  },
+}

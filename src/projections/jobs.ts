@@ -1,0 +1,167 @@
+import type { JobEvent } from '../domain/job.ts'
+import type { RunLogged, RunQueued } from '../events/index.ts'
+import { KEY_SEPARATOR, type Projection, type Row, type Rows, type Source, type Table } from '../kernel/projection.ts'
+
+/** Every job as it stands, with its run under way or its last one. A deleted one stays as a mark. */
+export const jobs: Table = {
+  name: 'jobs',
+  columns: {
+    id: 'text',
+    name: 'text',
+    connector_type: 'text',
+    config: 'text',
+    status: 'text',
+    deleted: 'integer',
+    /** The run under way, or the last one, as JSON: a RunState. */
+    run: 'text',
+    created_at: 'integer',
+    updated_at: 'integer',
+    stream: 'text',
+    offset: 'integer',
+  },
+  key: ['id'],
+}
+
+/** A run as it stands; times in milliseconds since 1970. */
+export interface RunState {
+  readonly id: string
+  readonly status: string
+  readonly trigger: string
+  readonly processed: number
+  readonly rejected: number
+  readonly total: number | null
+  /** Where the connector goes on, JSON text. */
+  readonly state: string | null
+  readonly queued_at: number
+  readonly started_at: number | null
+  readonly ended_at: number | null
+  readonly waiting_until: number | null
+  /** `{code, message, details}` as JSON text. */
+  readonly error: string | null
+  readonly result: string | null
+}
+
+/** Every run of every job; ids are time-ordered, so a page of a job's runs is in their order. */
+export const runs: Table = {
+  name: 'runs',
+  columns: {
+    job_id: 'text',
+    id: 'text',
+    status: 'text',
+    trigger: 'text',
+    processed: 'integer',
+    rejected: 'integer',
+    total: 'integer',
+    state: 'text',
+    queued_at: 'integer',
+    started_at: 'integer',
+    ended_at: 'integer',
+    waiting_until: 'integer',
+    error: 'text',
+    result: 'text',
+    stream: 'text',
+    offset: 'integer',
+  },
+  key: ['job_id', 'id'],
+}
+
+/** What runs told. `entry` is JSON: `rank` from 0 for debug to 3 for error, and `at` in milliseconds since 1970. */
+export const runLogs: Table = {
+  name: 'run_logs',
+  columns: {
+    job_id: 'text',
+    place: 'text',
+    run_id: 'text',
+    level: 'text',
+    message: 'text',
+    metadata: 'text',
+    entry: 'text',
+  },
+  key: ['job_id', 'place'],
+}
+
+export const LEVELS = ['debug', 'info', 'warning', 'error'] as const
+
+const jobOf = (key: string) => key.slice(key.indexOf('/') + 1)
+
+/** Sorts as the entries were written: a job's are all in one stream. */
+function placeOf({ offset }: Source): string {
+  return String(offset).padStart(16, '0')
+}
+
+function newRun({ run_id, trigger, at }: RunQueued): RunState {
+  const nothing = { total: null, state: null, started_at: null, ended_at: null, waiting_until: null, error: null }
+  return { id: run_id, status: 'pending', trigger, processed: 0, rejected: 0, queued_at: at, result: null, ...nothing }
+}
+
+/** What an event makes of the run under way. */
+function runAfter(run: RunState, { type, data }: JobEvent): RunState {
+  switch (type) {
+    case 'RunQueued':
+      return newRun(data)
+    case 'RunResumed':
+      return { ...run, status: 'pending', waiting_until: null }
+    case 'RunStarted':
+      return { ...run, status: 'running', waiting_until: null, started_at: run.started_at ?? data.at }
+    case 'RunPaused':
+      return { ...run, status: 'paused', waiting_until: null }
+    case 'RunWaiting':
+      return { ...run, status: 'waiting', waiting_until: data.until }
+    case 'RunCancelled':
+      return { ...run, status: 'cancelled', ended_at: data.at, waiting_until: null }
+    case 'RunCompleted':
+      return { ...run, status: 'completed', ended_at: data.at, result: data.result }
+    case 'RunFailed': {
+      const error = JSON.stringify({ code: data.code, message: data.message, details: JSON.parse(data.details) })
+      return { ...run, status: 'failed', ended_at: data.at, error, waiting_until: null }
+    }
+    case 'RunCheckpointed':
+      return { ...run, state: data.state, processed: data.processed, rejected: data.rejected, total: data.total }
+    default:
+      return run
+  }
+}
+
+/** Takes the event of a run into its job's row and its own. */
+function putRun(rows: Rows, job: Row, event: JobEvent, { stream, offset }: Source): void {
+  const was = job.run === null ? undefined : (JSON.parse(job.run as string) as RunState)
+  // A checkpoint of a run that another has followed meanwhile says nothing any more.
+  if (event.type === 'RunCheckpointed' && event.data.run_id !== was?.id) return
+  if (!was && event.type !== 'RunQueued') return
+  const run = runAfter(was!, event)
+  const place = { updated_at: event.data.at, stream, offset }
+  rows.put(jobs, job.id as string, { ...job, ...place, status: run.status, run: JSON.stringify(run) })
+  const key = (job.id as string) + KEY_SEPARATOR + run.id
+  rows.put(runs, key, { job_id: job.id!, ...run, stream, offset })
+}
+
+function putJob(rows: Rows, event: JobEvent, source: Source): void {
+  const id = event.data.job_id
+  const was = rows.get(jobs, id)
+  const place = { updated_at: event.data.at, stream: source.stream, offset: source.offset }
+  if (event.type === 'JobConfigured') {
+    const { name, connector_type, config, created_at } = event.data
+    const row = { id, name, connector_type, config, created_at, ...place }
+    rows.put(jobs, id, { status: 'pending', deleted: 0, run: null, ...was, ...row })
+  } else if (was && event.type === 'JobDeleted') rows.put(jobs, id, { ...was, ...place, deleted: 1 })
+  else if (was) putRun(rows, was, event, source)
+}
+
+/** Jobs, their runs and what those told, from `sync.jobs` and `sync.logs`. */
+export const jobsProjection: Projection<JobEvent['data'] | RunLogged, never> = {
+  name: 'jobs',
+  topics: ['sync.jobs', 'sync.logs'],
+  tables: [jobs, runs, runLogs],
+  wants({ key }, want) {
+    want(jobs, jobOf(key))
+  },
+  evolve(rows, data, source, type) {
+    if (type === 'RunLogged') {
+      const { job_id, run_id, level, message, metadata, at } = data as RunLogged
+      const entry = JSON.stringify({ rank: LEVELS.indexOf(level), at })
+      const place = placeOf(source)
+      rows.put(runLogs, job_id + KEY_SEPARATOR + place, { job_id, place, run_id, level, message, metadata, entry })
+    } else putJob(rows, { type, data } as JobEvent, source)
+    return undefined
+  },
+}
