@@ -1,4 +1,4 @@
-import type { DatasetConfigured } from '../events/index.ts'
+import type { DatasetConfigured, Events } from '../events/index.ts'
 import type { Projection, Table } from '../kernel/projection.ts'
 
 /** What was set for each data set, by its name; JSON texts as they were set. */
@@ -28,4 +28,12 @@ export const settingsProjection: Projection<DatasetConfigured, never> = {
     rows.put(settings, set.dataset, { ...set, updated_at: at, stream, offset })
     return undefined
   },
+}
+
+/** What was set for data sets, by name, folded from `sync.datasets`: every push asks it. */
+export type SettingsView = Map<string, DatasetConfigured>
+
+/** Takes an event into the view; events of other nouns change nothing. */
+export function evolveSettings(view: SettingsView, type: keyof Events, event: Events[keyof Events]): void {
+  if (type === 'DatasetConfigured') view.set((event as DatasetConfigured).dataset, event as DatasetConfigured)
 }

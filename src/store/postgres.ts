@@ -3,6 +3,7 @@ import { DomainError } from '../kernel/errors.ts'
 import type { Row, Value } from '../kernel/projection.ts'
 import { migrate, readMigrations } from './migrations.ts'
 import { binaryArray } from './postgres-arrays.ts'
+import { unavailable } from './postgres-pool.ts'
 import { createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
 import { claimLost, type Store, type TableChange } from './store.ts'
 
@@ -183,9 +184,4 @@ function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
 
 function distinct(keys: readonly (readonly Value[])[]): readonly (readonly Value[])[] {
   return [...new Map(keys.map(key => [JSON.stringify(key), key])).values()]
-}
-
-/** What PostgreSQL and its client say of a failure names addresses, users and tables, never a password. */
-function unavailable(error: Error): DomainError {
-  return new DomainError('UNAVAILABLE', `the read store: ${error.message || error.name}`, { retryAfter: 5 })
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Exchange } from '../../src/edge/exchange.ts'
-import type { Intake } from '../../src/edge/ingest/intake.ts'
 import { readStream } from '../../src/edge/ingest/stream.ts'
+import type { Intake } from '../../src/intake/intake.ts'
 
 const LINES = 100_000
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { RowError } from './parse.ts'
+import type { RowError } from '../../intake/parse.ts'
 
 const NEWLINE = 10
 const RETURN = 13

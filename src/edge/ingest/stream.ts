@@ -1,8 +1,8 @@
 import { createGunzip } from 'node:zlib'
+import type { Intake } from '../../intake/intake.ts'
 import { DomainError } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { type Exchange, unknownEncoding } from '../exchange.ts'
-import type { Intake } from './intake.ts'
 import { createLineSplitter } from './lines.ts'
 
 const BEAT_MS = 4000

@@ -3,42 +3,17 @@ import { encodePosition, type Position } from '../../kernel/position.ts'
 import type { Row } from '../../kernel/projection.ts'
 import { type DatasetView, datasetCounts, datasets as datasetsTable, datasetView } from '../../projections/datasets.ts'
 import { records } from '../../projections/records.ts'
-import { PAGE_BYTES, rowBytes } from '../../store/store.ts'
 import type { ReadStore } from '../../threads/store.ts'
 import type { Exchange } from '../exchange.ts'
 import { readPosition } from '../positions.ts'
 import type { Request, Route } from '../router.ts'
 import { readWhere } from '../where.ts'
-
-const MAX_PAGE = 1000
-const DEFAULT_PAGE = 20
+import { cursorOf, limitOf, MAX_PAGE, nextCursor } from './pages.ts'
 
 /** Waits until the read model has reached `min_position`, when the request names one. */
 async function reachMinPosition({ exchange, services }: Request): Promise<void> {
   const text = exchange.query.get('min_position')
   if (text !== null) await services.progress.wait(await readPosition(services.log, text, 'min_position'))
-}
-
-function limitOf(exchange: Exchange, fallback = DEFAULT_PAGE): number {
-  const text = exchange.query.get('limit')
-  if (text === null) return fallback
-  const limit = Number(text)
-  if (/^\d+$/.test(text) && limit >= 1 && limit <= MAX_PAGE) return limit
-  throw invalid('limit', `expected a whole number from 1 to ${MAX_PAGE}, got ${text.slice(0, 40)}`)
-}
-
-/** A cursor is the last key of the page before, in base64url. */
-function cursorOf(exchange: Exchange): string | undefined {
-  const text = exchange.query.get('cursor')
-  if (text === null) return undefined
-  const key = Buffer.from(text, 'base64url').toString()
-  if (text !== '' && Buffer.from(key).toString('base64url') === text) return key
-  throw invalid('cursor', `"${text.slice(0, 60)}" is not a cursor that this API gave out`)
-}
-
-function nextCursor(rows: readonly Row[], limit: number, column: string): string | null {
-  const full = rows.length === limit || rows.reduce((sum, row) => sum + rowBytes(row), 0) >= PAGE_BYTES
-  return full ? Buffer.from(rows.at(-1)![column] as string).toString('base64url') : null
 }
 
 async function viewOf(store: ReadStore, row: Row): Promise<DatasetView> {

@@ -1,11 +1,10 @@
 import type { Config } from '../../config.ts'
+import { createIntake, type Intake, type ShownError, type Tally } from '../../intake/intake.ts'
+import { checkName, RowRefused } from '../../intake/parse.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
-
 import { encodePosition } from '../../kernel/position.ts'
 import { requireType, textBody } from '../body.ts'
 import { readBatch } from '../ingest/batch.ts'
-import { createIntake, type Intake, type ShownError, type Tally } from '../ingest/intake.ts'
-import { checkName, RowRefused } from '../ingest/parse.ts'
 import { readStream, receipt } from '../ingest/stream.ts'
 import { problemOf } from '../problem.ts'
 import type { Reply, Request, Route } from '../router.ts'

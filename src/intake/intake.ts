@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import type { RecordPushed } from '../../events/index.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
-import { mergePositions, type Position } from '../../kernel/position.ts'
-import { batchWriter } from '../../log/batch.ts'
-import type { Codec } from '../../log/codec.ts'
-import type { EventBatch, Log } from '../../log/log.ts'
-import type { Metrics } from '../../telemetry/metrics.ts'
+import type { RecordPushed } from '../events/index.ts'
+import { timeOrderedId } from '../kernel/id.ts'
+import { mergePositions, type Position } from '../kernel/position.ts'
+import { batchWriter } from '../log/batch.ts'
+import type { Codec } from '../log/codec.ts'
+import type { EventBatch, Log } from '../log/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
 
 const SHOWN_ERRORS = 100
@@ -34,6 +34,8 @@ export interface IntakeOptions {
   maxRecordBytes: number
   /** Whether rows are counted as lines of a stream, from 1, or as indexes of a batch, from 0. */
   numbering: 'line' | 'index'
+  /** The job that brings these rows, if one does. */
+  jobId?: string
   /** Makes a position of these appends one of the whole log. */
   complete: (position: Position) => Position
   /** Called for each refused row. */
@@ -44,6 +46,8 @@ export interface IntakeOptions {
 export interface Intake {
   /** Takes the row in bytes[start, end), which must be valid UTF-8, or refuses it and keeps it. */
   row(bytes: Buffer, start: number, end: number, number: number): void
+  /** Takes a record whose parts are known; `original` is the row it came from. */
+  add(record: GivenRecord, number: number, original: () => Buffer): void
   /** Refuses a row that could not even be read; `original` are its bytes, or the first of them. */
   refuse(row: RowError, number: number, original: Buffer, originalBytes: number, recordId?: string | null): void
   /** Bytes taken in and not yet flushed. */
@@ -54,6 +58,12 @@ export interface Intake {
   flush(): Promise<Position> | undefined
   /** What has become durable so far. */
   readonly tally: Tally
+}
+
+/** A record that did not come as a record's own JSON: a webhook's delivery, a file's row. `data`: JSON text of an object. */
+export interface GivenRecord {
+  readonly id: string
+  readonly data: string
 }
 
 export interface Tally {
@@ -91,9 +101,14 @@ export function createIntake(options: IntakeOptions): Intake {
     request_id: options.requestId,
     line: 0,
     received_at: Date.now(),
-    job_id: null,
+    job_id: options.jobId ?? null,
   }
   const writeEvent = (buffer: Buffer, at: number) => codec.write('RecordPushed', event, buffer, at)
+
+  function put(number: number): void {
+    event.line = number
+    records.add(key.write(event.dataset, event.id), writeEvent, key.length())
+  }
 
   function accept(bytes: Buffer, start: number, end: number, number: number): void {
     const record = parser.parse(bytes, start, end)
@@ -103,8 +118,13 @@ export function createIntake(options: IntakeOptions): Intake {
     event.data = record.dataEnd === 0 ? 'null' : bytes.toString('utf8', record.dataStart, record.dataEnd)
     event.version = record.version
     event.updated_at = record.updatedAt
-    event.line = number
-    records.add(key.write(event.dataset, event.id), writeEvent, key.length())
+    put(number)
+  }
+
+  function acceptGiven({ id, data }: GivenRecord, number: number): void {
+    checkName(id, 'id')
+    Object.assign(event, { dataset: options.dataset, id, op: 'upsert', data, version: null, updated_at: null })
+    put(number)
   }
 
   function refuse(
@@ -129,7 +149,7 @@ export function createIntake(options: IntakeOptions): Intake {
       id,
       dataset: options.dataset,
       record_id: recordId,
-      stage: 'parse',
+      stage: row.stage ?? 'parse',
       code: row.code,
       field: row.field,
       message: row.message,
@@ -140,8 +160,8 @@ export function createIntake(options: IntakeOptions): Intake {
       request_id: options.requestId,
       line: number,
       received_at: event.received_at,
-      job_id: null,
-      value: null,
+      job_id: event.job_id,
+      value: row.value ?? null,
     }
     rejected.add(Buffer.from(id), (buffer, at) => codec.write('RecordRejected', rejection, buffer, at))
     if (tally.errors.length < SHOWN_ERRORS) tally.errors.push(shown)
@@ -171,6 +191,15 @@ export function createIntake(options: IntakeOptions): Intake {
       } catch (error) {
         if (!(error instanceof RowRefused)) throw error
         refuse(error.row, number, bytes.subarray(start, end), end - start, error.recordId)
+      }
+    },
+    add(record, number, original) {
+      try {
+        acceptGiven(record, number)
+      } catch (error) {
+        if (!(error instanceof RowRefused)) throw error
+        const bytes = original()
+        refuse(error.row, number, bytes, bytes.length, error.recordId)
       }
     },
     refuse,

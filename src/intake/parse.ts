@@ -1,17 +1,15 @@
-import { JsonError, skipMembers, skipSpace, wholeValue } from '../../kernel/json.ts'
+import { JsonError, skipMembers, skipSpace, wholeValue } from '../kernel/json.ts'
 
 /** Why one row is refused. */
 export interface RowError {
-  readonly code:
-    | 'INVALID_JSON'
-    | 'INVALID_UTF8'
-    | 'TOO_LONG'
-    | 'TOO_DEEP'
-    | 'MISSING_FIELD'
-    | 'INVALID_FIELD'
-    | 'UNKNOWN_FIELD'
+  /** A stable code: INVALID_JSON, INVALID_UTF8, TOO_LONG, TOO_DEEP, MISSING_FIELD, INVALID_FIELD, UNKNOWN_FIELD, … */
+  readonly code: string
   readonly field: string | null
   readonly message: string
+  /** The value that is wrong, or its beginning. */
+  readonly value?: string | null
+  /** Where it was refused: parse unless said. */
+  readonly stage?: 'validate' | 'transform' | 'destination'
 }
 
 /** A record's parts. `data` is a span in the parsed bytes: it is kept as it came, never built and written again. */

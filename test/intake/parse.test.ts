@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRecordParser, RowRefused } from '../../src/edge/ingest/parse.ts'
+import { createRecordParser, RowRefused } from '../../src/intake/parse.ts'
 import { randomJson, spelled } from '../kit/json.ts'
 import { property } from '../kit/random.ts'
 
