@@ -119,6 +119,12 @@ export const settings = {
   tokenSeconds: whole('TOKEN_SECONDS', 3600, 'how long an access token is good', 1),
   refreshSeconds: whole('REFRESH_SECONDS', 2_592_000, 'how long an unused refresh token is good', 1),
   bodyBytes: whole('MAX_BODY_BYTES', 16_777_216, 'largest body of a request other than a stream', 1024),
+  bodiesBytes: whole(
+    'MAX_BODIES_BYTES',
+    268_435_456,
+    'bytes of such bodies that all requests hold at once before more are answered 503',
+    1024,
+  ),
   batchRecords: whole('MAX_BATCH_RECORDS', 100_000, 'most records in one batch push', 1),
   lineBytes: whole('MAX_LINE_BYTES', 1_048_576, 'longest line of a stream, largest record of a batch', 1024, 1_048_576),
   jsonDepth: whole('MAX_JSON_DEPTH', 100, 'deepest nesting of a pushed value', 1, 500),
