@@ -57,9 +57,10 @@ describe('API keys', () => {
   })
 
   it('are made from a name and permissions alone', async () => {
-    const { status, body } = await create({ name: 'plain', permissions: ['sync:read'] })
+    const name = 'plain – 密钥 ключ 🔑'
+    const { status, body } = await create({ name, permissions: ['sync:read'] })
     expect([200, 201]).toContain(status)
-    expect(body).toMatchObject({ permissions: ['sync:read'], expires_at: null })
+    expect(body).toMatchObject({ name, permissions: ['sync:read'], expires_at: null })
   })
 
   it('open what their permissions say, and are the source of what they push', async () => {
@@ -149,6 +150,10 @@ describe('API keys', () => {
     ['an unknown permission', '{"name":"k","permissions":["sync:read","root"]}', 'permissions.1'],
     ['no permission', '{"name":"k","permissions":[]}', 'permissions'],
     ['no name', '{"permissions":["sync:read"]}', 'name'],
+    ['a line break in its name', '{"name":"k\\nk","permissions":["sync:read"]}', 'name'],
+    ['a NUL in its name', '{"name":"\\u0000","permissions":["sync:read"]}', 'name'],
+    ['an escape in its name', '{"name":"\\u001b[31mk","permissions":["sync:read"]}', 'name'],
+    ['a C1 control in its name', '{"name":"k\\u009b","permissions":["sync:read"]}', 'name'],
     ['a time that is none', '{"name":"k","permissions":["sync:read"],"expires_at":"tomorrow"}', 'expires_at'],
     ['a limit of 0', '{"name":"k","permissions":["sync:read"],"rate_limit":0}', 'rate_limit'],
     ['a limit in text', '{"name":"k","permissions":["sync:read"],"rate_limit":"9"}', 'rate_limit'],

@@ -9,9 +9,15 @@ import { readBody } from '../body.ts'
 import type { Route } from '../router.ts'
 
 const LIMIT = 65_536
+/** Nobody can see them in a list, and in a terminal or a log they are more than text. */
+const CONTROL = /\p{Cc}/u
 
 const keyBody = z.strictObject({
-  name: z.string().min(1).max(200),
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine(name => !CONTROL.test(name), 'it has a control character'),
   permissions: z.array(z.enum(SCOPES)).min(1),
   expires_at: z.iso.datetime({ offset: true }).nullish(),
   rate_limit: z.int().min(1).max(1_000_000).nullish(),
