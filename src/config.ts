@@ -1,3 +1,4 @@
+import { isHostAndPort, isHttpUrl, isPostgresUrl, isRedisUrl, withoutPassword } from './kernel/address.ts'
 import { DomainError } from './kernel/errors.ts'
 
 interface Setting<T> {
@@ -33,9 +34,43 @@ function whole(env: string, fallback: number, about: string, min = 0, max = Numb
   }
 }
 
-function list(env: string, shown: string, about: string): Setting<readonly string[]> {
-  const parts = (given: string) => given.split(',').map(part => part.trim())
-  return { env, shown, about, read: given => (given ? parts(given).filter(Boolean) : []) }
+function brokers(env: string, shown: string, about: string): Setting<readonly string[]> {
+  return {
+    env,
+    shown,
+    about,
+    read(given = '') {
+      const parts = given.split(',').map(part => part.trim())
+      const addresses = parts.filter(Boolean)
+      if (addresses.every(isHostAndPort)) return addresses
+      throw wrongAddress(env, parts.map(withoutPassword).join(','), 'host:port, or several of them with commas between')
+    },
+  }
+}
+
+/** The address of a server; `like` shows how it is spelled. */
+function address(
+  env: string,
+  is: (text: string) => boolean,
+  like: string,
+  shown: string,
+  about: string,
+): Setting<string | undefined> {
+  return {
+    env,
+    shown,
+    about,
+    read(given) {
+      if (!given) return undefined
+      if (is(given)) return given
+      throw wrongAddress(env, withoutPassword(given), `${like}, with %40 for @ and the like in a password`)
+    },
+  }
+}
+
+/** `shown` is the value without what may be a password. */
+function wrongAddress(env: string, shown: string, expected: string): DomainError {
+  return new DomainError('VALIDATION_ERROR', `${env}=${shown}: expected ${expected}`)
 }
 
 function choice<T extends string>(env: string, values: readonly T[], fallback: T, about: string): Setting<T> {
@@ -91,10 +126,28 @@ export const settings = {
   port: whole('PORT', 8080, 'where the edge listens; 0 takes a free port', 0, 65535),
   host: text('HOST', '127.0.0.1', 'the address it listens on'),
   dataDir: text('DATA_DIR', './data', 'embedded log, read store, secrets'),
-  kafkaBrokers: list('KAFKA_BROKERS', 'none', 'comma list; given: the log is Kafka'),
-  registryUrl: optional('SCHEMA_REGISTRY_URL', 'none', 'Confluent-compatible registry; needed with Kafka'),
-  databaseUrl: optional('DATABASE_URL', 'none', 'given: the read store is PostgreSQL'),
-  redisUrl: optional('REDIS_URL', 'none', 'given: rate limits and idempotency keys are shared by all edges'),
+  kafkaBrokers: brokers('KAFKA_BROKERS', 'none', 'comma list; given: the log is Kafka'),
+  registryUrl: address(
+    'SCHEMA_REGISTRY_URL',
+    isHttpUrl,
+    'http://user:password@host:port or https://…',
+    'none',
+    'Confluent-compatible registry; needed with Kafka',
+  ),
+  databaseUrl: address(
+    'DATABASE_URL',
+    isPostgresUrl,
+    'postgres://user:password@host:port/database',
+    'none',
+    'given: the read store is PostgreSQL',
+  ),
+  redisUrl: address(
+    'REDIS_URL',
+    isRedisUrl,
+    'redis://user:password@host:port/number or rediss://…',
+    'none',
+    'given: rate limits and idempotency keys are shared by all edges',
+  ),
   roles: roles('ROLES', 'what this process does; with Kafka and PostgreSQL the parts may be processes of their own'),
   adminClientId: optional('ADMIN_CLIENT_ID', 'made at first start', 'the first OAuth client, with all scopes'),
   adminClientSecret: optional(
