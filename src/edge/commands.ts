@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { AccessCommand } from '../domain/access.ts'
 import type { CommandDecided } from '../events/index.ts'
 import { DomainError, type ErrorCode } from '../kernel/errors.ts'
+import { partitionOf } from '../kernel/hash.ts'
 import { timeOrderedId } from '../kernel/id.ts'
+import type { Position } from '../kernel/position.ts'
 import { createCodec } from '../log/codec.ts'
 import { followStream } from '../log/follow.ts'
 import type { Log } from '../log/log.ts'
@@ -10,13 +12,17 @@ import type { Logger } from '../telemetry/logger.ts'
 
 const COMMANDS = 'sync.commands'
 const OUTCOMES = 'sync.outcomes'
+const EVENTS = 'sync.access'
 /** Longer than it takes others to take over from a decider that has died. */
 const TIMEOUT_MS = 15_000
 
 /** Puts commands on the log and waits for what a decider makes of them. */
 export interface Commands {
-  /** Resolves when the command was accepted; rejects with the refusal, or UNAVAILABLE when nobody decides. */
-  send(aggregate: string, command: AccessCommand, by: { actor: string; requestId: string }): Promise<void>
+  /**
+   * Resolves when the command was accepted, with a position that includes its events: readers may have yet to see them.
+   * Rejects with the refusal, or UNAVAILABLE when nobody decides.
+   */
+  send(aggregate: string, command: AccessCommand, by: { actor: string; requestId: string }): Promise<Position>
   stop(): Promise<void>
 }
 
@@ -62,6 +68,7 @@ export async function startCommands(log: Log, logger: Logger): Promise<Commands>
           log.append([codec.batch(COMMANDS, 'CommandIssued', aggregate, command)]),
         ])
         if (outcome.code !== null) throw new DomainError(outcome.code as ErrorCode, outcome.message ?? outcome.code)
+        return await eventsOf(log, aggregate)
       } finally {
         waiting.delete(command_id)
       }
@@ -70,4 +77,11 @@ export async function startCommands(log: Log, logger: Logger): Promise<Commands>
       await Promise.all(followers.map(follower => follower.stop()))
     },
   }
+}
+
+/** A place that includes the events of an aggregate's last decision, whose outcome is visible and they perhaps not yet. */
+async function eventsOf(log: Log, aggregate: string): Promise<Position> {
+  const streams = log.streams(EVENTS)
+  const stream = streams[partitionOf(Buffer.from(aggregate), streams.length)]!
+  return log.place(stream, await log.written(stream))
 }

@@ -1,3 +1,4 @@
+import { offsetIn, type Position } from '../../kernel/position.ts'
 import { createCodec } from '../../log/codec.ts'
 import { type Follower, followStream } from '../../log/follow.ts'
 import type { Log } from '../../log/log.ts'
@@ -13,6 +14,8 @@ export interface Access {
   readonly view: AccessView
   /** Resolves once the view has everything that was in the log when this was called. */
   caughtUp(): Promise<void>
+  /** Resolves once the view has everything up to a position; UNAVAILABLE after 10 s. */
+  reached(position: Position): Promise<void>
   /** Called after each page of events. */
   onChange(listener: () => void): void
   stop(): Promise<void>
@@ -67,6 +70,8 @@ export function startAccess(log: Log, logger: Logger, tokenSeconds: number): Acc
       next ??= current.then(begin, begin)
       return next
     },
+    reached: position =>
+      until(() => [...followers].every(([name, { through }]) => through >= offsetIn(position, name))),
     async stop() {
       clearInterval(forgetting)
       await Promise.all([...followers.values()].map(follower => follower.stop()))

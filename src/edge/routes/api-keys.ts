@@ -53,9 +53,11 @@ const create: Route = {
       rate_limit: body.rate_limit ?? principal.rateLimit,
     }
     const data = { key_id: id, key_hash: sha256(key), ...fields }
-    await services.commands.send(`api_key/${id}`, { type: 'CreateApiKey', data }, by(principal, exchange.requestId))
-    await services.access.caughtUp()
-    const made = services.access.view.keysByHash.get(data.key_hash)!
+    const command = { type: 'CreateApiKey' as const, data }
+    const position = await services.commands.send(`api_key/${id}`, command, by(principal, exchange.requestId))
+    await services.access.reached(position)
+    const made = services.access.view.keysByHash.get(data.key_hash)
+    if (!made) throw new DomainError('CONFLICT', `API key ${id} has been revoked meanwhile`)
     return { status: 201, headers: { 'Cache-Control': 'no-store' }, body: { ...shown(made), key } }
   },
 }
@@ -83,8 +85,8 @@ const revoke: Route = {
     const key = view.keysByHash.get(view.hashById.get(params.id!) ?? '')
     if (!key || !mayManage(principal, key)) throw new DomainError('NOT_FOUND', `there is no API key ${params.id}`)
     const command = { type: 'RevokeApiKey' as const, data: { key_id: key.id } }
-    await services.commands.send(`api_key/${key.id}`, command, by(principal, exchange.requestId))
-    await services.access.caughtUp()
+    const position = await services.commands.send(`api_key/${key.id}`, command, by(principal, exchange.requestId))
+    await services.access.reached(position)
     return { status: 204 }
   },
 }
