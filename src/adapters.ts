@@ -10,6 +10,8 @@ import { DomainError } from './kernel/errors.ts'
 import type { EmbeddedLog } from './log/embedded.ts'
 import type { Log, TopicSpec } from './log/log.ts'
 import type { Migrated, Report } from './log/migrate/migrate.ts'
+import type { FileStore } from './store/files.ts'
+import type { SecretStore } from './store/secrets.ts'
 import type { Store } from './store/store.ts'
 
 /*
@@ -106,4 +108,25 @@ export async function openStore(
     keepOnlyRowsOf(log, file)
   }
   return openSqliteStore({ file, ...options })
+}
+
+/** Opens where other systems' secrets are kept, sealed with a key of 32 bytes. */
+export async function openSecrets(config: Config, key: Uint8Array): Promise<SecretStore> {
+  const { sealing } = await import('./store/secrets.ts')
+  if (config.databaseUrl) {
+    const { openPostgresSecrets } = await import('./store/keeps-postgres.ts')
+    return sealing(openPostgresSecrets(config.databaseUrl), key)
+  }
+  const { openSqliteSecrets } = await import('./store/secrets-sqlite.ts')
+  return sealing(openSqliteSecrets(join(config.dataDir, 'secrets.db')), key)
+}
+
+/** Opens where uploaded files wait for their import. */
+export async function openFiles(config: Config): Promise<FileStore> {
+  if (config.databaseUrl) {
+    const { openPostgresFiles } = await import('./store/keeps-postgres.ts')
+    return openPostgresFiles(config.databaseUrl)
+  }
+  const { openFileDirectory } = await import('./store/files-directory.ts')
+  return openFileDirectory(join(config.dataDir, 'files'))
 }

@@ -1,3 +1,4 @@
+import { isHostAndPort, isHttpUrl, isPostgresUrl, isRedisUrl, withoutPassword } from './kernel/address.ts'
 import { DomainError } from './kernel/errors.ts'
 
 interface Setting<T> {
@@ -33,9 +34,43 @@ function whole(env: string, fallback: number, about: string, min = 0, max = Numb
   }
 }
 
-function list(env: string, shown: string, about: string): Setting<readonly string[]> {
-  const parts = (given: string) => given.split(',').map(part => part.trim())
-  return { env, shown, about, read: given => (given ? parts(given).filter(Boolean) : []) }
+function brokers(env: string, shown: string, about: string): Setting<readonly string[]> {
+  return {
+    env,
+    shown,
+    about,
+    read(given = '') {
+      const parts = given.split(',').map(part => part.trim())
+      const addresses = parts.filter(Boolean)
+      if (addresses.every(isHostAndPort)) return addresses
+      throw wrongAddress(env, parts.map(withoutPassword).join(','), 'host:port, or several of them with commas between')
+    },
+  }
+}
+
+/** The address of a server; `like` shows how it is spelled. */
+function address(
+  env: string,
+  is: (text: string) => boolean,
+  like: string,
+  shown: string,
+  about: string,
+): Setting<string | undefined> {
+  return {
+    env,
+    shown,
+    about,
+    read(given) {
+      if (!given) return undefined
+      if (is(given)) return given
+      throw wrongAddress(env, withoutPassword(given), `${like}, with %40 for @ and the like in a password`)
+    },
+  }
+}
+
+/** `shown` is the value without what may be a password. */
+function wrongAddress(env: string, shown: string, expected: string): DomainError {
+  return new DomainError('VALIDATION_ERROR', `${env}=${shown}: expected ${expected}`)
 }
 
 function choice<T extends string>(env: string, values: readonly T[], fallback: T, about: string): Setting<T> {
@@ -91,10 +126,28 @@ export const settings = {
   port: whole('PORT', 8080, 'where the edge listens; 0 takes a free port', 0, 65535),
   host: text('HOST', '127.0.0.1', 'the address it listens on'),
   dataDir: text('DATA_DIR', './data', 'embedded log, read store, secrets'),
-  kafkaBrokers: list('KAFKA_BROKERS', 'none', 'comma list; given: the log is Kafka'),
-  registryUrl: optional('SCHEMA_REGISTRY_URL', 'none', 'Confluent-compatible registry; needed with Kafka'),
-  databaseUrl: optional('DATABASE_URL', 'none', 'given: the read store is PostgreSQL'),
-  redisUrl: optional('REDIS_URL', 'none', 'given: rate limits and idempotency keys are shared by all edges'),
+  kafkaBrokers: brokers('KAFKA_BROKERS', 'none', 'comma list; given: the log is Kafka'),
+  registryUrl: address(
+    'SCHEMA_REGISTRY_URL',
+    isHttpUrl,
+    'http://user:password@host:port or https://…',
+    'none',
+    'Confluent-compatible registry; needed with Kafka',
+  ),
+  databaseUrl: address(
+    'DATABASE_URL',
+    isPostgresUrl,
+    'postgres://user:password@host:port/database',
+    'none',
+    'given: the read store is PostgreSQL',
+  ),
+  redisUrl: address(
+    'REDIS_URL',
+    isRedisUrl,
+    'redis://user:password@host:port/number or rediss://…',
+    'none',
+    'given: rate limits and idempotency keys are shared by all edges',
+  ),
   roles: roles('ROLES', 'what this process does; with Kafka and PostgreSQL the parts may be processes of their own'),
   adminClientId: optional('ADMIN_CLIENT_ID', 'made at first start', 'the first OAuth client, with all scopes'),
   adminClientSecret: optional(
@@ -119,6 +172,12 @@ export const settings = {
   tokenSeconds: whole('TOKEN_SECONDS', 3600, 'how long an access token is good', 1),
   refreshSeconds: whole('REFRESH_SECONDS', 2_592_000, 'how long an unused refresh token is good', 1),
   bodyBytes: whole('MAX_BODY_BYTES', 16_777_216, 'largest body of a request other than a stream', 1024),
+  bodiesBytes: whole(
+    'MAX_BODIES_BYTES',
+    268_435_456,
+    'bytes of such bodies that all requests hold at once before more are answered 503',
+    1024,
+  ),
   batchRecords: whole('MAX_BATCH_RECORDS', 100_000, 'most records in one batch push', 1),
   lineBytes: whole('MAX_LINE_BYTES', 1_048_576, 'longest line of a stream, largest record of a batch', 1024, 1_048_576),
   jsonDepth: whole('MAX_JSON_DEPTH', 100, 'deepest nesting of a pushed value', 1, 500),
@@ -160,6 +219,8 @@ export const settings = {
     6,
     300,
   ),
+  webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
+  fileBytes: whole('MAX_FILE_BYTES', 10_737_418_240, 'largest file that is uploaded', 1024),
   drainSeconds: whole('DRAIN_SECONDS', 20, 'how long a stop waits for requests under way', 1),
 } as const satisfies Record<string, Setting<unknown>>
 

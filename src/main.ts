@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { isEmbedded, openLog, openStore } from './adapters.ts'
+import { isEmbedded, openFiles, openLog, openSecrets, openStore } from './adapters.ts'
 import type { Config, Role } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
 import { startAccess } from './edge/auth/access.ts'
@@ -15,9 +15,13 @@ import { createReceipts } from './edge/receipts.ts'
 import { type Edge, startEdge, startProbes } from './edge/server.ts'
 import type { Probes } from './edge/services.ts'
 import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
+import type { Events } from './events/index.ts'
 import { createCodec } from './log/codec.ts'
 import type { Log, LogStats, Stream } from './log/log.ts'
+import { type FollowedView, followView } from './log/view.ts'
 import { projectedTopics, projections } from './projections/index.ts'
+import { evolveSettings, type SettingsView } from './projections/settings.ts'
+import { evolveWebhooks, type WebhookView } from './projections/webhooks.ts'
 import { startThread } from './start-thread.ts'
 import type { Store } from './store/store.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
@@ -154,12 +158,18 @@ async function startFront(
 ): Promise<{ edge: Edge; credentialsFile: string | undefined }> {
   const { config, logger, metrics, log, onStop } = parts
   const secrets = loadSecrets(config)
+  const keys = deriveKeys(secrets.encryptionKey)
   const { store, progress } = await openReads(parts, works)
   const access = startAccess(log, logger, config.tokenSeconds)
   onStop(() => access.stop())
   const commands = await startCommands(log, logger)
   onStop(() => commands.stop())
-  await access.caughtUp()
+  const webhooks = follow(parts, 'sync.webhooks', new Map() as WebhookView, evolveWebhooks)
+  const settings = follow(parts, 'sync.datasets', new Map() as SettingsView, evolveSettings)
+  await Promise.all([access.caughtUp(), webhooks.caughtUp(), settings.caughtUp()])
+  const [kept, files] = await Promise.all([openSecrets(config, keys.sealing), openFiles(config)])
+  onStop(() => kept.stop())
+  onStop(() => files.stop())
   const redis = openRedis(parts)
   const reads: Work = { topics: projectedTopics, progress, ours: false }
   const edge = await startEdge({
@@ -172,7 +182,11 @@ async function startFront(
     progress,
     commands,
     access,
-    tokens: createTokens(deriveKeys(secrets.encryptionKey), config.tokenSeconds),
+    webhooks,
+    settings,
+    secrets: kept,
+    files,
+    tokens: createTokens(keys, config.tokenSeconds),
     limits: createLimits(redis),
     redis,
     health: healthOf(parts, works.some(work => work.progress === progress) ? works : [...works, reads]),
@@ -181,6 +195,18 @@ async function startFront(
   })
   onStop(() => edge.stop())
   return { edge, credentialsFile: secrets.file }
+}
+
+/** Keeps a view of a topic in memory, from its first event on. */
+function follow<View>(
+  { log, logger, onStop }: Process,
+  topic: string,
+  view: View,
+  evolve: (view: View, type: keyof Events, event: Events[keyof Events]) => void,
+): FollowedView & { readonly view: View } {
+  const followed = followView(log, topic, logger, ({ type, data }) => evolve(view, type, data))
+  onStop(() => followed.stop())
+  return { ...followed, view }
 }
 
 function openRedis({ config, logger, metrics, onStop }: Process): SharedRedis | undefined {

@@ -1,5 +1,6 @@
 import { copyLogToKafka } from '../adapters.ts'
 import type { Config } from '../config.ts'
+import { withoutPassword } from '../kernel/address.ts'
 import { crashAt } from '../kernel/points.ts'
 import type { Report, Stage, Verified } from '../log/migrate/migrate.ts'
 
@@ -68,9 +69,10 @@ function differenceOf({ difference, expected, found }: Verified): string {
 function nextSteps({ dataDir, kafkaBrokers, registryUrl, encryptionKey }: Config): string {
   const key =
     encryptionKey === undefined ? `ENCRYPTION_KEY=$(cat ${dataDir}/encryption.key)` : 'the same ENCRYPTION_KEY'
+  const registry = withoutPassword(registryUrl!)
   return `
 Start the service on Kafka, with the same keys and clients:
-  DATA_DIR=${dataDir} KAFKA_BROKERS=${kafkaBrokers.join(',')} SCHEMA_REGISTRY_URL=${registryUrl} superinsight-sync serve
+  DATA_DIR=${dataDir} KAFKA_BROKERS=${kafkaBrokers.join(',')} SCHEMA_REGISTRY_URL=${registry} superinsight-sync serve
 Its read store fills again from the topics. ${dataDir}/log.db is not used any more: started without KAFKA_BROKERS the
 service would go on writing there, and what it wrote could not be copied once Kafka has had events of its own.
 With another DATA_DIR, or in several processes, give it ${key}

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { AccessCommand } from '../domain/access.ts'
+import type { Command } from '../domain/deciders.ts'
 import type { CommandDecided } from '../events/index.ts'
 import { DomainError, type ErrorCode } from '../kernel/errors.ts'
+import { partitionOf } from '../kernel/hash.ts'
 import { timeOrderedId } from '../kernel/id.ts'
+import type { Position } from '../kernel/position.ts'
 import { createCodec } from '../log/codec.ts'
 import { followStream } from '../log/follow.ts'
 import type { Log } from '../log/log.ts'
@@ -10,13 +12,26 @@ import type { Logger } from '../telemetry/logger.ts'
 
 const COMMANDS = 'sync.commands'
 const OUTCOMES = 'sync.outcomes'
+/** Where the events of each noun are, for who waits to see them. */
+const EVENTS: Readonly<Record<string, string>> = {
+  api_key: 'sync.access',
+  family: 'sync.access',
+  token: 'sync.access',
+  webhook: 'sync.webhooks',
+  dataset: 'sync.datasets',
+  rejection: 'sync.replays',
+  job: 'sync.jobs',
+}
 /** Longer than it takes others to take over from a decider that has died. */
 const TIMEOUT_MS = 15_000
 
 /** Puts commands on the log and waits for what a decider makes of them. */
 export interface Commands {
-  /** Resolves when the command was accepted; rejects with the refusal, or UNAVAILABLE when nobody decides. */
-  send(aggregate: string, command: AccessCommand, by: { actor: string; requestId: string }): Promise<void>
+  /**
+   * Resolves when the command was accepted, with a position that includes its events: readers may have yet to see them.
+   * Rejects with the refusal, or UNAVAILABLE when nobody decides.
+   */
+  send(aggregate: string, command: Command, by: { actor: string; requestId: string }): Promise<Position>
   stop(): Promise<void>
 }
 
@@ -62,6 +77,7 @@ export async function startCommands(log: Log, logger: Logger): Promise<Commands>
           log.append([codec.batch(COMMANDS, 'CommandIssued', aggregate, command)]),
         ])
         if (outcome.code !== null) throw new DomainError(outcome.code as ErrorCode, outcome.message ?? outcome.code)
+        return await eventsOf(log, aggregate)
       } finally {
         waiting.delete(command_id)
       }
@@ -70,4 +86,16 @@ export async function startCommands(log: Log, logger: Logger): Promise<Commands>
       await Promise.all(followers.map(follower => follower.stop()))
     },
   }
+}
+
+/** A place that includes the events of an aggregate's last decision, whose outcome is visible and they perhaps not yet. */
+function eventsOf(log: Log, aggregate: string): Promise<Position> {
+  return writtenUnder(log, EVENTS[aggregate.slice(0, aggregate.indexOf('/'))]!, aggregate)
+}
+
+/** A place that includes all that has been written to a topic under a key. */
+export async function writtenUnder(log: Log, topic: string, key: string): Promise<Position> {
+  const streams = log.streams(topic)
+  const stream = streams[partitionOf(Buffer.from(key), streams.length)]!
+  return log.place(stream, await log.written(stream))
 }

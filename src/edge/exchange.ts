@@ -1,11 +1,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import { randomBytes } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
-
-const unzip = promisify(gunzip)
+import { type Held, readWhole } from './bodies.ts'
 
 /** Called with each piece of a body, which is valid only during the call. */
 export type OnChunk = (chunk: Buffer, last: boolean) => void
@@ -32,9 +28,12 @@ export interface Exchange {
   keepAlive(): void
   /** Cuts the connection. */
   cut(): void
-  /** The whole body, unzipped; PAYLOAD_TOO_LARGE past `limit` bytes. */
+  /** The whole body, unzipped; PAYLOAD_TOO_LARGE past `limit` bytes, UNAVAILABLE when all bodies are too many bytes. */
   body(limit: number): Promise<Buffer>
-  /** Hands over the body piece by piece; `pause` keeps the rest in the client's hands. */
+  /**
+   * Hands over the body piece by piece; `pause` keeps the rest in the client's hands. Throws UNAVAILABLE when a piece
+   * that came before this call could not be kept.
+   */
   onChunk(listener: OnChunk): void
   pause(): void
   resume(): void
@@ -53,8 +52,11 @@ export function newRequestId(): string {
   return timeOrderedId('req', Date.now(), randomBytes(8))
 }
 
-/** Takes over a request. Must be called before the uWebSockets.js handler returns. */
-export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
+/**
+ * Takes over a request. Must be called before the uWebSockets.js handler returns. What it keeps of the body is counted
+ * in `held`; whoever serves the request gives that back at its end.
+ */
+export function createExchange(res: HttpResponse, req: HttpRequest, held: Held): Exchange {
   const headers = new Map<string, string>()
   req.forEach((name, value) => void headers.set(name, value))
   const given = headers.get('x-request-id')
@@ -64,6 +66,7 @@ export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
   const abortListeners: (() => void)[] = []
   const stopListeners: (() => void)[] = []
   const early: { chunk: Buffer; last: boolean }[] = []
+  let lost: unknown
   let listener: OnChunk | undefined
   let aborted = false
   let ended = false
@@ -77,9 +80,25 @@ export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
     if (ended) return
     if (listener) return listener(Buffer.from(data), last)
     // Nobody reads yet: keep the one piece that is already here and leave the rest in the socket.
-    early.push({ chunk: Buffer.from(new Uint8Array(data).slice().buffer), last })
+    keep(data, last)
     if (!last) exchange.pause()
   })
+
+  function keep(data: ArrayBuffer, last: boolean): void {
+    try {
+      held.take(data.byteLength)
+      early.push({ chunk: Buffer.from(new Uint8Array(data).slice().buffer), last })
+    } catch (error) {
+      lost = error
+    }
+  }
+
+  /** Nothing of the body is of use once the answer is on its way, however much of it is still to come. */
+  function dropBody(): void {
+    ended = true
+    listener = undefined
+    early.length = 0
+  }
 
   const exchange: Exchange = {
     method: req.getCaseSensitiveMethod(),
@@ -108,10 +127,14 @@ export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
     cut() {
       if (!aborted && !ended) res.close()
     },
-    body: limit => readBody(exchange, limit),
+    body: limit => readWhole(exchange, limit, held),
     onChunk(newListener) {
+      if (lost) throw lost
       listener = newListener
-      for (const { chunk, last } of early.splice(0)) newListener(chunk, last)
+      for (const { chunk, last } of early.splice(0)) {
+        held.give(chunk.length)
+        newListener(chunk, last)
+      }
       exchange.resume()
     },
     pause() {
@@ -127,7 +150,7 @@ export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
     send(status, body, more) {
       if (aborted || ended) return
       exchange.resume()
-      ended = true
+      dropBody()
       res.cork(() => {
         writeHead(res, status, { ...always, ...more })
         if (exchange.method !== 'HEAD') return res.end(body)
@@ -162,7 +185,7 @@ export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
     end(text) {
       if (aborted || ended) return
       exchange.resume()
-      ended = true
+      dropBody()
       res.cork(() => res.end(text))
     },
   }
@@ -172,34 +195,6 @@ export function createExchange(res: HttpResponse, req: HttpRequest): Exchange {
 function writeHead(res: HttpResponse, status: number, headers: Record<string, string>): void {
   res.writeStatus(`${status} ${REASONS[status] ?? ''}`)
   for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value)
-}
-
-function readBody(exchange: Exchange, limit: number): Promise<Buffer> {
-  const tooLarge = () => new DomainError('PAYLOAD_TOO_LARGE', `the body is larger than ${limit} bytes`)
-  const encoding = exchange.header('content-encoding') ?? 'identity'
-  if (encoding !== 'gzip' && encoding !== 'identity') return Promise.reject(unknownEncoding(encoding))
-  if (Number(exchange.header('content-length') ?? 0) > limit) return Promise.reject(tooLarge())
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    exchange.onAbort(() => reject(new DomainError('VALIDATION_ERROR', 'the client went away')))
-    exchange.onChunk((chunk, last) => {
-      size += chunk.length
-      if (size > limit) return reject(tooLarge())
-      chunks.push(Buffer.from(chunk))
-      if (!last) return
-      const whole = Buffer.concat(chunks)
-      if (encoding === 'identity') return resolve(whole)
-      unzip(whole, { maxOutputLength: limit }).then(resolve, (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ERR_BUFFER_TOO_LARGE') return reject(tooLarge())
-        reject(new DomainError('VALIDATION_ERROR', `the body is not gzip: ${error.message}`))
-      })
-    })
-  })
-}
-
-export function unknownEncoding(encoding: string): DomainError {
-  return new DomainError('UNSUPPORTED_MEDIA_TYPE', `Content-Encoding ${encoding.slice(0, 40)}: expected gzip or none`)
 }
 
 const REASONS: Record<number, string> = {

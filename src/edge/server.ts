@@ -8,6 +8,7 @@ import {
 } from 'uWebSockets.js'
 import { DomainError } from '../kernel/errors.ts'
 import { authenticate, type Credentials, type Principal, requireScope } from './auth/authenticate.ts'
+import { createBodies, type Held } from './bodies.ts'
 import { createExchange, type Exchange } from './exchange.ts'
 import { type LimitState, limitHeaders, rateLimited } from './limits.ts'
 import { problemOf } from './problem.ts'
@@ -61,6 +62,7 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
   const { config, metrics, logger, health } = services
   const find = createRouter(routes)
   const active = new Set<Exchange>()
+  const holdBody = createBodies(config.bodiesBytes)
 
   async function limit(
     match: Match<S> | undefined,
@@ -106,7 +108,7 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
     return match.route.handle({ exchange, params: match.params, principal, services })
   }
 
-  async function serve(exchange: Exchange): Promise<void> {
+  async function serve(exchange: Exchange, held: Held): Promise<void> {
     const started = process.hrtime.bigint()
     let status = 200
     // Counted by the route's own text: what a caller may make up would be a new series each time.
@@ -129,6 +131,7 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
       sendReply(exchange, { status, headers, body })
     } finally {
       active.delete(exchange)
+      held.give()
       const seconds = Number(process.hrtime.bigint() - started) / 1e9
       metrics.requests.inc({ route: counted, status })
       if (counted.includes('/push/')) {
@@ -144,7 +147,10 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
 
   const app = App()
   const sockets = attach(app)
-  app.any('/*', (res: HttpResponse, req: HttpRequest) => void serve(createExchange(res, req)))
+  app.any('/*', (res: HttpResponse, req: HttpRequest) => {
+    const held = holdBody()
+    void serve(createExchange(res, req, held), held)
+  })
   const listening = await new Promise<ListenSocket>((resolve, reject) => {
     // The types leave out the form with an address and options, which uWebSockets.js has.
     const listen = app.listen.bind(app) as unknown as ListenAt

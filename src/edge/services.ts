@@ -2,6 +2,11 @@ import type { Config } from '../config.ts'
 import type { Position } from '../kernel/position.ts'
 import type { Codec } from '../log/codec.ts'
 import type { Log } from '../log/log.ts'
+import type { FollowedView } from '../log/view.ts'
+import type { SettingsView } from '../projections/settings.ts'
+import type { WebhookView } from '../projections/webhooks.ts'
+import type { FileStore } from '../store/files.ts'
+import type { SecretStore } from '../store/secrets.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { ReadStore } from '../threads/store.ts'
@@ -35,6 +40,11 @@ export interface Services extends Probes {
   readonly tokens: Tokens
   /** Makes the position of an append a place in the whole log. */
   readonly completePosition: (position: Position) => Position
+  readonly webhooks: FollowedView & { readonly view: WebhookView }
+  /** What was set for data sets. */
+  readonly settings: FollowedView & { readonly view: SettingsView }
+  readonly secrets: SecretStore
+  readonly files: FileStore
   /** The client made at first start. */
   readonly admin: { id: string; secret: string }
 }

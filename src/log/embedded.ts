@@ -68,6 +68,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   const saveCheckpoint = db.prepare('insert or replace into checkpoints values (?, ?)')
   const page = db.prepare('select last, first, time, bytes from batches where topic = ? and last > ? order by last')
   const maxLast = db.prepare('select coalesce(max(last), -1) as last from batches')
+  const maxLastOf = db.prepare('select coalesce(max(last), -1) as last from batches where topic = ?')
   let head = lastOffset()
   let waiting: Waiting[] = []
   let pendingBytes = 0
@@ -226,10 +227,14 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       return readPage(stream, after, limits)
     },
     async ends(topic) {
-      const last = db.prepare('select coalesce(max(last), -1) as last from batches where topic = ?')
       return new Map(
-        (streams.get(topic) ?? []).map(({ name }) => [name, last.get(numbers.get(topic)!)!.last as number]),
+        (streams.get(topic) ?? []).map(({ name }) => [name, maxLastOf.get(numbers.get(topic)!)!.last as number]),
       )
+    },
+    // What is written is visible: one transaction holds all of an append.
+    async written(stream) {
+      const { last } = maxLastOf.get(numbers.get(stream.topic)!)!
+      return last as number
     },
     async lag(stream, after) {
       const behind = db.prepare(

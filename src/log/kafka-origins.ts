@@ -88,7 +88,9 @@ export function createAdoption(options: {
   return async (position, topics) => {
     if (position.log !== mark.log) return undefined
     const offset = position.offsets.get(TOTAL_ORDER) ?? -1
-    if (offset > mark.through) return undefined
+    // Its places were all in one order: it never gave out any other stream.
+    const others = [...position.offsets.keys()].some(name => name !== TOTAL_ORDER)
+    if (offset > mark.through || others) return undefined
     const places = topics.flatMap(streams).map(async stream => [stream.name, await lastUpTo(stream, offset)] as const)
     return { log: id, offsets: new Map(await Promise.all(places)) }
   }

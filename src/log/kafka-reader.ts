@@ -4,6 +4,7 @@ import { pageOf } from './kafka-batches.ts'
 import { type Fetched, fetchRecords } from './kafka-fetch.ts'
 import type { Page, ReadLimits, Stream } from './log.ts'
 
+const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 /** The longest that a fetch is asked to wait for news. */
 const MAX_WAIT_MS = 1000
@@ -75,12 +76,16 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
   }
 
   /** The first or the next offset of each stream. */
-  async function offsets(streams: readonly Stream[], timestamp: bigint): Promise<Map<string, number>> {
+  async function offsets(
+    streams: readonly Stream[],
+    timestamp: bigint,
+    isolationLevel: number = READ_COMMITTED,
+  ): Promise<Map<string, number>> {
     const topic = streams[0]!.topic
     const partitions = { [topic]: streams.map(stream => stream.partition) }
     const found = await untilAnswered(refresh => {
       if (refresh) directory.clearMetadata()
-      return directory.listOffsets({ topics: [topic], partitions, timestamp, isolationLevel: READ_COMMITTED })
+      return directory.listOffsets({ topics: [topic], partitions, timestamp, isolationLevel })
     })
     return new Map(streams.map(({ name, partition }) => [name, Number(found.get(topic)![partition]!)]))
   }
@@ -116,6 +121,9 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
       if (streams.length === 0) return new Map()
       const next = await offsets(streams, LATEST)
       return new Map([...next].map(([name, offset]) => [name, offset - 1]))
+    },
+    async written(stream: Stream): Promise<number> {
+      return (await offsets([stream], LATEST, READ_UNCOMMITTED)).get(stream.name)! - 1
     },
     async stop(): Promise<void> {
       await Promise.allSettled([directory.close(true), ...[...pools.values()].map(pool => pool.close())])

@@ -208,6 +208,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     },
     read: (stream, after, limits) => reader.read(stream, after, limits),
     ends: topic => reader.ends(streams.get(topic) ?? []),
+    written: stream => reader.written(stream),
     lag: async (stream, after) => (await reader.ends([stream])).get(stream.name)! - after,
     stats: () => ({ rebalances, retries: producer.retries + transactions.retries }),
     schemaId: type => schemas.idOf(type),

@@ -47,6 +47,11 @@ export interface Log {
   read(stream: Stream, after: number, limits: ReadLimits): Promise<Page>
   /** The last offset of each stream of a topic, -1 for an empty one. */
   ends(topic: string): Promise<ReadonlyMap<string, number>>
+  /**
+   * The last offset that anyone has written to a stream, -1 for none. On Kafka the streams of one append with `consumed`
+   * become visible a moment apart: who sees it in one of them finds its place in another here, and may wait for it.
+   */
+  written(stream: Stream): Promise<number>
   /** How many events a stream has after offset `after`. */
   lag(stream: Stream, after: number): Promise<number>
   /** What has happened since this log was opened. */

@@ -158,7 +158,9 @@ describe.skipIf(!kafka)('a service that moves to Kafka', () => {
   afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
 
   it('is copied whole, and every topic is named with its count', async () => {
-    const migration = await migrate(dataDir, env)
+    const registry = env.SCHEMA_REGISTRY_URL!.replace('http://', 'http://someone:s3cret@')
+    const migration = await migrate(dataDir, { ...env, SCHEMA_REGISTRY_URL: registry })
+    expect(migration.stdout).toContain(`SCHEMA_REGISTRY_URL=${registry.replace('someone:s3cret', '***')}`)
     expect(migration.stderr).toBe('')
     expect(migration.code).toBe(0)
     expect(comparedIn(migration)).toMatchObject({ 'sync.records': 2 * (RECORDS + 4) + 1, 'sync.rejected': 2 })

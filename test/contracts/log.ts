@@ -125,6 +125,23 @@ export function logContract(name: string, open: () => Promise<{ open(): Promise<
       expect((await readTopic(log, topic)).map(text)).toEqual(['did 1', 'did 2'])
     })
 
+    it('tells how far a stream is written as soon as an append is acknowledged, visible or not', async () => {
+      const [output, stream] = [log.streams(topic)[1] ?? log.streams(topic)[0]!, log.streams(commands)[0]!]
+      expect(await log.written(output)).toBe(-1)
+      await log.append([events(commands, ['x', 'do 1'])])
+      const [one] = await readAll(log, stream)
+      expect(await log.written(stream)).toBeGreaterThanOrEqual(one!.offset)
+      await log.own('decider', stream)
+      const batch = { ...events(topic, ['x', 'did 1']), partition: output.partition }
+      await log.append([batch], { consumed: { group: 'decider', stream, offset: one!.offset } })
+      const written = await log.written(output)
+      const [did] = await until('it to be visible', async () => {
+        const all = await readAll(log, output)
+        return all.length > 0 && all
+      })
+      expect(written).toBeGreaterThanOrEqual(did!.offset)
+    })
+
     it('is the same log, with the same checkpoints, when it is opened again', async () => {
       await log.append([events(commands, ['x', 'do 1'])])
       const stream = log.streams(commands)[0]!

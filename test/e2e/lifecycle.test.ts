@@ -204,6 +204,7 @@ describe('the command line', () => {
     [{ ENCRYPTION_KEY: 'abc' }, 'ENCRYPTION_KEY'],
     [{ MAX_BODY_BYTES: '1' }, 'MAX_BODY_BYTES=1'],
     [{ KAFKA_BROKERS: '127.0.0.1:1' }, 'SCHEMA_REGISTRY_URL'],
+    [{ DATABASE_URL: 'localhost:5432/sync' }, 'DATABASE_URL=localhost:5432/sync: expected postgres://'],
     [{ HOST: 'no such host' }, 'no such host'],
   ])('refuses %j in one line and exits with an error', async (env, named) => {
     expect(await refusal(['serve'], env as Record<string, string>)).toContain(named)

@@ -213,6 +213,24 @@ describe('min_position', () => {
     }
   })
 
+  it('refuses a position that names a stream which is not there', async () => {
+    const [log] = position.split('~') as [string]
+    for (const stream of ['sync.nonsense-0', 'nonsense', 'sync.records-6', 'sync.records-00', 'sync.records-', '-0']) {
+      for (const given of [`${log}~${stream}.5`, `${position}~${stream}.0`]) {
+        const { status, body } = await call(service, `/datasets?min_position=${given}`)
+        expect([given, status, body.error?.code]).toEqual([given, 400, 'VALIDATION_ERROR'])
+        expect(body.error.details).toEqual([{ field: 'min_position', message: expect.stringContaining(`"${stream}"`) }])
+      }
+    }
+  })
+
+  it('takes one that names a stream of a topic which nobody projects', async () => {
+    const [log] = position.split('~') as [string]
+    for (const stream of ['sync.rejected-0', 'sync.access-0']) {
+      expect((await call(service, `/datasets?min_position=${log}~${stream}.5`)).status).toBe(200)
+    }
+  })
+
   it('refuses a position of another log, naming both', async () => {
     const [log] = position.split('~') as [string]
     const { status, body } = await call(service, `/datasets?min_position=${position.replace(log, 'deadbeef')}`)

@@ -106,6 +106,15 @@ describe('filters', () => {
     expect(listener.messages).toHaveLength(1)
     await listener.subscribe()
   })
+
+  it('answer an error for a since whose stream is not in this log', async () => {
+    const { position } = (await pushBatch(service, 'streams', [{ id: 'a', data: {} }])).body
+    const listener = await connected()
+    listener.send('subscribe', { since: `${position}~sync.nonsense-0.5`, filters: { dataset: 'streams' } })
+    const { payload } = await listener.next('error')
+    expect(payload).toMatchObject({ code: 'VALIDATION_ERROR', details: [{ field: 'payload.since' }] })
+    expect(payload.message).toContain('sync.nonsense-0')
+  })
 })
 
 it('a message that cannot be read is answered with an error, and the socket goes on', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { readPosition } from '../../src/edge/positions.ts'
-import { encodePosition, type Position } from '../../src/kernel/position.ts'
+import { encodePosition, type Position, positionAt } from '../../src/kernel/position.ts'
 import { type CopyRecord, originText } from '../../src/log/kafka-copies.ts'
 import { createAdoption } from '../../src/log/kafka-origins.ts'
+import type { Stream } from '../../src/log/log.ts'
 import { property, type Random } from '../kit/random.ts'
 
 const FROM = 'deadbeef'
@@ -59,17 +60,24 @@ describe('a position of the log that was copied', () => {
       expect(fetches()).toBe(asked)
     }))
 
-  it('is none of ours when it lies beyond what was copied, or is of a third log', () =>
+  it('is none of ours when it lies beyond what was copied, names a stream, or is of a third log', () =>
     property(50, async random => {
       const { adopt, head } = randomKafka(random)
       expect(await adopt(total(head + 1), ['t'])).toBeUndefined()
       expect(await adopt({ log: 'other', offsets: new Map() }, ['t'])).toBeUndefined()
+      expect(await adopt({ log: FROM, offsets: new Map([['nonsense', 0]]) }, ['t'])).toBeUndefined()
     }))
 
   it('is read from a caller in places of this log, and refused with the field when this log knows nothing of it', async () => {
     const adopt = async (position: Position) =>
       position.log === FROM ? { log: HERE, offsets: new Map([['sync.records-1', 4]]) } : undefined
-    const log = { id: HERE, adopt }
+    const streams = (topic: string) => [0, 1].map(partition => ({ name: `${topic}-${partition}`, topic, partition }))
+    const log = {
+      id: HERE,
+      adopt,
+      streams,
+      place: (stream: Stream, offset: number) => positionAt(HERE, stream.name, offset),
+    }
     expect(encodePosition(await readPosition(log, `${FROM}~log.9`, 'since'))).toBe(`${HERE}~sync.records-1.4`)
     expect(encodePosition(await readPosition(log, `${HERE}~sync.records-1.7`, 'since'))).toBe(
       `${HERE}~sync.records-1.7`,
@@ -78,6 +86,12 @@ describe('a position of the log that was copied', () => {
       code: 'VALIDATION_ERROR',
       details: [{ field: 'since', message: `the position belongs to log other, this is log ${HERE}` }],
     })
+    // Here each partition has its own order.
+    for (const stream of ['sync.records-2', 'log'])
+      await expect(readPosition(log, `${HERE}~sync.records-1.7~${stream}.7`, 'since')).rejects.toMatchObject({
+        code: 'VALIDATION_ERROR',
+        details: [{ field: 'since', message: expect.stringContaining(`no stream "${stream}"`) }],
+      })
     await expect(readPosition(log, 'garbage', 'since')).rejects.toMatchObject({ code: 'VALIDATION_ERROR' })
   })
 })

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Log, StoredEvent, Stream } from '../../src/log/log.ts'
 import { readAll, SPEC } from '../kit/events.ts'
 import { openLogAt } from '../kit/logs.ts'
+import { until } from '../kit/processes.ts'
 
 const kafka = inject('kafka')
 
@@ -58,6 +59,20 @@ describe.skipIf(!kafka)('reading Kafka', () => {
     }
     expect(pages).toBeLessThan(1000)
     expect(seen).toEqual(Array(150).fill('kept'))
+  })
+
+  it('tells how far a stream is written, also of what nobody can read yet', async () => {
+    const topic = await newTopic()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: messages('pending', 3) })
+    expect((await log.ends(topic)).get(stream.name)).toBe(-1)
+    expect(await log.written(stream)).toBe(2)
+    await transaction.commit()
+    // Readers get there although the last place is taken by the mark of the transaction.
+    const written = await until('the mark', async () => (await log.written(stream)) === 3 && 3)
+    let through = -1
+    while (through < written)
+      ({ through } = await log.read(stream, through, { maxEvents: 9, maxBytes: 999, waitMs: 99 }))
   })
 
   it('unpacks what was packed, and passes over what has no key or value', async () => {

@@ -73,12 +73,13 @@ export async function grantTokens(
   scopes: readonly string[],
   requestId: string,
 ): Promise<TokenAnswer> {
-  const { commands, config } = services
+  const { access, commands, config } = services
   const family = timeOrderedId('fam', Date.now(), randomBytes(16))
   const scope = scopes.join(' ')
   const expires_at = Date.now() + config.refreshSeconds * 1000
   const data = { family, client_id: clientId, scope, expires_at }
-  await commands.send(`family/${family}`, { type: 'OpenRefreshFamily', data }, { actor: clientId, requestId })
+  const command = { type: 'OpenRefreshFamily' as const, data }
+  await access.reached(await commands.send(`family/${family}`, command, { actor: clientId, requestId }))
   return tokensOf(services, { clientId, scope, family, generation: 0 })
 }
 
@@ -102,7 +103,8 @@ export async function refreshTokens(
   const data = { ...presented, expires_at: Date.now() + config.refreshSeconds * 1000 }
   try {
     const by = { actor: family.clientId, requestId }
-    await commands.send(`family/${presented.family}`, { type: 'RotateRefreshToken', data }, by)
+    const command = { type: 'RotateRefreshToken' as const, data }
+    await access.reached(await commands.send(`family/${presented.family}`, command, by))
   } catch (error) {
     if (error instanceof DomainError && error.code === 'UNAUTHORIZED') throw invalidGrant(error.message)
     throw error
@@ -111,10 +113,9 @@ export async function refreshTokens(
 }
 
 async function tokensOf(
-  { tokens, config, access }: Services,
+  { tokens, config }: Services,
   grant: { clientId: string; scope: string; family: string; generation: number },
 ): Promise<TokenAnswer> {
-  await access.caughtUp()
   return {
     access_token: await tokens.issue(grant.clientId, grant.scope.split(' '), grant.family),
     token_type: 'Bearer',
@@ -130,16 +131,12 @@ export async function revokeToken(services: Services, token: string, requestId: 
   const by = { actor: 'token', requestId }
   const refresh = tokens.readRefreshToken(token)
   if (refresh) {
-    await commands.send(
-      `family/${refresh.family}`,
-      { type: 'RevokeRefreshFamily', data: { family: refresh.family } },
-      by,
-    )
-  } else {
-    const claims = await tokens.verify(token).catch(() => undefined)
-    if (!claims) return
-    const data = { token_id: claims.tokenId, expires_at: claims.expiresAt }
-    await commands.send(`token/${claims.tokenId}`, { type: 'RevokeAccessToken', data }, by)
+    const { family } = refresh
+    const command = { type: 'RevokeRefreshFamily' as const, data: { family } }
+    return access.reached(await commands.send(`family/${family}`, command, by))
   }
-  await access.caughtUp()
+  const claims = await tokens.verify(token).catch(() => undefined)
+  if (!claims) return
+  const data = { token_id: claims.tokenId, expires_at: claims.expiresAt }
+  await access.reached(await commands.send(`token/${claims.tokenId}`, { type: 'RevokeAccessToken', data }, by))
 }

@@ -13,6 +13,8 @@ export interface Keys {
   readonly signing: KeyObject
   readonly verifying: KeyObject
   readonly refreshMac: Buffer
+  /** Seals other systems' secrets. */
+  readonly sealing: Buffer
 }
 
 /** The DER head of a PKCS #8 Ed25519 private key, before its 32-byte seed (RFC 8410, section 7). */
@@ -25,7 +27,7 @@ export function deriveKeys(encryptionKey: string): Keys {
   }
   const der = Buffer.concat([PKCS8_ED25519, derive('token signing')])
   const signing = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  return { signing, verifying: createPublicKey(signing), refreshMac: derive('refresh tokens') }
+  return { signing, verifying: createPublicKey(signing), refreshMac: derive('refresh tokens'), sealing: derive('secrets at rest') }
 }
 
 export function sha256(text: string): string {

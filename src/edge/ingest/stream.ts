@@ -2,7 +2,8 @@ import { createGunzip } from 'node:zlib'
 import type { Intake } from '../../intake/intake.ts'
 import { DomainError } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
-import { type Exchange, unknownEncoding } from '../exchange.ts'
+import { unknownEncoding } from '../bodies.ts'
+import type { Exchange } from '../exchange.ts'
 import { createLineSplitter } from './lines.ts'
 
 const BEAT_MS = 4000
@@ -149,7 +150,11 @@ export function readStream(options: StreamOptions): PushStream {
   const encoding = exchange.header('content-encoding') ?? 'identity'
   const source = encoding === 'gzip' ? unzipped(exchange, fail) : exchange
   if (encoding !== 'gzip' && encoding !== 'identity') fail(unknownEncoding(encoding))
-  source.onChunk(take)
+  try {
+    source.onChunk(take)
+  } catch (error) {
+    fail(error)
+  }
   done.catch(() => undefined).finally(() => clearInterval(beat))
   return { done, resumeStream }
 }

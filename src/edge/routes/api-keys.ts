@@ -9,11 +9,20 @@ import { readBody } from '../body.ts'
 import type { Route } from '../router.ts'
 
 const LIMIT = 65_536
+/** Nobody can see them in a list, and in a terminal or a log they are more than text. */
+const CONTROL = /\p{Cc}/u
 
 const keyBody = z.strictObject({
-  name: z.string().min(1).max(200),
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine(name => !CONTROL.test(name), 'it has a control character'),
   permissions: z.array(z.enum(SCOPES)).min(1),
-  expires_at: z.iso.datetime({ offset: true }).nullish(),
+  expires_at: z.iso
+    .datetime({ offset: true })
+    .refine(time => !(Date.parse(time) <= Date.now()), 'it has passed already')
+    .nullish(),
   rate_limit: z.int().min(1).max(1_000_000).nullish(),
 })
 
@@ -44,9 +53,11 @@ const create: Route = {
       rate_limit: body.rate_limit ?? principal.rateLimit,
     }
     const data = { key_id: id, key_hash: sha256(key), ...fields }
-    await services.commands.send(`api_key/${id}`, { type: 'CreateApiKey', data }, by(principal, exchange.requestId))
-    await services.access.caughtUp()
-    const made = services.access.view.keysByHash.get(data.key_hash)!
+    const command = { type: 'CreateApiKey' as const, data }
+    const position = await services.commands.send(`api_key/${id}`, command, by(principal, exchange.requestId))
+    await services.access.reached(position)
+    const made = services.access.view.keysByHash.get(data.key_hash)
+    if (!made) throw new DomainError('CONFLICT', `API key ${id} has been revoked meanwhile`)
     return { status: 201, headers: { 'Cache-Control': 'no-store' }, body: { ...shown(made), key } }
   },
 }
@@ -74,8 +85,8 @@ const revoke: Route = {
     const key = view.keysByHash.get(view.hashById.get(params.id!) ?? '')
     if (!key || !mayManage(principal, key)) throw new DomainError('NOT_FOUND', `there is no API key ${params.id}`)
     const command = { type: 'RevokeApiKey' as const, data: { key_id: key.id } }
-    await services.commands.send(`api_key/${key.id}`, command, by(principal, exchange.requestId))
-    await services.access.caughtUp()
+    const position = await services.commands.send(`api_key/${key.id}`, command, by(principal, exchange.requestId))
+    await services.access.reached(position)
     return { status: 204 }
   },
 }

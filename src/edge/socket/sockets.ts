@@ -1,6 +1,7 @@
 import type { TemplatedApp, WebSocket } from 'uWebSockets.js'
 import { DomainError } from '../../kernel/errors.ts'
 import { authenticate, type Principal, requireScope } from '../auth/authenticate.ts'
+import { NO_BODY } from '../bodies.ts'
 import { createExchange } from '../exchange.ts'
 import { limitHeaders, rateLimited } from '../limits.ts'
 import { CLOSE, problemOf } from '../problem.ts'
@@ -45,7 +46,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       const key = req.getHeader('sec-websocket-key')
       const protocol = req.getHeader('sec-websocket-protocol')
       const extensions = req.getHeader('sec-websocket-extensions')
-      const exchange = createExchange(res, req)
+      const exchange = createExchange(res, req, NO_BODY)
       try {
         const token = exchange.query.get('token')
         const authorization = exchange.header('authorization') ?? (token === null ? undefined : `Bearer ${token}`)

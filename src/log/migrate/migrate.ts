@@ -1,4 +1,5 @@
 import type { LogCopied } from '../../events/index.ts'
+import { withoutPassword } from '../../kernel/address.ts'
 import { DomainError } from '../../kernel/errors.ts'
 import { encodePosition, type Position, streamName } from '../../kernel/position.ts'
 import { ORIGINS } from '../kafka-origins.ts'
@@ -177,7 +178,7 @@ async function registerSchemas({ source, target, declared, schemas, registryUrl 
     }
     await target.schemas.register(declared, schemas)
   } catch (error) {
-    const message = `SCHEMA_REGISTRY_URL=${registryUrl}: a schema cannot be registered: ${(error as Error).message}`
+    const message = `SCHEMA_REGISTRY_URL=${withoutPassword(registryUrl)}: a schema cannot be registered: ${(error as Error).message}`
     throw new DomainError('UNAVAILABLE', message)
   }
   return ids

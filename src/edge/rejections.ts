@@ -1,0 +1,130 @@
+import type { RecordPushed } from '../events/index.ts'
+import { checkName, createRecordParser, type ParsedRecord, RowRefused } from '../intake/parse.ts'
+import { DomainError, invalid } from '../kernel/errors.ts'
+import { JsonError, skipMembers, skipSpace, wholeValue } from '../kernel/json.ts'
+import { mergePositions, type Position } from '../kernel/position.ts'
+import type { Row } from '../kernel/projection.ts'
+import { recordKey } from '../projections/records.ts'
+import { writtenUnder } from './commands.ts'
+import type { Request } from './router.ts'
+
+/** A row's parts as they are to go in. */
+interface Mended {
+  readonly id: string
+  readonly dataset: string | undefined
+  readonly op: 'upsert' | 'delete'
+  /** JSON text. */
+  readonly data: string
+  readonly version: number | null
+  readonly updatedAt: string | null
+}
+
+const RECORD_FIELDS = ['id', 'data', 'op', 'dataset', 'metadata']
+const OPEN = 123
+
+/** The `data` of a replay's body as its text stands, and the id that goes with it; nothing for an empty body. */
+export function readMend(body: Buffer, maxDepth: number): { data?: Buffer; recordId?: string } {
+  if (body.length === 0) return {}
+  const mend: { data?: Buffer; recordId?: string } = {}
+  try {
+    const { start } = wholeValue(body, 0, body.length, maxDepth + 1)
+    if (body[start] !== OPEN) throw invalid('body', 'expected an object with data')
+    skipMembers(body, start, body.length, maxDepth + 1, (keyStart, keyEnd, from, to) => {
+      const name: string = JSON.parse(body.toString('utf8', keyStart, keyEnd))
+      if (name === 'data' && body[from] === OPEN) mend.data = body.subarray(from, to)
+      else if (name === 'data') throw invalid('data', 'expected a JSON object')
+      else if (name === 'record_id') mend.recordId = readId(body.toString('utf8', from, to))
+      else throw invalid(name.slice(0, 100), 'this field is not known here; a replay has data and record_id')
+    })
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error
+    throw new DomainError('VALIDATION_ERROR', `the body is not JSON: ${error.message}`)
+  }
+  return mend
+}
+
+function readId(text: string): string {
+  const id: unknown = JSON.parse(text)
+  if (typeof id === 'string') return id
+  throw invalid('record_id', 'expected a string')
+}
+
+/** Whether a text is a whole record rather than its data: only a record's fields, and the id that is expected. */
+function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): ParsedRecord | undefined {
+  const names: string[] = []
+  const start = skipSpace(bytes, 0, bytes.length)
+  if (bytes[start] !== OPEN) return undefined
+  try {
+    skipMembers(bytes, start, bytes.length, maxDepth, (from, to) => {
+      names.push(JSON.parse(bytes.toString('utf8', from, to)))
+    })
+    if (!names.includes('id') || names.some(name => !RECORD_FIELDS.includes(name))) return undefined
+    const record = createRecordParser(maxDepth).parse(bytes, 0, bytes.length)
+    return recordId === null || record.id === recordId ? record : undefined
+  } catch (error) {
+    if (error instanceof JsonError || error instanceof RowRefused) return undefined
+    throw error
+  }
+}
+
+/** What a refused row becomes: its mended data, else its own bytes read again. Throws VALIDATION_ERROR. */
+export function mendedRow(row: Row, mend: { data?: Buffer; recordId?: string }, maxDepth: number): Mended {
+  const encoding = row.original_encoding === 'base64' ? 'base64' : 'utf8'
+  const bytes = mend.data ?? Buffer.from(row.original as string, encoding)
+  const recordId = mend.recordId ?? (row.record_id as string | null)
+  const whole = asRecord(bytes, recordId, maxDepth)
+  if (whole) {
+    const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
+    return { id, dataset, op, version, updatedAt, data: dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd) }
+  }
+  if (mend.data === undefined && (row.original_bytes as number) > bytes.length) {
+    throw invalid('data', `the row had ${row.original_bytes} bytes and was too long to be kept whole; send it mended`)
+  }
+  const data = dataOf(bytes, maxDepth, row)
+  if (recordId === null) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
+  checkId(recordId)
+  return { id: recordId, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
+}
+
+function dataOf(bytes: Buffer, maxDepth: number, row: Row): string {
+  try {
+    const { start, end } = wholeValue(bytes, 0, bytes.length, maxDepth)
+    if (bytes[start] === OPEN) return bytes.toString('utf8', start, end)
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error
+  }
+  throw invalid('data', `the row is still refused (${row.code}: ${row.message}); send it mended`)
+}
+
+function checkId(id: string): void {
+  try {
+    checkName(id, 'id')
+  } catch (error) {
+    if (error instanceof RowRefused) throw invalid('record_id', error.message.replace('id: ', ''))
+    throw error
+  }
+}
+
+/** Sends a refused row in again: once, whoever asks how often. Rejects with VALIDATION_ERROR when it is still bad. */
+export async function replay(
+  { services, exchange, principal }: Request,
+  row: Row,
+  mend: { data?: Buffer; recordId?: string },
+): Promise<Position> {
+  const { config, log, commands } = services
+  const mended = mendedRow(row, mend, config.jsonDepth)
+  const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
+  const data = mended.op === 'delete' ? mended.data : services.rules.require(dataset, mended.data)
+  if (Buffer.byteLength(data) > config.lineBytes) throw invalid('data', `it is larger than ${config.lineBytes} bytes`)
+  const record: RecordPushed = {
+    ...{ dataset, id: mended.id, op: mended.op, data, version: mended.version, updated_at: mended.updatedAt },
+    ...{ upsert: true, source: row.source as string, actor: principal.id, request_id: exchange.requestId },
+    ...{ line: row.line as number, received_at: Date.now(), job_id: row.job_id as string | null },
+  }
+  const key = recordKey(dataset, mended.id)
+  const id = row.id as string
+  const command = { rejection_id: id, mended: mend.data !== undefined, record, key }
+  const by = { actor: principal.id, requestId: exchange.requestId }
+  const position = await commands.send(`rejection/${id}`, { type: 'ReplayRejection', data: command }, by)
+  return mergePositions(position, services.completePosition(await writtenUnder(log, 'sync.records', key)))
+}

@@ -1,0 +1,208 @@
+import { z } from 'zod'
+import { DomainError } from '../../kernel/errors.ts'
+import { timeOrderedId } from '../../kernel/id.ts'
+import { encodePosition, mergePositions, type Position } from '../../kernel/position.ts'
+import type { Row } from '../../kernel/projection.ts'
+import { rejections, replays } from '../../projections/rejections.ts'
+import type { ReadStore } from '../../threads/store.ts'
+import { check, readBody } from '../body.ts'
+import { fingerprintOf } from '../idempotency/fingerprint.ts'
+import { once } from '../idempotency/once.ts'
+import { readMend, replay } from '../rejections.ts'
+import type { Reply, Request, Route } from '../router.ts'
+import { reachMinPosition } from './datasets.ts'
+import { cursorAfter, cursorOf, limitOf } from './pages.ts'
+
+const time = z.iso.datetime({ offset: true })
+const name = z.string().min(1).max(512)
+
+/** What rejections are asked for by: the names of the fields they show. */
+const filterFields = {
+  source: name.optional(),
+  dataset: name.optional(),
+  stage: name.optional(),
+  code: name.optional(),
+  record_id: name.optional(),
+  job_id: name.optional(),
+  request_id: name.optional(),
+  status: z.enum(['open', 'replayed']).optional(),
+  since: time.optional(),
+  until: time.optional(),
+}
+const filterSchema = z.strictObject(filterFields)
+type Filter = z.infer<typeof filterSchema>
+
+/** Rejections that are looked at for one page, so that a rare status does not make one request read all there are. */
+const MOST_LOOKED_AT = 20_000
+/** The first and the last id of a millisecond: ids begin with their time. */
+const NONE = new Uint8Array(12)
+const ALL = new Uint8Array(12).fill(31)
+
+function equalColumns({ status, since, until, ...equal }: Filter): Record<string, string> {
+  return Object.fromEntries(Object.entries(equal).filter(([, value]) => value !== undefined)) as Record<string, string>
+}
+
+interface Found {
+  readonly row: Row
+  readonly replay: Row | undefined
+}
+
+/** Rejections that fit a filter, in the order they were made, and where the next ones begin. */
+async function find(
+  store: ReadStore,
+  filter: Filter,
+  limit: number,
+  after: string | undefined,
+): Promise<{ found: Found[]; next: string | null }> {
+  const found: Found[] = []
+  const first = filter.since ? timeOrderedId('rej', Date.parse(filter.since), NONE) : ''
+  let from = after !== undefined && after > first ? after : first
+  const before = filter.until ? timeOrderedId('rej', Date.parse(filter.until), ALL) : undefined
+  for (let looked = 0; ; ) {
+    const page = { table: rejections, equal: equalColumns(filter), limit, after: from }
+    const rows = (await store.page(page)).filter(({ id }) => before === undefined || (id as string) <= before)
+    if (rows.length === 0) return { found, next: null }
+    const done = new Map((await store.load(replays, rows.map(({ id }) => [id!]))).map(row => [row.id, row]))
+    for (const row of rows) {
+      from = row.id as string
+      const replay = done.get(row.id!)
+      if (filter.status !== undefined && (filter.status === 'replayed') !== (replay !== undefined)) continue
+      found.push({ row, replay })
+      if (found.length === limit) return { found, next: cursorAfter(from) }
+    }
+    looked += rows.length
+    if (looked >= MOST_LOOKED_AT) return { found, next: cursorAfter(from) }
+  }
+}
+
+function placeOf({ services: { log } }: Request, topics: readonly string[], row: Row): string {
+  const stream = topics.flatMap(topic => log.streams(topic)).find(({ name }) => name === row.stream)!
+  return encodePosition(log.place(stream, row.offset as number))
+}
+
+/** A rejection as the API shows it. */
+function shown(request: Request, { row, replay }: Found): object {
+  const { id, dataset, source, stage, code, field, message, value, record_id, original, original_encoding } = row
+  return {
+    ...{ id, dataset, source, stage, code, field, message, value, record_id },
+    status: replay ? 'replayed' : 'open',
+    ...{ original, original_encoding, original_bytes: row.original_bytes },
+    ...{ job_id: row.job_id, request_id: row.request_id, line: row.line },
+    created_at: new Date(row.at as number).toISOString(),
+    position: placeOf(request, ['sync.rejected'], row),
+    ...(replay ? { replay: { position: placeOf(request, ['sync.replays'], replay) } } : {}),
+  }
+}
+
+async function findOne({ services: { store } }: Request, id: string): Promise<Found> {
+  const [row] = await store.load(rejections, [[id]])
+  if (!row) throw new DomainError('NOT_FOUND', `there is no rejection ${id.slice(0, 100)}`)
+  const [replay] = await store.load(replays, [[id]])
+  return { row, replay }
+}
+
+const list: Route = {
+  method: 'GET',
+  path: '/rejected',
+  auth: 'sync:read',
+  limit: 'api',
+  async handle(request) {
+    const { exchange, services } = request
+    const limit = limitOf(exchange)
+    const asked = Object.fromEntries(Object.keys(filterFields).flatMap(key => {
+      const text = exchange.query.get(key)
+      return text === null ? [] : [[key, text]]
+    }))
+    const filter = check(asked, filterSchema)
+    const after = cursorOf(exchange)
+    await reachMinPosition(request)
+    const { found, next } = await find(services.store, filter, limit, after)
+    return { status: 200, body: { items: found.map(each => shown(request, each)), next_cursor: next } }
+  },
+}
+
+const one: Route = {
+  method: 'GET',
+  path: '/rejected/:id',
+  auth: 'sync:read',
+  limit: 'api',
+  async handle(request) {
+    await reachMinPosition(request)
+    return { status: 200, body: shown(request, await findOne(request, request.params.id!)) }
+  },
+}
+
+const replayOne: Route = {
+  method: 'POST',
+  path: '/rejected/:id/replay',
+  auth: 'sync:write',
+  limit: 'push',
+  async handle(request) {
+    const { exchange, services, params } = request
+    const { lineBytes, jsonDepth } = services.config
+    const body = await exchange.body(2 * lineBytes)
+    return once(request, fingerprintOf(exchange, [], body), async () => {
+      const mend = readMend(body, jsonDepth)
+      const { row } = await findOne(request, params.id!)
+      const position = encodePosition(await replay(request, row, mend))
+      return { status: 200, body: { request_id: exchange.requestId, id: row.id, status: 'replayed', replay: { position }, position } }
+    })
+  },
+}
+
+/** Commands under way at once: as many as a decider takes in one append. */
+const AT_ONCE = 100
+
+/** Replays every open rejection that fits, and answers like a batch whose rows are these. */
+async function replayAll(request: Request, filter: Filter): Promise<Reply> {
+  const { services, exchange } = request
+  const started = Date.now()
+  const tally = { accepted: 0, rejected: 0, errors: [] as object[], position: undefined as Position | undefined }
+  let index = 0
+  const sendOne = async ({ row }: Found) => {
+    const place = index++
+    try {
+      const position = await replay(request, row, {})
+      tally.accepted++
+      tally.position = tally.position ? mergePositions(tally.position, position) : position
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code === 'UNAVAILABLE') throw error
+      tally.rejected++
+      const [detail] = error.details
+      const why = { field: detail?.field ?? null, code: error.code, message: error.message, retryable: false }
+      if (tally.errors.length < 100) tally.errors.push({ index: place, id: row.id, ...why })
+    }
+  }
+  for (let after: string | undefined, left = services.config.batchRecords; left > 0; left -= AT_ONCE) {
+    const { found, next } = await find(services.store, { ...filter, status: 'open' }, AT_ONCE, after)
+    await Promise.all(found.map(sendOne))
+    if (next === null) break
+    after = Buffer.from(next, 'base64url').toString()
+  }
+  return answerTo(exchange.requestId, tally, started)
+}
+
+function answerTo(
+  request_id: string,
+  { accepted, rejected, errors, position }: { accepted: number; rejected: number; errors: object[]; position: Position | undefined },
+  started: number,
+): Reply {
+  const place = position ? { position: encodePosition(position) } : {}
+  const body = { request_id, accepted, rejected, errors, processing_time_ms: Date.now() - started, ...place }
+  return { status: accepted === 0 && rejected > 0 ? 400 : rejected > 0 ? 207 : 200, body }
+}
+
+const replayMany: Route = {
+  method: 'POST',
+  path: '/rejected/replay',
+  auth: 'sync:write',
+  limit: 'push',
+  async handle(request) {
+    const { exchange } = request
+    const body = await exchange.body(65_536)
+    const filter = await readBody(exchange, filterSchema.omit({ status: true }).extend({ status: z.literal('open').optional() }), { limit: 65_536 })
+    return once(request, fingerprintOf(exchange, [], body), () => replayAll(request, filter))
+  },
+}
+
+export const rejected: readonly Route[] = [list, replayMany, one, replayOne]
