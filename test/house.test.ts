@@ -31,6 +31,7 @@ const RULES: Record<string, readonly string[]> = {
   'src/projections': ['src/kernel', 'src/events', 'src/domain', 'src/projections'],
   'src/log': ['src/kernel', 'src/events', 'src/log', 'packages'],
   'src/store': ['src/kernel', 'src/store', 'packages'],
+  'src/catalog': ['src/kernel', 'src/catalog', 'packages'],
   'src/telemetry': ['src/kernel', 'packages'],
   'src/threads': ['src/kernel', 'src/log', 'src/store', 'src/threads', 'packages'],
   'src/workers': [
