@@ -5,7 +5,7 @@ import { JsonError, skipMembers, skipSpace, wholeValue } from '../kernel/json.ts
 import { mergePositions, type Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
 import { recordKey } from '../projections/records.ts'
-import { writtenUnder } from './commands.ts'
+import { writtenUnder } from '../log/commands.ts'
 import type { Request } from './router.ts'
 
 /** A row's parts as they are to go in. */

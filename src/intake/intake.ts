@@ -5,7 +5,6 @@ import { mergePositions, type Position } from '../kernel/position.ts'
 import { batchWriter } from '../log/batch.ts'
 import type { Codec } from '../log/codec.ts'
 import type { EventBatch, Log } from '../log/log.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
 import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
 
 const SHOWN_ERRORS = 100
@@ -24,7 +23,10 @@ export interface ShownError {
 export interface IntakeOptions {
   log: Log
   codec: Codec
-  metrics: Metrics
+  /** Told what has become durable: records, refused rows, and the bytes of the records. */
+  onTaken: (taken: { accepted: number; rejected: number; bytes: number }) => void
+  /** Writes what was collected, perhaps with something of the caller's own; also when nothing was collected. */
+  append?: (batches: readonly EventBatch[]) => Promise<Position>
   requestId: string
   actor: string
   source: string
@@ -77,7 +79,7 @@ const RECORDS = 'sync.records'
 const REJECTED = 'sync.rejected'
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { log, codec, metrics } = options
+  const { log, codec } = options
   checkName(options.dataset, 'dataset')
   checkName(options.source, 'source')
   const parser = createRecordParser(options.maxDepth)
@@ -209,16 +211,14 @@ export function createIntake(options: IntakeOptions): Intake {
       const bytes = records.size
       const batches: EventBatch[] = []
       for (const batch of [records.take(RECORDS), rejected.take(REJECTED)]) if (batch) batches.push(batch)
-      if (batches.length === 0) return undefined
+      if (batches.length === 0 && !options.append) return undefined
       event.received_at = Date.now()
-      return log.append(batches).then(appended => {
+      return (options.append ?? log.append)(batches).then(appended => {
         const position = options.complete(appended)
         tally.accepted += accepted
         tally.rejected += refused
         tally.position = tally.position ? mergePositions(tally.position, position) : position
-        metrics.ingested.inc({ result: 'accepted' }, accepted)
-        metrics.ingested.inc({ result: 'rejected' }, refused)
-        metrics.ingestedBytes.inc(bytes)
+        options.onTaken({ accepted, rejected: refused, bytes })
         return position
       })
     },

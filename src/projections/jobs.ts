@@ -39,6 +39,8 @@ export interface RunState {
   /** `{code, message, details}` as JSON text. */
   readonly error: string | null
   readonly result: string | null
+  /** Includes all that the run has brought, once it is over. */
+  readonly position: string | null
 }
 
 /** Every run of every job; ids are time-ordered, so a page of a job's runs is in their order. */
@@ -59,6 +61,7 @@ export const runs: Table = {
     waiting_until: 'integer',
     error: 'text',
     result: 'text',
+    position: 'text',
     stream: 'text',
     offset: 'integer',
   },
@@ -90,7 +93,7 @@ function placeOf({ offset }: Source): string {
 }
 
 function newRun({ run_id, trigger, at }: RunQueued): RunState {
-  const nothing = { total: null, state: null, started_at: null, ended_at: null, waiting_until: null, error: null }
+  const nothing = { total: null, state: null, started_at: null, ended_at: null, waiting_until: null, error: null, position: null }
   return { id: run_id, status: 'pending', trigger, processed: 0, rejected: 0, queued_at: at, result: null, ...nothing }
 }
 
@@ -110,10 +113,10 @@ function runAfter(run: RunState, { type, data }: JobEvent): RunState {
     case 'RunCancelled':
       return { ...run, status: 'cancelled', ended_at: data.at, waiting_until: null }
     case 'RunCompleted':
-      return { ...run, status: 'completed', ended_at: data.at, result: data.result }
+      return { ...run, status: 'completed', ended_at: data.at, result: data.result, position: data.position }
     case 'RunFailed': {
       const error = JSON.stringify({ code: data.code, message: data.message, details: JSON.parse(data.details) })
-      return { ...run, status: 'failed', ended_at: data.at, error, waiting_until: null }
+      return { ...run, status: 'failed', ended_at: data.at, error, waiting_until: null, position: data.position }
     }
     case 'RunCheckpointed':
       return { ...run, state: data.state, processed: data.processed, rejected: data.rejected, total: data.total }

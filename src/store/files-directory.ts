@@ -31,10 +31,10 @@ export function openFileDirectory(directory: string): FileStore {
         throw error
       }
     },
-    async withFile(id, use) {
+    async open(id) {
       const path = join(directory, id)
       if (!existsSync(path)) throw new DomainError('NOT_FOUND', `there is no file ${id} any more`)
-      return use(path)
+      return { path, close: async () => undefined }
     },
     remove: id => rm(join(directory, id), { force: true }),
     stop: async () => undefined,

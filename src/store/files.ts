@@ -8,11 +8,13 @@ export interface FileStore {
    * nothing of it stays.
    */
   write(id: string, pieces: AsyncIterable<Uint8Array>): Promise<void>
-  /**
-   * Calls `use` with the path of a file on this machine's disk that holds it, good until `use` is done. Rejects with
-   * NOT_FOUND for an id that is unknown.
-   */
-  withFile<Result>(id: string, use: (path: string) => Promise<Result>): Promise<Result>
+  /** A file on this machine's disk that holds it, until it is closed. Rejects with NOT_FOUND for an id that is unknown. */
+  open(id: string): Promise<OpenFile>
   remove(id: string): Promise<void>
   stop(): Promise<void>
+}
+
+export interface OpenFile {
+  readonly path: string
+  close(): Promise<void>
 }

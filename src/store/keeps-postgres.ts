@@ -65,16 +65,18 @@ export function openPostgresFiles(url: string): FileStore {
         throw error instanceof DomainError ? error : unavailable(error as Error)
       }
     },
-    async withFile(id, use) {
+    async open(id) {
       const folder = await mkdtemp(join(tmpdir(), 'superinsight-'))
+      const close = () => rm(folder, { recursive: true, force: true })
       try {
         const path = join(folder, 'file')
         const file = await open(path, 'wx', 0o600)
         const found = await eachPiece(id, bytes => file.writeFile(bytes)).finally(() => file.close())
         if (!found) throw new DomainError('NOT_FOUND', `there is no file ${id} any more`)
-        return await use(path)
-      } finally {
-        await rm(folder, { recursive: true, force: true })
+        return { path, close }
+      } catch (error) {
+        await close()
+        throw error
       }
     },
     remove,

@@ -59,9 +59,15 @@ export function pageSql(query: PageQuery): { text: string; values: unknown[] } {
   // octet_length needs no look at a long value itself, only at what stands for it in the row.
   const text = `select ${names} from (
       select *, sum(${bytes}) over (order by ${last} rows between unbounded preceding and 1 preceding) as bytes_before
-      from (select * from ${nameOf(table)} ${where} order by ${last} limit ${value(query.limit)}) rows
+      from (select * from ${nameOf(table)} ${where} order by ${last} limit ${value(query.limit)} offset ${value(query.offset ?? 0)}) rows
     ) page where coalesce(bytes_before, 0) < ${PAGE_BYTES} order by ${last}`
   return { text, values }
+}
+
+export function countSql({ table, equal }: Pick<PageQuery, 'table' | 'equal'>): { text: string; values: unknown[] } {
+  const conditions = Object.keys(equal).map((column, i) => `${quoted(column)} = $${i + 1}`)
+  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
+  return { text: `select count(*) as rows from ${nameOf(table)} ${where}`, values: Object.values(equal) }
 }
 
 /** Only what may be beyond PostgreSQL's json goes through the function that is slower and bears it. */

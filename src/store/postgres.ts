@@ -4,7 +4,7 @@ import type { Row, Value } from '../kernel/projection.ts'
 import { migrate, readMigrations } from './migrations.ts'
 import { binaryArray } from './postgres-arrays.ts'
 import { unavailable } from './postgres-pool.ts'
-import { createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
+import { countSql, createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
 import { claimLost, type Store, type TableChange } from './store.ts'
 
 export interface PostgresOptions {
@@ -148,6 +148,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
         return new Map(rows.map(row => [row.stream, row.offset]))
       }),
     page: query => withClient(async client => (await client.query<Row>(pageSql(query))).rows),
+    count: query => withClient(async client => (await client.query<{ rows: number }>(countSql(query))).rows[0]!.rows),
     stop: () => pool.end(),
   }
 }

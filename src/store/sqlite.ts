@@ -139,6 +139,13 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
         }
         return rows
       }),
+    count: ({ table, equal }) =>
+      exclusively(async () => {
+        const conditions = Object.keys(equal).map(column => `${quoted(column)} = ?`)
+        const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
+        const sql = `select count(*) as rows from ${quoted(table.name)} ${where}`
+        return statement(sql).get(...Object.values(equal))!.rows as number
+      }),
     async stop() {
       db.close()
     },
@@ -184,8 +191,8 @@ function pageSql(query: PageQuery): { sql: string; values: SQLInputValue[] } {
   }
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
   return {
-    sql: `select * from ${quoted(query.table.name)} ${where} order by ${last} limit ?`,
-    values: [...values, query.limit],
+    sql: `select * from ${quoted(query.table.name)} ${where} order by ${last} limit ? offset ?`,
+    values: [...values, query.limit, query.offset ?? 0],
   }
 }
 

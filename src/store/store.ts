@@ -25,6 +25,8 @@ export interface Store {
    * Rows in the order of the key's last column; fewer than `limit` when their text comes to PAGE_BYTES, but one at least.
    */
   page(query: PageQuery): Promise<readonly Row[]>
+  /** How many rows fit, whatever the limit and offset. */
+  count(query: Pick<PageQuery, 'table' | 'equal'>): Promise<number>
   stop(): Promise<void>
 }
 
@@ -57,6 +59,8 @@ export interface PageQuery {
   /** Conditions on fields of a column that holds JSON text. */
   readonly fields?: readonly FieldCondition[]
   readonly limit: number
+  /** Rows to pass over. */
+  readonly offset?: number
 }
 
 export type Comparison = '=' | '!=' | '<' | '<=' | '>' | '>='

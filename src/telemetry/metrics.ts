@@ -5,7 +5,7 @@ export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  return {
+  const metrics = {
     registry,
     operations: new Counter({
       name: 'sync_operations_total',
@@ -70,7 +70,14 @@ export function createMetrics() {
       labelNames: ['route', 'status'],
       registers,
     }),
+    /** Counts what has been taken in. */
+    taken({ accepted, rejected, bytes }: { accepted: number; rejected: number; bytes: number }): void {
+      metrics.ingested.inc({ result: 'accepted' }, accepted)
+      metrics.ingested.inc({ result: 'rejected' }, rejected)
+      metrics.ingestedBytes.inc(bytes)
+    },
   }
+  return metrics
 }
 
 export type Metrics = ReturnType<typeof createMetrics>

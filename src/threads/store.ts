@@ -4,13 +4,14 @@ import type { PageQuery, Store } from '../store/store.ts'
 import { createCaller, serveCalls } from './rpc.ts'
 
 /** The part of a store that a query needs. */
-export type ReadStore = Pick<Store, 'load' | 'page'>
+export type ReadStore = Pick<Store, 'load' | 'page' | 'count'>
 
 /** Lets another thread read from this one's store, so that a long query blocks nobody's socket. */
 export function serveReads(port: MessagePort, store: Store): void {
   serveCalls(port, {
     load: (table: PageQuery['table'], keys: Value[][]) => store.load(table, keys),
     page: (query: PageQuery) => store.page(query),
+    count: (query: PageQuery) => store.count(query),
   })
 }
 
@@ -19,5 +20,6 @@ export function readThrough(port: MessagePort): ReadStore {
   return {
     load: (table, keys) => caller.call('load', [table, keys]),
     page: query => caller.call('page', [query]),
+    count: query => caller.call('count', [query]),
   }
 }

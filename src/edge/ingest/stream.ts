@@ -4,9 +4,9 @@ import { DomainError } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { unknownEncoding } from '../bodies.ts'
 import type { Exchange } from '../exchange.ts'
+import { watchIdle } from '../idle.ts'
 import { createLineSplitter } from './lines.ts'
 
-const BEAT_MS = 4000
 const FLUSH_BYTES = 512 * 1024
 /**
  * Work that one turn of the event loop does for a stream, in lines: about 10 ms. A refused line, which is kept with its
@@ -47,16 +47,12 @@ export function readStream(options: StreamOptions): PushStream {
   let flushes: Promise<void> = Promise.resolve()
   let failed = false
   let stopped = false
-  let heard = Date.now()
   const { promise: done, resolve: finish, reject } = Promise.withResolvers<void>()
   const fail = (error: unknown) => {
     failed = true
     reject(error)
   }
-  const beat = setInterval(() => {
-    if (Date.now() - heard > options.idleSeconds * 1000) exchange.cut()
-    else exchange.keepAlive()
-  }, BEAT_MS)
+  const idle = watchIdle(exchange, options.idleSeconds)
   /** Where this turn began. */
   const turn = { line: 0, refused: 0 }
   /** What has come in and is left for later turns. */
@@ -102,7 +98,7 @@ export function readStream(options: StreamOptions): PushStream {
   }
 
   function take(chunk: Buffer, last: boolean): void {
-    heard = Date.now()
+    idle.heard()
     if (failed || stopped) return
     ended = last
     // A chunk is good only during this call: what is not worked on now is copied.
@@ -155,7 +151,7 @@ export function readStream(options: StreamOptions): PushStream {
   } catch (error) {
     fail(error)
   }
-  done.catch(() => undefined).finally(() => clearInterval(beat))
+  done.catch(() => undefined).finally(() => idle.stop())
   return { done, resumeStream }
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../../config.ts'
-import { createIntake, type Intake, type ShownError, type Tally } from '../../intake/intake.ts'
+import { createIntake, type Intake, type IntakeOptions, type ShownError, type Tally } from '../../intake/intake.ts'
 import { checkName, RowRefused } from '../../intake/parse.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
@@ -29,18 +29,17 @@ function named(field: string, given: string | undefined, fallback: string): stri
   return name
 }
 
-function intakeFor(
-  request: Request,
-  options: PushOptions,
+/** What every intake at this edge is made of. */
+export function intakeOptions(
+  { services, principal, exchange }: Request,
+  { source, dataset, upsert }: Pick<PushOptions, 'source' | 'dataset' | 'upsert'>,
   more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void },
-): Intake {
-  const { services, principal, exchange } = request
-  const { log, codec, metrics, config } = services
-  const { source, dataset, upsert } = options
+): IntakeOptions {
+  const { log, codec, metrics, config, completePosition: complete } = services
   const limits = { maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes }
   const who = { requestId: exchange.requestId, actor: principal.id }
-  const complete = services.completePosition
-  return createIntake({ log, codec, metrics, complete, ...who, source, dataset, upsert, ...limits, ...more })
+  const onTaken = metrics.taken
+  return { log, codec, onTaken, complete, ...who, source, dataset, upsert, ...limits, ...more }
 }
 
 function summary({ exchange }: Request, { accepted, rejected, errors, position }: Tally, started: number) {
@@ -95,7 +94,7 @@ const pushBatch: Route = {
     const source = named('source', batch.source, principal.name)
     const dataset = named('dataset', batch.dataset ?? exchange.query.get('dataset') ?? undefined, source)
     const options = { source, dataset, upsert: batch.upsert, ack: batch.ack }
-    const intake = intakeFor(request, options, { numbering: 'index' })
+    const intake = createIntake(intakeOptions(request, options, { numbering: 'index' }))
     for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
     await intake.flush()
     await settle(request, options, intake.tally)
@@ -128,7 +127,7 @@ const pushStream: Route = {
     const options = streamOptions(request)
     const receipts = NDJSON.includes((exchange.header('accept') ?? '').split(';')[0]!.trim())
     if (receipts) return streamWithReceipts(request, options, started)
-    const intake = intakeFor(request, options, { numbering: 'line' })
+    const intake = createIntake(intakeOptions(request, options, { numbering: 'line' }))
     try {
       await readStream({ exchange, intake, ...flow(services.config), onDurable: () => undefined, blocked: () => false })
         .done
@@ -148,7 +147,7 @@ async function streamWithReceipts(request: Request, options: PushOptions, starte
     blocked = !exchange.write(text) || blocked
   }
   const onRejected = (error: ShownError) => write(`${JSON.stringify({ error })}\n`)
-  const intake = intakeFor(request, options, { numbering: 'line', onRejected })
+  const intake = createIntake(intakeOptions(request, options, { numbering: 'line', onRejected }))
   exchange.begin(200, { 'Content-Type': 'application/x-ndjson' })
   const onDurable = (through: number) => write(receipt(through, intake))
   const stream = readStream({ exchange, intake, ...flow(services.config), onDurable, blocked: () => blocked })

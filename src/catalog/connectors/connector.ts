@@ -1,0 +1,55 @@
+import type { z } from 'zod'
+
+/**
+ * A connector: where a job takes its data from. It gives pages, each with the state from which the next one follows, and
+ * the runner writes a page's records and its state in one append. So a connector that is started with a page's state
+ * gives what comes after that page, and never the page again.
+ */
+export interface Connector<Config extends z.ZodType = z.ZodType> {
+  readonly type: string
+  readonly summary: string
+  /** What a job says under `connector.config`. */
+  readonly config: Config
+  /**
+   * The pages after `state`; undefined: from the beginning. Fails with a DomainError for what is wrong with the source or
+   * the configuration, after all that could be read before it was given.
+   */
+  pull(config: z.output<Config>, state: unknown, context: PullContext): AsyncIterable<PulledPage>
+}
+
+export interface PullContext {
+  readonly signal: AbortSignal
+  /** The uploaded file of that id, on this machine's disk until it is closed. */
+  openFile(id: string): Promise<{ readonly path: string; close(): Promise<void> }>
+  /** Tells the run's log. */
+  log(level: 'debug' | 'info' | 'warning' | 'error', message: string, metadata?: object): void
+  /** Most rows and most bytes of a page. */
+  readonly pageRows: number
+  readonly pageBytes: number
+}
+
+export interface PulledPage {
+  readonly rows: readonly PulledRow[]
+  readonly state: unknown
+  /** How many rows there are in all, when the source tells. */
+  readonly total: number | null
+}
+
+export type PulledRow =
+  /** A record: its data as JSON text. Its number counts from 1 over the whole source. */
+  | { readonly number: number; readonly id: string; readonly data: string }
+  | { readonly number: number; readonly refused: RefusedRow }
+
+export interface RefusedRow {
+  readonly code: string
+  /** The column that is wrong. */
+  readonly field: string | null
+  readonly value: string | null
+  readonly message: string
+  readonly original: Uint8Array
+  readonly originalBytes: number
+}
+
+export function defineConnector<Config extends z.ZodType>(connector: Connector<Config>): Connector {
+  return connector as unknown as Connector
+}

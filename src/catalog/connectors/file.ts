@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { skipMembers } from '../../kernel/json.ts'
+import { DEFAULT_LIMITS } from '../formats/format.ts'
+import { readInThread, type ReadRow } from '../formats/thread.ts'
+import { defineConnector, type PulledRow } from './connector.ts'
+
+const config = z.strictObject({
+  file_id: z.string(),
+  filename: z.string(),
+  size_bytes: z.int(),
+  format: z.string(),
+  /** As `checkOptions` gave them. */
+  options: z.record(z.string(), z.unknown()),
+  records_count: z.int(),
+  id_column: z.string().nullable(),
+  max_row_bytes: z.int(),
+})
+
+export type FileConfig = z.infer<typeof config>
+
+/** What was uploaded to `/push/file`. Its state is the number of the last row that is in. */
+export const file = defineConnector({
+  type: 'file',
+  summary: 'Takes the rows of an uploaded file: csv, json, parquet or excel.',
+  config,
+  async *pull({ file_id, format, options, records_count, id_column, max_row_bytes }, state, context) {
+    const after = (state as { row: number } | undefined)?.row ?? 0
+    const limits = { ...DEFAULT_LIMITS, maxRowBytes: max_row_bytes }
+    const { pageRows, pageBytes, signal } = context
+    const opened = await context.openFile(file_id)
+    try {
+      const reading = { path: opened.path, format, options, limits, after, pageRows, pageBytes }
+      const onNotice = (notice: string) => context.log('info', 'the file was read this way', { notice })
+      for await (const read of readInThread(reading, signal, onNotice)) {
+        const rows = read.map(row => pulled(row, file_id, id_column))
+        yield { rows, state: { row: rows.at(-1)!.number }, total: records_count }
+      }
+    } finally {
+      await opened.close()
+    }
+  },
+})
+
+/** A row with its id: the text of its column, else one that follows from the row's place, so that a resume gives it again. */
+function pulled(row: ReadRow, fileId: string, idColumn: string | null): PulledRow {
+  const { number } = row
+  if ('refusal' in row) {
+    const { column: field, ...why } = row.refusal
+    return { number, refused: { ...why, field, original: row.original, originalBytes: row.originalBytes } }
+  }
+  if (idColumn === null) return { number, id: `${fileId}-${String(number).padStart(12, '0')}`, data: row.json }
+  const id = idIn(row.json, idColumn)
+  if (id !== undefined) return { number, id, data: row.json }
+  const original = Buffer.from(row.json)
+  const message = `${idColumn}: expected the record's id, text or a number`
+  const refused = { code: 'MISSING_FIELD', field: idColumn, value: null, message }
+  return { number, refused: { ...refused, original, originalBytes: original.length } }
+}
+
+/** The text of a top-level field; of a number as it stands. */
+function idIn(json: string, column: string): string | undefined {
+  const bytes = Buffer.from(json)
+  let found: string | undefined
+  skipMembers(bytes, 0, bytes.length, Number.MAX_SAFE_INTEGER, (keyStart, keyEnd, start, end) => {
+    if (JSON.parse(bytes.toString('utf8', keyStart, keyEnd)) !== column) return
+    const text = bytes.toString('utf8', start, end)
+    found = text.startsWith('"') ? JSON.parse(text) : /^-?\d/.test(text) ? text : undefined
+  })
+  return found === '' ? undefined : found
+}

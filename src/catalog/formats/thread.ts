@@ -1,0 +1,166 @@
+import { parentPort, Worker, workerData } from 'node:worker_threads'
+import { DomainError } from '../../kernel/errors.ts'
+import type { FormatLimits, Refusal, RowSink } from './format.ts'
+import { formatOf } from './index.ts'
+
+/*
+ * Reads a file in a thread of its own, with a heap of its own: a file that is heavier than it should be ends its thread
+ * and nothing else.
+ */
+
+export interface FileReading {
+  readonly path: string
+  readonly format: string
+  /** As `checkOptions` gave them. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly limits: FormatLimits
+  /** Rows up to this number are passed over. */
+  readonly after: number
+  readonly pageRows: number
+  readonly pageBytes: number
+}
+
+export type ReadRow =
+  | { readonly number: number; readonly json: string }
+  | { readonly number: number; readonly refusal: Refusal; readonly original: Uint8Array; readonly originalBytes: number }
+
+type FromReader =
+  | { readonly rows: readonly ReadRow[] }
+  | { readonly notice: string }
+  | { readonly count: number }
+  | { readonly failed: { readonly domain: boolean; readonly message: string; readonly row: number } }
+
+/** Pages that may be on their way: one that is read while the other is handled. */
+const AHEAD = 2
+const HEAP_MB = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32 }
+
+/** Its rows, page by page; fails with a VALIDATION_ERROR where the file is damaged, after the rows before that. */
+export async function* readInThread(
+  reading: FileReading,
+  signal: AbortSignal,
+  onNotice: (notice: string) => void,
+): AsyncGenerator<readonly ReadRow[], void> {
+  const worker = start({ ...reading, counting: false })
+  const inbox: FromReader[] = []
+  let wake: () => void = () => undefined
+  const put = (message: FromReader) => {
+    inbox.push(message)
+    wake()
+  }
+  listen(worker, put)
+  const stop = () => put({ failed: { domain: true, message: 'the reading was stopped', row: 0 } })
+  signal.addEventListener('abort', stop)
+  try {
+    for (;;) {
+      while (inbox.length === 0) {
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
+      }
+      const message = inbox.shift()!
+      signal.throwIfAborted()
+      if ('count' in message) return
+      if ('failed' in message) throw failure(message.failed)
+      if ('notice' in message) onNotice(message.notice)
+      else {
+        yield message.rows
+        worker.postMessage('taken')
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await worker.terminate()
+  }
+}
+
+/** How many rows it has, and what is wrong with it when not all of it can be read. */
+export async function countInThread(
+  reading: Omit<FileReading, 'after' | 'pageRows' | 'pageBytes'>,
+): Promise<{ rows: number; damage: DomainError | undefined }> {
+  const worker = start({ ...reading, counting: true, after: 0, pageRows: 1, pageBytes: 1 })
+  try {
+    const message = await new Promise<FromReader>(resolve => listen(worker, each => !('notice' in each) && resolve(each)))
+    if ('count' in message) return { rows: message.count, damage: undefined }
+    if (!('failed' in message)) throw new Error('a count gave rows')
+    const damage = failure(message.failed)
+    if (damage instanceof DomainError) return { rows: Math.max(0, message.failed.row - 1), damage }
+    throw damage
+  } finally {
+    await worker.terminate()
+  }
+}
+
+function start(data: FileReading & { counting: boolean }): Worker {
+  return new Worker(new URL(import.meta.url), { workerData: { reading: data }, resourceLimits: HEAP_MB, name: 'file' })
+}
+
+function listen(worker: Worker, put: (message: FromReader) => void): void {
+  worker.on('message', put)
+  worker.on('error', (error: NodeJS.ErrnoException) => {
+    const heavy = error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+    const message = heavy ? `the file needs more memory than the ${HEAP_MB.maxOldGenerationSizeMb} MB that reading one may take` : (error.stack ?? error.message)
+    put({ failed: { domain: heavy, message, row: 0 } })
+  })
+}
+
+function failure({ domain, message }: { domain: boolean; message: string }): Error {
+  return domain ? new DomainError('VALIDATION_ERROR', message) : new Error(message)
+}
+
+/** The thread's own part. */
+async function work({ counting, ...reading }: FileReading & { counting: boolean }): Promise<void> {
+  const port = parentPort!
+  const tell = (message: FromReader) => port.postMessage(message)
+  const format = formatOf(reading.format)!
+  let rows: ReadRow[] = []
+  let bytes = 0
+  let ahead = 0
+  let last = 0
+  let go: () => void = () => undefined
+  port.on('message', () => {
+    ahead--
+    go()
+  })
+
+  /** Sends what is collected; a promise when it is time to wait for whoever handles it. */
+  function send(): void | Promise<void> {
+    if (rows.length > 0) tell({ rows })
+    rows = []
+    bytes = 0
+    ahead++
+    if (ahead < AHEAD) return
+    return new Promise<void>(resolve => {
+      go = resolve
+    })
+  }
+
+  function put(row: ReadRow, size: number): void | Promise<void> {
+    rows.push(row)
+    last = row.number
+    bytes += size
+    if (rows.length >= reading.pageRows || bytes >= reading.pageBytes) return send()
+  }
+
+  const sink: RowSink = {
+    row: (number, json) => put({ number, json }, json.length),
+    refuse: (number, refusal, original, originalBytes) =>
+      put({ number, refusal, original, originalBytes }, original.length),
+  }
+  const { path, limits, after } = reading
+  const control = { limits, after, onNotice: (notice: string) => tell({ notice }) }
+  try {
+    const count = counting
+      ? await format.count(path, reading.options, control)
+      : await format.read(path, reading.options, sink, control)
+    await send()
+    tell({ count })
+  } catch (error) {
+    if (rows.length > 0) await send()
+    const row = (error as { row?: number }).row ?? last + 1
+    const domain = error instanceof DomainError
+    tell({ failed: { domain, message: domain ? error.message : String((error as Error).stack), row } })
+  }
+  port.close()
+}
+
+if (parentPort && workerData?.reading) await work(workerData.reading)

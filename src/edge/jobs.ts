@@ -1,0 +1,132 @@
+import type { JobConfig } from '../workers/jobs-held.ts'
+import { DomainError } from '../kernel/errors.ts'
+import { decodePosition, encodePosition, mergePositions, offsetIn, type Position } from '../kernel/position.ts'
+import type { Row } from '../kernel/projection.ts'
+import { jobs, type RunState } from '../projections/jobs.ts'
+import type { Services } from './services.ts'
+
+const TOPIC = 'sync.jobs'
+
+/** Waits until the read model of jobs has a command's events, so that the next read sees them; not for what lags for long. */
+export async function reachJob({ log, progress }: Services, position: Position): Promise<void> {
+  const offsets = log.streams(TOPIC).map(({ name }) => [name, offsetIn(position, name)] as const)
+  await progress.wait({ log: log.id, offsets: new Map(offsets) }).catch(error => {
+    if (!(error instanceof DomainError) || error.code !== 'NOT_YET_PROJECTED') throw error
+  })
+}
+
+/** The job of this id. Throws NOT_FOUND, also for one that was deleted. */
+export async function findJob({ store }: Services, id: string): Promise<Row> {
+  const [row] = await store.load(jobs, [[id]])
+  if (!row || row.deleted === 1) throw new DomainError('NOT_FOUND', `there is no job ${id.slice(0, 100)}`)
+  return row
+}
+
+function timeText(time: number | null | undefined): string | null {
+  return time === null || time === undefined ? null : new Date(time).toISOString()
+}
+
+/** What has been done of a run: percent with one decimal, 100 when it is complete, null when nobody knows how much there is. */
+function percentOf({ status, processed, total }: RunState): number | null {
+  if (status === 'completed') return 100
+  if (total === null || total === 0) return total === 0 ? 100 : null
+  return Math.min(100, Math.round((processed / total) * 1000) / 10)
+}
+
+/** When a run will be done if it goes on as it went. */
+function etaOf({ status, started_at, processed, total }: RunState, now: number): string | null {
+  if (status !== 'running' || started_at === null || total === null || processed === 0) return null
+  return timeText(started_at + Math.round(((now - started_at) * total) / processed))
+}
+
+export function runOf(row: Row): RunState | undefined {
+  return row.run === null ? undefined : JSON.parse(row.run as string)
+}
+
+export function configOf(row: Row): JobConfig & Record<string, unknown> {
+  return JSON.parse(row.config as string)
+}
+
+/** A run's progress under the names that the API gives it. */
+export function progressOf(run: RunState | undefined) {
+  return {
+    progress: run ? percentOf(run) : 0,
+    records_processed: run?.processed ?? 0,
+    records_total: run?.total ?? null,
+  }
+}
+
+/** A job as a list shows it. */
+export function shownJob(row: Row): object {
+  const { id, name, connector_type, status } = row
+  const run = runOf(row)
+  return {
+    ...{ id, name, connector_type, status },
+    ...progressOf(run),
+    started_at: timeText(run?.started_at),
+    eta: run ? etaOf(run, row.updated_at as number) : null,
+    created_at: timeText(row.created_at as number),
+  }
+}
+
+/** A place that includes the job's last event and all that its last run has brought. */
+export function placeOfJob({ log }: Services, row: Row): string {
+  const stream = log.streams(TOPIC).find(({ name }) => name === row.stream)!
+  const place = log.place(stream, row.offset as number)
+  const brought = runOf(row)?.position
+  return encodePosition(brought ? mergePositions(decodePosition(brought, log.id, 'position'), place) : place)
+}
+
+/** A run as the API shows it. */
+export function shownRun(run: RunState): object {
+  const { id, status, trigger, rejected, error, result } = run
+  return {
+    ...{ id, status, trigger },
+    ...progressOf(run),
+    records_rejected: rejected,
+    queued_at: timeText(run.queued_at),
+    started_at: timeText(run.started_at),
+    ended_at: timeText(run.ended_at),
+    waiting_until: timeText(run.waiting_until),
+    error: error === null ? null : JSON.parse(error),
+    result: result === null ? null : JSON.parse(result),
+  }
+}
+
+/** A job with all there is to say of it. */
+export function shownJobInFull(services: Services, row: Row): object {
+  const { connector, schedule, transformations, destination, target } = configOf(row)
+  const run = runOf(row)
+  return {
+    ...shownJob(row),
+    connector,
+    schedule: schedule ?? { type: 'manual' },
+    transformations: transformations ?? [],
+    destination: destination ?? { type: 'database', table: target.dataset, mode: 'upsert' },
+    run_id: run?.id ?? null,
+    records_rejected: run?.rejected ?? 0,
+    ended_at: timeText(run?.ended_at),
+    waiting_until: timeText(run?.waiting_until),
+    next_runs: [],
+    error: run?.error ? JSON.parse(run.error) : null,
+    result: run?.result ? JSON.parse(run.result) : null,
+    updated_at: timeText(row.updated_at as number),
+    position: placeOfJob(services, row),
+  }
+}
+
+/** An uploaded file as the API shows it: its import is the job. */
+export function fileOf(services: Services, row: Row): object {
+  const { connector, target } = configOf(row)
+  const { file_id, filename, size_bytes, format, records_count } = connector.config as Record<string, unknown>
+  const run = runOf(row)
+  const status = row.status === 'pending' || row.status === 'running' || row.status === 'waiting' ? 'processing' : row.status
+  return {
+    ...{ file_id, job_id: row.id, filename, size_bytes, format, records_count, status },
+    dataset: target.dataset,
+    ...progressOf(run),
+    records_rejected: run?.rejected ?? 0,
+    error: run?.error ? JSON.parse(run.error) : null,
+    position: placeOfJob(services, row),
+  }
+}

@@ -1,0 +1,141 @@
+import type { JobEvent } from '../domain/job.ts'
+import { createCodec } from '../log/codec.ts'
+import type { Log, Stream } from '../log/log.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { evolveJob, type Job, wantedRun } from './jobs-held.ts'
+import { type RunContext, runOnce } from './runs.ts'
+import { shareOut } from './share-out.ts'
+import { createSlots } from '../kernel/slots.ts'
+
+export interface RunnerOptions extends Omit<RunContext, 'stream' | 'seen'> {
+  /** Most runs at once. */
+  readonly concurrency: number
+  /** Told which streams of jobs are run here from now on. */
+  readonly onHolding: (streams: readonly Stream[]) => void
+  /** Told how far each stream of jobs has been followed. */
+  readonly onProgress: (stream: string, through: number) => void
+}
+
+const GROUP = 'runner'
+export const JOBS = 'sync.jobs'
+const LIMITS = { maxEvents: 5000, maxBytes: 4_194_304 }
+/** How long a run rests that broke off because something of ours was not there: a broker, a decider. */
+const REST_MS = 2000
+
+/**
+ * Runs jobs. Runners share the streams of jobs among them, and each runs those whose stream it holds: a job is with one
+ * runner at a time. What it appends for a job carries the job's own checkpoint, so one that was taken over from, and does
+ * not know yet, can write nothing.
+ */
+export function startRunner(options: RunnerOptions): Promise<{ stop(): Promise<void> }> {
+  const { log, logger, onHolding } = options
+  const slots = createSlots(options.concurrency)
+  const run = (stream: Stream, signal: AbortSignal) => hold(options, slots, stream, signal)
+  return shareOut({ log, group: GROUP, topic: JOBS, logger, onHolding, run })
+}
+
+interface Running {
+  readonly runId: string
+  readonly stopping: AbortController
+  readonly done: Promise<void>
+}
+
+/** Follows a stream of jobs and keeps those running that should be, until `signal` aborts or following fails. */
+async function hold(
+  options: RunnerOptions,
+  slots: ReturnType<typeof createSlots>,
+  stream: Stream,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, logger, onProgress } = options
+  const codec = createCodec(log)
+  const jobs = new Map<string, Job>()
+  const running = new Map<string, Running>()
+  const timers = new Map<string, NodeJS.Timeout>()
+  const followed = createFollowed()
+
+  /** Starts, stops or sets an alarm, so that a job runs when it should and only then. */
+  function look(id: string): void {
+    const job = jobs.get(id)
+    const wanted = job && wantedRun(job)
+    const now = running.get(id)
+    clearTimeout(timers.get(id))
+    if (now) {
+      if (now.runId !== wanted?.runId) now.stopping.abort()
+      return
+    }
+    if (!job || !wanted || signal.aborted) return
+    const delay = Math.max(wanted.from, job.restUntil) - Date.now()
+    if (delay > 0) timers.set(id, setTimeout(() => look(id), Math.min(delay, MOST_DELAY_MS)).unref())
+    else start(id, job, wanted.runId)
+  }
+
+  function start(id: string, job: Job, runId: string): void {
+    const stopping = new AbortController()
+    const either = AbortSignal.any([stopping.signal, signal])
+    const context = { ...options, stream, seen: followed.until }
+    const done = slots
+      .take(either, () => runOnce(context, job, runId, either))
+      .catch(error => {
+        if (either.aborted) return
+        logger.error({ err: error, job_id: id, run_id: runId }, 'a run broke off and begins again')
+        job.restUntil = Date.now() + REST_MS
+      })
+      .then(() => {
+        running.delete(id)
+        look(id)
+      })
+    running.set(id, { runId, stopping, done })
+  }
+
+  try {
+    const end = (await log.ends(JOBS)).get(stream.name)!
+    for (let after = -1, live = false; !signal.aborted; ) {
+      const page = await log.read(stream, after, { ...LIMITS, waitMs: 1000, signal })
+      await codec.prepare(page.events)
+      const touched = new Set<string>()
+      for (const { value } of page.events) touched.add(evolveJob(jobs, codec.decode(value) as JobEvent))
+      after = page.through
+      followed.advance(after)
+      onProgress(stream.name, after)
+      if (live) for (const id of touched) look(id)
+      else if (after >= end) {
+        live = true
+        for (const id of jobs.keys()) look(id)
+      }
+    }
+  } finally {
+    for (const timer of timers.values()) clearTimeout(timer)
+    for (const { stopping } of running.values()) stopping.abort()
+    await Promise.all([...running.values()].map(({ done }) => done))
+  }
+}
+
+/** setTimeout takes no more than 2^31 - 1 ms: a longer alarm rings early, and is set again. */
+const MOST_DELAY_MS = 2_000_000_000
+
+/** Lets runs wait until the stream has been followed up to a place. */
+function createFollowed() {
+  let through = -1
+  const waiting = new Set<() => void>()
+  return {
+    advance(to: number) {
+      through = to
+      for (const look of waiting) look()
+    },
+    until(offset: number, signal: AbortSignal): Promise<void> {
+      return new Promise((resolve, reject) => {
+        const look = () => {
+          if (signal.aborted) reject(signal.reason)
+          else if (through >= offset) resolve()
+          else return
+          waiting.delete(look)
+          signal.removeEventListener('abort', look)
+        }
+        waiting.add(look)
+        signal.addEventListener('abort', look)
+        look()
+      })
+    },
+  }
+}

@@ -1,0 +1,172 @@
+import type { PulledPage } from '../catalog/connectors/connector.ts'
+import { connectorOf } from '../catalog/connectors/index.ts'
+import { createIntake, type Intake } from '../intake/intake.ts'
+import type { Rules } from '../intake/rules.ts'
+import { DomainError } from '../kernel/errors.ts'
+import { encodePosition, mergePositions, type Position } from '../kernel/position.ts'
+import type { Codec } from '../log/codec.ts'
+import type { Commands } from '../log/commands.ts'
+import type { Log, Stream } from '../log/log.ts'
+import type { FileStore } from '../store/files.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { Job } from './jobs-held.ts'
+
+/** What a run works with. */
+export interface RunContext {
+  readonly log: Log
+  readonly codec: Codec
+  readonly logger: Logger
+  readonly commands: Commands
+  readonly rules: Rules
+  readonly files: FileStore
+  readonly limits: { readonly pageRows: number; readonly pageBytes: number; readonly maxDepth: number; readonly maxRecordBytes: number }
+  readonly onTaken: (taken: { accepted: number; rejected: number; bytes: number }) => void
+  /** Told when a run has ended. */
+  readonly onEnded: (connector: string, status: 'success' | 'failure', seconds: number) => void
+  readonly stream: Stream
+  /** Resolves once the stream of jobs has been followed up to an offset. */
+  readonly seen: (offset: number, signal: AbortSignal) => Promise<void>
+}
+
+const ACTOR = 'runner'
+type Level = 'debug' | 'info' | 'warning' | 'error'
+
+/**
+ * One run of a job, from its checkpoint to its end: ends when the run has ended, or `signal` aborts; fails when
+ * something of ours is not there, and may then be begun again. Each page's records, refused rows and checkpoint are one
+ * append under the job's own checkpoint, numbered on over all runs: a runner that was taken over from is refused.
+ */
+export async function runOnce(context: RunContext, job: Job, runId: string, signal: AbortSignal): Promise<void> {
+  const { log, commands, stream } = context
+  const started = Date.now()
+  const group = `job-${job.id}`
+  const owned = await log.own(group, stream)
+  // Whoever had the job before may have appended something that has not been followed yet.
+  await context.seen(await log.written(stream), signal)
+  const by = { actor: ACTOR, requestId: runId }
+  const ids = { job_id: job.id, run_id: runId }
+  if (!(await accepted(commands.send(`job/${job.id}`, { type: 'BeginRun', data: ids }, by)))) return
+  const tell = (level: Level, message: string, metadata: object = {}) => {
+    const entry = { ...ids, level, message, metadata: JSON.stringify(metadata), at: Date.now() }
+    return log.append([context.codec.batch('sync.logs', 'RunLogged', `job/${job.id}`, entry)])
+  }
+  const resumed = job.checkpoint?.run_id === runId
+  await tell('info', resumed ? 'the run goes on' : 'the run begins', { processed: resumed ? job.checkpoint!.processed : 0 })
+  const last = resumed ? job.checkpoint! : undefined
+  const run: Run = {
+    ...{ group, runId, tell, number: Math.max(owned, job.checkpoint?.number ?? 0), position: undefined },
+    ...{ state: last && JSON.parse(last.state), processed: last?.processed ?? 0, rejected: last?.rejected ?? 0 },
+  }
+  const outcome = () => ({ ...ids, position: run.position ? encodePosition(run.position) : null })
+  const ended = async (status: 'success' | 'failure', sent: Promise<unknown>) => {
+    if (await accepted(sent)) context.onEnded(job.config.connector.type, status, (Date.now() - started) / 1000)
+  }
+  try {
+    await pullAll(context, job, run, signal)
+    if (signal.aborted) return
+    await tell('info', 'the run is complete', { processed: run.processed, rejected: run.rejected })
+    const data = { ...outcome(), result: null }
+    await ended('success', commands.send(`job/${job.id}`, { type: 'CompleteRun', data }, by))
+  } catch (error) {
+    if (signal.aborted) return
+    const failure = asFailure(error, context.logger, job.id)
+    if (!failure) throw error
+    const { processed } = run
+    await tell('error', 'the run has failed', { message: failure.message, processed })
+    const data = { ...outcome(), ...failure, details: JSON.stringify(failure.details) }
+    await ended('failure', commands.send(`job/${job.id}`, { type: 'FailRun', data }, by))
+  }
+}
+
+/** Whether a command was accepted: somebody may have cancelled or deleted the job a moment before. */
+async function accepted(sent: Promise<unknown>): Promise<boolean> {
+  try {
+    await sent
+    return true
+  } catch (error) {
+    if (error instanceof DomainError && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')) return false
+    throw error
+  }
+}
+
+/** Why a run has failed for good; undefined for what may pass. */
+function asFailure(error: unknown, logger: Logger, jobId: string) {
+  if (error instanceof DomainError) {
+    const { code, message, details } = error
+    // Our own log or store: the run begins again. Or somebody has taken the job over.
+    return code === 'UNAVAILABLE' || code === 'CONFLICT' ? undefined : { code, message, details }
+  }
+  logger.error({ err: error, job_id: jobId }, 'a run failed')
+  return { code: 'INTERNAL_ERROR', message: 'something went wrong on our side; the job id is in our logs', details: [] }
+}
+
+/** A run on its way. */
+interface Run {
+  readonly group: string
+  readonly runId: string
+  tell(level: Level, message: string, metadata?: object): Promise<unknown>
+  /** The number of the last page that is in. */
+  number: number
+  /** Where the connector goes on. */
+  state: unknown
+  processed: number
+  rejected: number
+  position: Position | undefined
+}
+
+async function pullAll(context: RunContext, job: Job, run: Run, signal: AbortSignal): Promise<void> {
+  const { type, config } = job.config.connector
+  const connector = connectorOf(type)
+  if (!connector) throw new DomainError('VALIDATION_ERROR', `connector.type: there is no connector ${type}`)
+  const append = pageWriter(context, job, run)
+  const untold = (error: unknown) => context.logger.error({ err: error, job_id: job.id }, 'a run could not be told of')
+  const pages = connector.pull(connector.config.parse(config), run.state, {
+    ...context.limits,
+    signal,
+    openFile: id => context.files.open(id),
+    log: (level, message, metadata) => void run.tell(level, message, metadata).catch(untold),
+  })
+  for await (const page of pages) {
+    if (signal.aborted) return
+    await append(page)
+  }
+}
+
+/** Appends pages, one at a time, each with its checkpoint. */
+function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage) => Promise<void> {
+  const { log, codec, stream, limits } = context
+  const { target } = job.config
+  let total: number | null = null
+  const intake: Intake = createIntake({
+    ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id },
+    ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
+    ...{ rules: context.rules, validate: target.validate, transform: target.transform },
+    ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes, numbering: 'line' as const },
+    onTaken: context.onTaken,
+    complete: appended => appended,
+    append(batches) {
+      const { runId: run_id, processed, rejected } = run
+      const place = { job_id: job.id, run_id, number: run.number, state: JSON.stringify(run.state) }
+      const checkpoint = { ...place, processed, rejected, total, at: Date.now() }
+      const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, checkpoint)
+      return log.append([...batches, batch], { consumed: { group: run.group, stream, offset: run.number } })
+    },
+  })
+  return async page => {
+    const refused = intake.refused
+    for (const row of page.rows) take(intake, row)
+    run.number++
+    run.state = page.state
+    run.processed += page.rows.length
+    run.rejected += intake.refused - refused
+    total = page.total
+    const appended = await intake.flush()!
+    run.position = run.position ? mergePositions(run.position, appended) : appended
+  }
+}
+
+function take(intake: Intake, row: PulledPage['rows'][number]): void {
+  if (!('refused' in row)) return intake.add(row, row.number, () => Buffer.from(row.data))
+  const { original, originalBytes, ...why } = row.refused
+  intake.refuse(why, row.number, Buffer.from(original), originalBytes)
+}
