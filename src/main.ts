@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { isEmbedded, openLog, openStore } from './adapters.ts'
+import { isEmbedded, openKeys, openLog, openStore } from './adapters.ts'
 import type { Config, Role } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
 import { startAccess } from './edge/auth/access.ts'
@@ -9,6 +9,7 @@ import { createTokens } from './edge/auth/tokens.ts'
 import { followCheckpoints } from './edge/checkpoints.ts'
 import { startCommands } from './edge/commands.ts'
 import { createHealth, type Work } from './edge/health.ts'
+import type { Keys } from './edge/idempotency/keys.ts'
 import { createLimits } from './edge/limits.ts'
 import { createProgress, type Progress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
@@ -23,6 +24,7 @@ import type { Store } from './store/store.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import type { News, Progressed, ThreadRole } from './thread.ts'
+import { keepThrough } from './threads/keys.ts'
 import { appendThrough } from './threads/log.ts'
 import { type ReadStore, readThrough } from './threads/store.ts'
 import { COMMANDS, startDecider } from './workers/decider.ts'
@@ -160,7 +162,7 @@ async function startFront(
   const commands = await startCommands(log, logger)
   onStop(() => commands.stop())
   await access.caughtUp()
-  const redis = openRedis(parts)
+  const redis = await openRedis(parts)
   const reads: Work = { topics: recordsProjection.topics, progress, ours: false }
   const edge = await startEdge({
     config,
@@ -173,6 +175,7 @@ async function startFront(
     commands,
     access,
     tokens: createTokens(deriveKeys(secrets.encryptionKey), config.tokenSeconds),
+    keys: await startKeys(parts, redis),
     limits: createLimits(redis),
     redis,
     health: healthOf(parts, works.some(work => work.progress === progress) ? works : [...works, reads]),
@@ -183,11 +186,22 @@ async function startFront(
   return { edge, credentialsFile: secrets.file }
 }
 
-function openRedis({ config, logger, metrics, onStop }: Process): SharedRedis | undefined {
+async function openRedis({ config, logger, metrics, onStop }: Process): Promise<SharedRedis | undefined> {
   if (!config.redisUrl) return undefined
   const redis = openSharedRedis(config.redisUrl, logger, up => metrics.redisUp.set(up ? 1 : 0))
   onStop(async () => redis.stop())
+  // Else the first pushes under a key would be known to this edge alone.
+  await redis.known
   return redis
+}
+
+async function startKeys({ config, metrics, thread, onStop }: Process, redis: SharedRedis | undefined): Promise<Keys> {
+  const toKeeper = new MessageChannel()
+  await thread('keys', [toKeeper.port1])
+  const own = { keep: keepThrough(toKeeper.port2), onDropped: (count: number) => metrics.keysDropped.inc(count) }
+  const keys = await openKeys(config, redis, own)
+  onStop(() => keys.stop())
+  return keys
 }
 
 /** Where queries read, and how far that is: a database that projectors anywhere write, or this process's own file. */
