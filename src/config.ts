@@ -221,6 +221,13 @@ export const settings = {
   ),
   webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
   fileBytes: whole('MAX_FILE_BYTES', 10_737_418_240, 'largest file that is uploaded', 1024),
+  idempotencySeconds: whole('IDEMPOTENCY_SECONDS', 86_400, 'how long the answer to an Idempotency-Key is kept', 1),
+  idempotencyBytes: whole(
+    'MAX_IDEMPOTENCY_BYTES',
+    4_294_967_296,
+    'bytes of kept answers in DATA_DIR before the oldest are dropped',
+    16_777_216,
+  ),
   drainSeconds: whole('DRAIN_SECONDS', 20, 'how long a stop waits for requests under way', 1),
 } as const satisfies Record<string, Setting<unknown>>
 

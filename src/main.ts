@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { isEmbedded, openFiles, openLog, openSecrets, openStore } from './adapters.ts'
+import { isEmbedded, openFiles, openKeys, openLog, openSecrets, openStore } from './adapters.ts'
 import type { Config, Role } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
 import { startAccess } from './edge/auth/access.ts'
@@ -9,6 +9,7 @@ import { createTokens } from './edge/auth/tokens.ts'
 import { followCheckpoints } from './edge/checkpoints.ts'
 import { startCommands } from './log/commands.ts'
 import { createHealth, type Work } from './edge/health.ts'
+import type { Keys } from './edge/idempotency/keys.ts'
 import { createLimits } from './edge/limits.ts'
 import { createProgress, type Progress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
@@ -27,6 +28,7 @@ import type { Store } from './store/store.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import type { News, Progressed, ThreadRole } from './thread.ts'
+import { keepThrough } from './threads/keys.ts'
 import { appendThrough } from './threads/log.ts'
 import { type ReadStore, readThrough } from './threads/store.ts'
 import { COMMANDS, startDecider } from './workers/decider.ts'
@@ -170,7 +172,7 @@ async function startFront(
   const [kept, files] = await Promise.all([openSecrets(config, keys.sealing), openFiles(config)])
   onStop(() => kept.stop())
   onStop(() => files.stop())
-  const redis = openRedis(parts)
+  const redis = await openRedis(parts)
   const reads: Work = { topics: projectedTopics, progress, ours: false }
   const edge = await startEdge({
     config,
@@ -187,6 +189,7 @@ async function startFront(
     secrets: kept,
     files,
     tokens: createTokens(keys, config.tokenSeconds),
+    keys: await startKeys(parts, redis),
     limits: createLimits(redis),
     redis,
     health: healthOf(parts, works.some(work => work.progress === progress) ? works : [...works, reads]),
@@ -209,11 +212,22 @@ function follow<View>(
   return { ...followed, view }
 }
 
-function openRedis({ config, logger, metrics, onStop }: Process): SharedRedis | undefined {
+async function openRedis({ config, logger, metrics, onStop }: Process): Promise<SharedRedis | undefined> {
   if (!config.redisUrl) return undefined
   const redis = openSharedRedis(config.redisUrl, logger, up => metrics.redisUp.set(up ? 1 : 0))
   onStop(async () => redis.stop())
+  // Else the first pushes under a key would be known to this edge alone.
+  await redis.known
   return redis
+}
+
+async function startKeys({ config, metrics, thread, onStop }: Process, redis: SharedRedis | undefined): Promise<Keys> {
+  const toKeeper = new MessageChannel()
+  await thread('keys', [toKeeper.port1])
+  const own = { keep: keepThrough(toKeeper.port2), onDropped: (count: number) => metrics.keysDropped.inc(count) }
+  const keys = await openKeys(config, redis, own)
+  onStop(() => keys.stop())
+  return keys
 }
 
 /** Where queries read, and how far that is: a database that projectors anywhere write, or this process's own file. */

@@ -1,12 +1,13 @@
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { isEmbedded, openLog, openStore } from './adapters.ts'
+import { isEmbedded, openKeeper, openLog, openStore } from './adapters.ts'
 import type { Config } from './config.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
 import type { Log, LogStats } from './log/log.ts'
 import { projections } from './projections/index.ts'
 import { createLogger } from './telemetry/logger.ts'
+import { serveKeeping } from './threads/keys.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
 import { serveReads } from './threads/store.ts'
 import { startProjector } from './workers/projector.ts'
@@ -17,8 +18,9 @@ import { startProjector } from './workers/projector.ts'
  *   log        writes the log: SQLite with group commit, or a producer to Kafka
  *   projector  the records projection, into the read store
  *   reader     answers queries from the read store
+ *   keys       writes idempotency keys
  */
-export type ThreadRole = 'log' | 'projector' | 'reader'
+export type ThreadRole = 'log' | 'projector' | 'reader' | 'keys'
 
 export interface ThreadData {
   role: ThreadRole
@@ -88,6 +90,12 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const store = await openStore(config, { readOnly: true, cacheMb: 16 })
     serveReads(port!, store)
     return () => store.stop()
+  },
+
+  async keys({ config, ports: [port] }) {
+    const keeper = await openKeeper(config)
+    serveKeeping(port!, keeper)
+    return () => keeper.stop()
   },
 }
 
