@@ -33,6 +33,7 @@ const RULES: Record<string, readonly string[]> = {
   'src/store': ['src/kernel', 'src/store', 'packages'],
   'src/telemetry': ['src/kernel', 'packages'],
   'src/threads': ['src/kernel', 'src/log', 'src/store', 'src/threads', 'packages'],
+  'src/catalog': ['src/kernel', 'src/catalog', 'packages'],
   'src/workers': [
     'src/kernel',
     'src/events',
