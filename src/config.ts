@@ -188,6 +188,9 @@ export const settings = {
     65_536,
   ),
   streamIdleSeconds: whole('STREAM_IDLE_SECONDS', 300, 'how long a stream may be silent', 1),
+  transformations: whole('MAX_TRANSFORMATIONS', 50, 'most transformations of a data set or a job', 1, 1000),
+  computeMs: whole('COMPUTE_TIMEOUT_MS', 500, 'how long a compute transformation may take for one row', 10, 60_000),
+  dedupeKeys: whole('MAX_DEDUPE_KEYS', 100_000, 'most keys that a dedupe transformation remembers', 1),
   logPendingBytes: whole(
     'MAX_LOG_PENDING_BYTES',
     134_217_728,

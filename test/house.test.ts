@@ -34,6 +34,7 @@ const RULES: Record<string, readonly string[]> = {
   'src/catalog': ['src/kernel', 'src/catalog', 'packages'],
   'src/telemetry': ['src/kernel', 'packages'],
   'src/threads': ['src/kernel', 'src/log', 'src/store', 'src/threads', 'packages'],
+  'src/catalog': ['src/kernel', 'src/catalog', 'packages'],
   'src/workers': [
     'src/kernel',
     'src/events',

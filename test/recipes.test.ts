@@ -3,8 +3,11 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { z } from 'zod'
 import { readSchemas, render } from '../scripts/generate-events.ts'
 import { readTopics } from '../src/adapters.ts'
+import { compileTransformations, transformations } from '../src/catalog/transformations/index.ts'
+import { type Example, transformation } from '../src/catalog/transformations/transformation.ts'
 import { readConfig, settingRows } from '../src/config.ts'
 import { createRouter, type Route } from '../src/edge/router.ts'
 import { routes } from '../src/edge/routes/index.ts'
@@ -16,6 +19,7 @@ import { openSqliteStore } from '../src/store/sqlite.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { startProjector } from '../src/workers/projector.ts'
 import { until } from './kit/processes.ts'
+import { LIMITS } from './kit/transformations.ts'
 
 it('an endpoint is a route and a line', async () => {
   const hello: Route = {
@@ -104,6 +108,30 @@ it('a projection is tables, wants and evolve', async () => {
     return rows.reduce((sum, { pushes }) => sum + (pushes as number), 0) === 3
   })
   await projector.stop()
+})
+
+it('a transformation is an object and a line', () => {
+  const shout = transformation({
+    name: 'shout',
+    summary: 'Writes texts in capitals.',
+    can: { drop: false, refuse: false, remember: false },
+    config: z.strictObject({ field: z.string() }),
+    examples: [{ about: 'a text', config: { field: 'a' }, input: '{"a":"x"}', output: '{"a":"X"}' }],
+    compile({ field }) {
+      return () =>
+        ({ fields }) => {
+          fields.set(field, (fields.get(field) ?? 'null').toUpperCase())
+          return 'changed'
+        }
+    },
+  })
+  const catalog = [...transformations, shout]
+  const [{ config, input, output }] = shout.examples as [Example<{ field: string }>]
+  expect(compileTransformations([{ type: 'shout', config }], 'list', LIMITS, catalog)()(input)).toEqual({
+    json: output,
+  })
+  const wrong = () => compileTransformations([{ type: 'shout', config: {} }], 'list', LIMITS, catalog)
+  expect(wrong).toThrow(/^list\.0\.config\.field: /)
 })
 
 it('a setting is a line that shows up everywhere', () => {
