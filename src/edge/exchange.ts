@@ -43,7 +43,10 @@ export interface Exchange {
   /** Adds to it; false when the client is slow to take it. */
   write(text: string): boolean
   onWritable(listener: () => void): void
+  /** Ends it; `text` is whole lines, the last of it. */
   end(text: string): void
+  /** Called when the whole answer is in the hands of the system, or its reader has gone; at once if that is so. */
+  onDelivered(listener: () => void): void
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,100}$/
@@ -65,16 +68,19 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
   const ip = Buffer.from(res.getRemoteAddressAsText()).toString()
   const abortListeners: (() => void)[] = []
   const stopListeners: (() => void)[] = []
+  const deliveredListeners: (() => void)[] = []
   const early: { chunk: Buffer; last: boolean }[] = []
   let lost: unknown
   let listener: OnChunk | undefined
   let aborted = false
   let ended = false
+  let delivered = false
   let paused = false
 
   res.onAborted(() => {
     aborted = true
     for (const each of abortListeners) each()
+    onDone()
   })
   res.onData((data, last) => {
     if (ended) return
@@ -98,6 +104,40 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
     ended = true
     listener = undefined
     early.length = 0
+  }
+
+  function onDone(): void {
+    delivered = true
+    for (const each of deliveredListeners.splice(0)) each()
+  }
+
+  /** Hands a body over as its reader takes it: uWebSockets.js would keep the rest, and never say when it is gone. */
+  function deliver(body: string | Buffer): void {
+    const total = Buffer.byteLength(body)
+    const [, whole] = res.tryEnd(body, total)
+    if (whole) return onDone()
+    const bytes = Buffer.from(body)
+    res.onWritable(offset => {
+      const [taken, done] = res.tryEnd(bytes.subarray(offset), total)
+      if (done) onDone()
+      return taken
+    })
+  }
+
+  /**
+   * The same where the length was not known: whether all is gone shows only when more is written, so a space is, which
+   * before the end of a line is nothing.
+   */
+  function deliverLines(text: string): void {
+    const finish = () => {
+      res.end('\n')
+      onDone()
+    }
+    if (res.write(text)) return finish()
+    res.onWritable(() => {
+      if (res.write(' ')) finish()
+      return true
+    })
   }
 
   const exchange: Exchange = {
@@ -153,10 +193,11 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
       dropBody()
       res.cork(() => {
         writeHead(res, status, { ...always, ...more })
-        if (exchange.method !== 'HEAD') return res.end(body)
+        if (exchange.method !== 'HEAD') return deliver(body)
         // A body after HEAD would be taken for the next answer. The length is written by hand: told of one,
         // endWithoutBody waits for a body for ever.
         res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody()
+        onDone()
       })
     },
     begin(status, more) {
@@ -164,7 +205,9 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
       ended = exchange.method === 'HEAD'
       res.cork(() => {
         writeHead(res, status, { ...always, ...more })
-        if (ended) res.endWithoutBody()
+        if (!ended) return
+        res.endWithoutBody()
+        onDone()
       })
     },
     write(text) {
@@ -186,7 +229,11 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
       if (aborted || ended) return
       exchange.resume()
       dropBody()
-      res.cork(() => res.end(text))
+      res.cork(() => deliverLines(text.trimEnd()))
+    },
+    onDelivered(each) {
+      if (delivered) each()
+      else deliveredListeners.push(each)
     },
   }
   return exchange

@@ -28,7 +28,7 @@ type ListenAt = (host: string, port: number, options: number, listening: (socket
 
 export interface Edge {
   readonly port: number
-  /** Stops accepting, waits for requests under way, closes sockets. */
+  /** Stops accepting, waits for requests under way until their answers are delivered, closes sockets. */
   stop(): Promise<void>
 }
 
@@ -130,7 +130,7 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
         logger.error({ err: error, request_id: exchange.requestId, path: exchange.path }, 'a request failed')
       sendReply(exchange, { status, headers, body })
     } finally {
-      active.delete(exchange)
+      exchange.onDelivered(() => active.delete(exchange))
       held.give()
       const seconds = Number(process.hrtime.bigint() - started) / 1e9
       metrics.requests.inc({ route: counted, status })

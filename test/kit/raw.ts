@@ -10,6 +10,10 @@ export interface RawClient {
   /** Waits until what has come back matches. */
   untilReceived(pattern: RegExp, ms?: number): Promise<RegExpExecArray>
   received(): string
+  /** Takes nothing more off the connection. */
+  stopReading(): void
+  /** Takes what comes a piece at a time, with pauses. */
+  readSlowly(): void
   /** Everything that is written has been handed to the system. */
   flushed(): Promise<void>
   /** Hangs up: with a reset, or in order. */
@@ -40,6 +44,14 @@ export function openRaw({ url }: Target): Promise<RawClient> {
         throw new Error(`${error.message}, but got: ${received.slice(-2000)}`)
       }),
     received: () => received,
+    stopReading: () => void socket.pause(),
+    readSlowly() {
+      socket.on('data', () => {
+        socket.pause()
+        setTimeout(() => socket.resume(), 2)
+      })
+      socket.resume()
+    },
     flushed: () => new Promise(resolve => socket.write('', () => resolve())),
     reset: () => void socket.resetAndDestroy(),
     end: () => void socket.end(),
