@@ -223,6 +223,16 @@ export const settings = {
     300,
   ),
   webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
+  schemaLength: whole('MAX_SCHEMA_LENGTH', 131_072, 'longest JSON Schema, in characters', 1024, 262_144),
+  schemasCached: whole('MAX_SCHEMAS_CACHED', 200, 'most compiled schemas that are kept', 1),
+  runs: whole('MAX_RUNS', 4, 'most runs of jobs at once in one process', 1, 64),
+  fileKeepSeconds: whole(
+    'FILE_KEEP_SECONDS',
+    604_800,
+    'how long an uploaded file is kept whose import is not complete',
+    60,
+  ),
+  fileReaders: whole('MAX_FILE_READERS', 2, 'files that one edge looks through at once after an upload', 1, 16),
   fileBytes: whole('MAX_FILE_BYTES', 10_737_418_240, 'largest file that is uploaded', 1024),
   idempotencySeconds: whole('IDEMPOTENCY_SECONDS', 86_400, 'how long the answer to an Idempotency-Key is kept', 1),
   idempotencyBytes: whole(
@@ -233,6 +243,18 @@ export const settings = {
   ),
   drainSeconds: whole('DRAIN_SECONDS', 20, 'how long a stop waits for requests under way', 1),
 } as const satisfies Record<string, Setting<unknown>>
+
+/** The bounds of what is done with rows. */
+export function rowLimits(config: Config) {
+  return {
+    transformations: config.transformations,
+    rowLength: config.lineBytes,
+    computeMs: config.computeMs,
+    dedupeKeys: config.dedupeKeys,
+    schemaLength: config.schemaLength,
+    schemasCached: config.schemasCached,
+  }
+}
 
 export type Config = { readonly [Name in keyof typeof settings]: ReturnType<(typeof settings)[Name]['read']> }
 

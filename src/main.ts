@@ -1,13 +1,13 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { isEmbedded, openFiles, openKeys, openLog, openSecrets, openStore } from './adapters.ts'
-import type { Config, Role } from './config.ts'
+import { createSchemaCache } from './catalog/schemas/compile.ts'
+import { type Config, type Role, rowLimits } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
 import { startAccess } from './edge/auth/access.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
 import { createTokens } from './edge/auth/tokens.ts'
 import { followCheckpoints } from './edge/checkpoints.ts'
-import { startCommands } from './log/commands.ts'
 import { createHealth, type Work } from './edge/health.ts'
 import type { Keys } from './edge/idempotency/keys.ts'
 import { createLimits } from './edge/limits.ts'
@@ -17,7 +17,10 @@ import { type Edge, startEdge, startProbes } from './edge/server.ts'
 import type { Probes } from './edge/services.ts'
 import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
 import type { Events } from './events/index.ts'
+import { createRules } from './intake/rules.ts'
+import { createSlots } from './kernel/slots.ts'
 import { createCodec } from './log/codec.ts'
+import { startCommands } from './log/commands.ts'
 import type { Log, LogStats, Stream } from './log/log.ts'
 import { type FollowedView, followView } from './log/view.ts'
 import { projectedTopics, projections } from './projections/index.ts'
@@ -32,6 +35,7 @@ import { keepThrough } from './threads/keys.ts'
 import { appendThrough } from './threads/log.ts'
 import { type ReadStore, readThrough } from './threads/store.ts'
 import { COMMANDS, startDecider } from './workers/decider.ts'
+import { JOBS } from './workers/runner.ts'
 
 /*
  * The composition root, top to bottom: what every process has, then the parts that its roles name. What blocks or is
@@ -96,9 +100,9 @@ async function startParts(
   }
 
   // Pushes come at a rate that is worth a thread; a decider or a projector alone writes for itself.
-  const [mainToLog, projectorToLog] = [new MessageChannel(), new MessageChannel()]
+  const [mainToLog, projectorToLog, runnerToLog] = [new MessageChannel(), new MessageChannel(), new MessageChannel()]
   const writerThread = has('edge') || isEmbedded(config)
-  if (writerThread) await thread('log', [mainToLog.port1, projectorToLog.port1])
+  if (writerThread) await thread('log', [mainToLog.port1, projectorToLog.port1, runnerToLog.port1])
   const own = await openLog(config, mainToLog.port2)
   const log = writerThread ? appendThrough(mainToLog.port2, own) : own
   started.push(() => log.stop())
@@ -109,6 +113,7 @@ async function startParts(
   const works: Work[] = []
   if (has('projector')) works.push(await startProjection(parts, writerThread ? [projectorToLog.port2] : []))
   if (has('decider')) works.push(await startDeciding(parts))
+  if (has('runner')) works.push(await startRunning(parts, writerThread ? [runnerToLog.port2] : []))
   if (has('edge')) return startFront(parts, works)
   const probes = { config, logger, metrics, limits: createLimits(), health: healthOf(parts, works) }
   const edge = await startProbes(probes)
@@ -120,10 +125,24 @@ async function startProjection({ metrics, thread }: Process, ports: MessagePort[
   const { progress, hold, advance } = holder(metrics)
   await thread('projector', ports, news => {
     if ('holding' in news) return hold(news.holding)
+    if (!('stream' in news)) return
     advance(news.stream, news.through)
     metrics.projected.inc(news.events)
   })
   return { topics: projectedTopics, progress, ours: true }
+}
+
+async function startRunning({ metrics, thread }: Process, ports: MessagePort[]): Promise<Work> {
+  const { progress, hold, advance } = holder(metrics)
+  await thread('runner', ports, news => {
+    if ('holding' in news) return hold(news.holding)
+    if ('stream' in news) return advance(news.stream, news.through)
+    if ('taken' in news) return metrics.taken(news.taken)
+    const { connector, status, seconds } = news.ended
+    metrics.operations.inc({ connector, status })
+    metrics.latency.observe(seconds)
+  })
+  return { topics: [JOBS], progress, ours: true, label: 'runner ' }
 }
 
 async function startDeciding({ log, logger, metrics, onStop }: Process): Promise<Work> {
@@ -188,6 +207,9 @@ async function startFront(
     settings,
     secrets: kept,
     files,
+    rules: createRules(settings.view, rowLimits(config)),
+    schemas: createSchemaCache(rowLimits(config)),
+    readers: createSlots(config.fileReaders),
     tokens: createTokens(keys, config.tokenSeconds),
     keys: await startKeys(parts, redis),
     limits: createLimits(redis),

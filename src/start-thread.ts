@@ -11,6 +11,7 @@ const EMBEDDED_HEAPS: Heaps = {
   log: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
   projector: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
   reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
+  runner: { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 256 },
   keys: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
 }
 

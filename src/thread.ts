@@ -1,16 +1,24 @@
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { isEmbedded, openKeeper, openLog, openStore } from './adapters.ts'
-import type { Config } from './config.ts'
+import { isEmbedded, openFiles, openKeeper, openLog, openStore } from './adapters.ts'
+import { type Config, rowLimits } from './config.ts'
+import { createRules } from './intake/rules.ts'
+import { timeOrderedId } from './kernel/id.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
+import { createCodec } from './log/codec.ts'
+import { startCommands } from './log/commands.ts'
 import type { Log, LogStats } from './log/log.ts'
+import { followView } from './log/view.ts'
 import { projections } from './projections/index.ts'
-import { createLogger } from './telemetry/logger.ts'
+import { evolveSettings, type SettingsView } from './projections/settings.ts'
+import type { FileStore } from './store/files.ts'
+import { createLogger, type Logger } from './telemetry/logger.ts'
 import { serveKeeping } from './threads/keys.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
 import { serveReads } from './threads/store.ts'
 import { startProjector } from './workers/projector.ts'
+import { startRunner } from './workers/runner.ts'
 
 /*
  * What each thread beside the main one is made of:
@@ -19,8 +27,9 @@ import { startProjector } from './workers/projector.ts'
  *   projector  the records projection, into the read store
  *   reader     answers queries from the read store
  *   keys       writes idempotency keys
+ *   runner     runs jobs
  */
-export type ThreadRole = 'log' | 'projector' | 'reader' | 'keys'
+export type ThreadRole = 'log' | 'projector' | 'reader' | 'keys' | 'runner'
 
 export interface ThreadData {
   role: ThreadRole
@@ -36,7 +45,11 @@ export const STOP = 'stop'
 
 /** What threads tell: how far a stream is, by how many events; which streams are held; how the thread's log is doing. */
 export type News = Progressed | { stats: LogStats }
-export type Progressed = { stream: string; through: number; events: number } | { holding: readonly string[] }
+export type Progressed =
+  | { stream: string; through: number; events: number }
+  | { holding: readonly string[] }
+  | { taken: { accepted: number; rejected: number; bytes: number } }
+  | { ended: { connector: string; status: 'success' | 'failure'; seconds: number } }
 
 const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<void>>> = {
   async log({ config, ports }) {
@@ -51,7 +64,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
 
   async projector({ config, ports: [toLog] }) {
     // Taking in comes first: the read model follows with what is left of the machine.
-    setPriority(PROJECTOR_NICENESS)
+    setPriority(BACKGROUND_NICENESS)
     const own = await openLog(config, toLog)
     tellStats(own)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
@@ -86,6 +99,45 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     }
   },
 
+  async runner({ config, ports: [toLog] }) {
+    setPriority(BACKGROUND_NICENESS)
+    const own = await openLog(config, toLog)
+    tellStats(own)
+    const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
+    const logger = createLogger(config.logLevel)
+    const settings = new Map() as SettingsView
+    const followed = followView(log, 'sync.datasets', logger, ({ type, data }) => evolveSettings(settings, type, data))
+    await followed.caughtUp()
+    const files = await openFiles(config)
+    const keepFiles = () => removeOldFiles(files, config.fileKeepSeconds, logger)
+    const sweeping = setInterval(keepFiles, SWEEP_MS).unref()
+    const commands = await startCommands(log, logger)
+    const runner = await startRunner({
+      ...{ log, logger, commands, files, codec: createCodec(log) },
+      rules: createRules(settings, rowLimits(config)),
+      // A page is a transaction of its own on Kafka, and has to fit into memory with what it becomes.
+      limits: {
+        pageRows: config.projectionEvents,
+        pageBytes: PAGE_BYTES,
+        maxDepth: config.jsonDepth,
+        maxRecordBytes: config.lineBytes,
+      },
+      concurrency: config.runs,
+      onTaken: taken => tell({ taken }),
+      onEnded: (connector, status, seconds) => tell({ ended: { connector, status, seconds } }),
+      onHolding: streams => tell({ holding: streams.map(({ name }) => name) }),
+      onProgress: (stream, through) => tell({ stream, through, events: 0 }),
+    })
+    return async () => {
+      clearInterval(sweeping)
+      await runner.stop()
+      await commands.stop()
+      await followed.stop()
+      await files.stop()
+      await own.stop()
+    }
+  },
+
   async reader({ config, ports: [port] }) {
     const store = await openStore(config, { readOnly: true, cacheMb: 16 })
     serveReads(port!, store)
@@ -99,8 +151,16 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
   },
 }
 
-const PROJECTOR_NICENESS = 10
+const BACKGROUND_NICENESS = 10
 const STATS_MS = 1000
+const SWEEP_MS = 3_600_000
+const PAGE_BYTES = 4_194_304
+
+/** A file that is no longer wanted by its job, or never was. */
+async function removeOldFiles(files: FileStore, keepSeconds: number, logger: Logger): Promise<void> {
+  const oldest = timeOrderedId('file', Date.now() - keepSeconds * 1000, new Uint8Array(12))
+  await files.removeBefore(oldest).catch(error => logger.warn({ err: error }, 'old files could not be removed'))
+}
 
 function tell(news: News): void {
   parentPort!.postMessage(news)

@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import { randomBytes } from 'node:crypto'
+import { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
 import { type Held, readWhole } from './bodies.ts'
 
@@ -17,6 +18,8 @@ export interface Exchange {
   readonly requestId: string
   readonly ip: string
   readonly aborted: boolean
+  /** Aborts when the client goes away. */
+  readonly gone: AbortSignal
   /** Headers that every way of answering adds. */
   readonly always: Record<string, string>
   header(name: string): string | undefined
@@ -28,7 +31,7 @@ export interface Exchange {
   keepAlive(): void
   /** Cuts the connection. */
   cut(): void
-  /** The whole body, unzipped; PAYLOAD_TOO_LARGE past `limit` bytes, UNAVAILABLE when all bodies are too many bytes. */
+  /** The whole body, unzipped; the same each time; PAYLOAD_TOO_LARGE past `limit` bytes, UNAVAILABLE when all bodies are too many bytes. */
   body(limit: number): Promise<Buffer>
   /**
    * Hands over the body piece by piece; `pause` keeps the rest in the client's hands. Throws UNAVAILABLE when a piece
@@ -71,6 +74,8 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
   const deliveredListeners: (() => void)[] = []
   const early: { chunk: Buffer; last: boolean }[] = []
   let lost: unknown
+  let whole: Promise<Buffer> | undefined
+  const gone = new AbortController()
   let listener: OnChunk | undefined
   let aborted = false
   let ended = false
@@ -79,6 +84,7 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
 
   res.onAborted(() => {
     aborted = true
+    gone.abort(new DomainError('VALIDATION_ERROR', 'the client went away'))
     for (const each of abortListeners) each()
     onDone()
   })
@@ -147,6 +153,7 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
     requestId,
     ip,
     always,
+    gone: gone.signal,
     get aborted() {
       return aborted
     },
@@ -167,7 +174,10 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
     cut() {
       if (!aborted && !ended) res.close()
     },
-    body: limit => readWhole(exchange, limit, held),
+    body(limit) {
+      whole ??= readWhole(exchange, limit, held)
+      return whole
+    },
     onChunk(newListener) {
       if (lost) throw lost
       listener = newListener
@@ -247,6 +257,7 @@ function writeHead(res: HttpResponse, status: number, headers: Record<string, st
 const REASONS: Record<number, string> = {
   200: 'OK',
   201: 'Created',
+  202: 'Accepted',
   204: 'No Content',
   207: 'Multi-Status',
   400: 'Bad Request',

@@ -1,4 +1,4 @@
-import type { Log, Stream } from '../log/log.ts'
+import type { Log } from '../log/log.ts'
 import type { Progress } from './progress.ts'
 
 const FRESH_MS = 1000
@@ -13,6 +13,8 @@ export interface Work {
   readonly progress: Progress
   /** Whether this process does it: it is then not well when it has lag and makes no progress. */
   readonly ours: boolean
+  /** Before the names of its streams, where another work has the same streams. */
+  readonly label?: string
 }
 
 export interface Health {
@@ -41,30 +43,30 @@ export function createHealth({ log, works, maxLag, stallMs }: HealthOptions): He
 
   async function measure(): Promise<ReadonlyMap<string, number>> {
     const lag = new Map<string, number>()
-    for (const { topics, progress, ours } of works) {
+    for (const { topics, progress, ours, label = '' } of works) {
       for (const stream of topics.flatMap(topic => log.streams(topic))) {
         if (ours && !progress.holding.has(stream.name)) {
-          behind.delete(stream.name)
+          behind.delete(label + stream.name)
           continue
         }
         const through = progress.reached.get(stream.name)
         // Held, but it has not begun: how far it is nobody here knows, and it should not stay so.
         if (ours && through === undefined) {
-          watch(stream, BEGINNING, 1)
+          watch(label + stream.name, BEGINNING, 1)
           continue
         }
         const events = await log.lag(stream, through ?? -1)
-        lag.set(stream.name, events)
-        if (ours) watch(stream, through!, events)
+        lag.set(label + stream.name, events)
+        if (ours) watch(label + stream.name, through!, events)
       }
     }
     return lag
   }
 
-  function watch(stream: Stream, through: number, events: number): void {
-    const known = behind.get(stream.name)
-    if (events === 0) behind.delete(stream.name)
-    else if (known?.through !== through) behind.set(stream.name, { through, since: Date.now() })
+  function watch(name: string, through: number, events: number): void {
+    const known = behind.get(name)
+    if (events === 0) behind.delete(name)
+    else if (known?.through !== through) behind.set(name, { through, since: Date.now() })
   }
 
   /** A probe must be told soon, and probes that come meanwhile must not each ask a log that does not answer. */

@@ -1,8 +1,8 @@
-import type { JobConfig } from '../workers/jobs-held.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { decodePosition, encodePosition, mergePositions, offsetIn, type Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
 import { jobs, type RunState } from '../projections/jobs.ts'
+import type { JobConfig } from '../workers/jobs-held.ts'
 import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
@@ -120,7 +120,8 @@ export function fileOf(services: Services, row: Row): object {
   const { connector, target } = configOf(row)
   const { file_id, filename, size_bytes, format, records_count } = connector.config as Record<string, unknown>
   const run = runOf(row)
-  const status = row.status === 'pending' || row.status === 'running' || row.status === 'waiting' ? 'processing' : row.status
+  const status =
+    row.status === 'pending' || row.status === 'running' || row.status === 'waiting' ? 'processing' : row.status
   return {
     ...{ file_id, job_id: row.id, filename, size_bytes, format, records_count, status },
     dataset: target.dataset,

@@ -4,8 +4,8 @@ import { DomainError, invalid } from '../kernel/errors.ts'
 import { JsonError, skipMembers, skipSpace, wholeValue } from '../kernel/json.ts'
 import { mergePositions, type Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
-import { recordKey } from '../projections/records.ts'
 import { writtenUnder } from '../log/commands.ts'
+import { recordKey } from '../projections/records.ts'
 import type { Request } from './router.ts'
 
 /** A row's parts as they are to go in. */
@@ -75,7 +75,14 @@ export function mendedRow(row: Row, mend: { data?: Buffer; recordId?: string }, 
   const whole = asRecord(bytes, recordId, maxDepth)
   if (whole) {
     const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
-    return { id, dataset, op, version, updatedAt, data: dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd) }
+    return {
+      id,
+      dataset,
+      op,
+      version,
+      updatedAt,
+      data: dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd),
+    }
   }
   if (mend.data === undefined && (row.original_bytes as number) > bytes.length) {
     throw invalid('data', `the row had ${row.original_bytes} bytes and was too long to be kept whole; send it mended`)

@@ -24,6 +24,8 @@ export interface Route<S extends Probes = Services> {
   readonly path: string
   /** The scope it needs, or none for a route that anyone may call. */
   readonly auth: Scope | 'none'
+  /** Finds out who calls by other means than a credential of ours; throws UNAUTHORIZED, or NOT_FOUND. */
+  identify?(request: Omit<Request<S>, 'principal'>): Promise<Principal>
   /** Which limit it counts against; `free` is for probes, which are never refused. */
   readonly limit: 'api' | 'push' | 'free'
   /** A reply, or undefined when the handler has answered through the exchange itself. */

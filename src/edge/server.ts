@@ -7,7 +7,7 @@ import {
   us_socket_local_port,
 } from 'uWebSockets.js'
 import { DomainError } from '../kernel/errors.ts'
-import { authenticate, type Credentials, type Principal, requireScope } from './auth/authenticate.ts'
+import { authenticate, type Credentials, credentialsOf, type Principal, requireScope } from './auth/authenticate.ts'
 import { createBodies, type Held } from './bodies.ts'
 import { createExchange, type Exchange } from './exchange.ts'
 import { type LimitState, limitHeaders, rateLimited } from './limits.ts'
@@ -91,10 +91,9 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
     try {
       match = find(exchange.method, exchange.path)
       onRoute(match.route)
-      if (match.route.auth !== 'none') {
-        const credentials = { authorization: exchange.header('authorization'), apiKey: exchange.header('x-api-key') }
-        principal = await identify(credentials)
-      }
+      const { route, params } = match
+      if (route.identify) principal = await route.identify({ exchange, params, services })
+      else if (route.auth !== 'none') principal = await identify(credentialsOf(exchange))
     } catch (error) {
       const state = await limit(match, NOBODY, exchange)
       throw state && !state.allowed ? rateLimited(state) : error

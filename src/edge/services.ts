@@ -1,6 +1,10 @@
+import type { Validator } from '../catalog/schemas/compile.ts'
 import type { Config } from '../config.ts'
+import type { Rules } from '../intake/rules.ts'
 import type { Position } from '../kernel/position.ts'
+import type { Slots } from '../kernel/slots.ts'
 import type { Codec } from '../log/codec.ts'
+import type { Commands } from '../log/commands.ts'
 import type { Log } from '../log/log.ts'
 import type { FollowedView } from '../log/view.ts'
 import type { SettingsView } from '../projections/settings.ts'
@@ -12,7 +16,6 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import type { ReadStore } from '../threads/store.ts'
 import type { Access } from './auth/access.ts'
 import type { Tokens } from './auth/tokens.ts'
-import type { Commands } from '../log/commands.ts'
 import type { Health } from './health.ts'
 import type { Keys } from './idempotency/keys.ts'
 import type { Limits } from './limits.ts'
@@ -48,6 +51,12 @@ export interface Services extends Probes {
   readonly settings: FollowedView & { readonly view: SettingsView }
   readonly secrets: SecretStore
   readonly files: FileStore
+  /** What is done with each data set's rows before they go in. */
+  readonly rules: Rules
+  /** Compiles users' schemas, and keeps the last ones. */
+  readonly schemas: (schema: unknown, field: string) => Validator
+  /** For reading uploaded files, each in a thread of its own. */
+  readonly readers: Slots
   /** The client made at first start. */
   readonly admin: { id: string; secret: string }
 }

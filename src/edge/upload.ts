@@ -1,6 +1,6 @@
-import Busboy from '@fastify/busboy'
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import { Busboy } from '@fastify/busboy'
 import { HEAD_BYTES } from '../catalog/formats/format.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
 import type { Exchange } from './exchange.ts'
@@ -16,6 +16,8 @@ export interface Upload {
   /** SHA-256 over the fields and the file, whatever the form's boundary. */
   readonly fingerprint: string
 }
+
+type Form = InstanceType<typeof Busboy>
 
 const MAX_FIELD_BYTES = 65_536
 const MAX_NAME = 255
@@ -57,14 +59,21 @@ export async function receiveUpload(options: UploadOptions): Promise<Upload> {
   form.on('file', (name: string, stream: Readable & { truncated?: boolean }, filename: string | undefined) => {
     if (name !== 'file' || file) {
       stream.resume()
-      return reject(invalid(name.slice(0, 100), file ? 'a form has one file, this is a second one' : 'the file goes in the field file'))
+      return reject(
+        invalid(
+          name.slice(0, 100),
+          file ? 'a form has one file, this is a second one' : 'the file goes in the field file',
+        ),
+      )
     }
     const kept = keepFile(stream, hash, options)
     kept.catch(reject)
     file = { filename: cleanName(filename), kept }
   })
   form.on('finish', () => resolve())
-  form.on('error', (error: Error) => reject(new DomainError('VALIDATION_ERROR', `the form cannot be read: ${error.message}`)))
+  form.on('error', (error: Error) =>
+    reject(new DomainError('VALIDATION_ERROR', `the form cannot be read: ${error.message}`)),
+  )
   feed(exchange, form, options.idleSeconds, reject)
   try {
     await whole
@@ -79,7 +88,7 @@ export async function receiveUpload(options: UploadOptions): Promise<Upload> {
   }
 }
 
-function openForm(exchange: Exchange): Busboy {
+function openForm(exchange: Exchange): Form {
   const limits = { fieldNameSize: 100, fieldSize: MAX_FIELD_BYTES, fields: 20, files: 2, parts: 25, headerPairs: 20 }
   const type = exchange.header('content-type') ?? ''
   try {
@@ -91,7 +100,7 @@ function openForm(exchange: Exchange): Busboy {
 }
 
 /** Gives the body to the form as fast as that takes it. */
-function feed(exchange: Exchange, form: Busboy, idleSeconds: number, fail: (error: unknown) => void): void {
+function feed(exchange: Exchange, form: Form, idleSeconds: number, fail: (error: unknown) => void): void {
   const idle = watchIdle(exchange, idleSeconds)
   form.on('close', () => idle.stop())
   exchange.onAbort(() => {

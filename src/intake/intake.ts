@@ -6,6 +6,7 @@ import { batchWriter } from '../log/batch.ts'
 import type { Codec } from '../log/codec.ts'
 import type { EventBatch, Log } from '../log/log.ts'
 import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
+import type { RowRule, Rules } from './rules.ts'
 
 const SHOWN_ERRORS = 100
 
@@ -32,6 +33,10 @@ export interface IntakeOptions {
   source: string
   dataset: string
   upsert: boolean
+  /** What is set for data sets, and which of it this push wants. */
+  rules: Rules
+  validate: boolean
+  transform: boolean
   maxDepth: number
   maxRecordBytes: number
   /** Whether rows are counted as lines of a stream, from 1, or as indexes of a batch, from 0. */
@@ -88,6 +93,9 @@ export function createIntake(options: IntakeOptions): Intake {
   const tally: Tally = { accepted: 0, rejected: 0, errors: [], position: undefined }
   const key = keyWriter()
   let refusals = 0
+  /** Rows that a filter has left out: taken, and nothing to keep. */
+  let dropped = 0
+  const ruleOf = ruleFinder(options)
 
   // One event object for all rows: filling it and handing it to the encoder makes nothing to collect.
   const event: RecordPushed = {
@@ -107,8 +115,19 @@ export function createIntake(options: IntakeOptions): Intake {
   }
   const writeEvent = (buffer: Buffer, at: number) => codec.write('RecordPushed', event, buffer, at)
 
-  function put(number: number): void {
+  /** Takes the event in as the rules of its data set leave it; `original` is the row it came from. */
+  function put(number: number, original: () => Buffer): void {
     event.line = number
+    const rule = event.op === 'upsert' ? ruleOf(event.dataset) : undefined
+    if (rule) {
+      const outcome = rule(event.data)
+      if ('dropped' in outcome) return void dropped++
+      if ('refused' in outcome) {
+        const bytes = original()
+        return refuse(outcome.refused, number, bytes, bytes.length, event.id)
+      }
+      event.data = outcome.json
+    }
     records.add(key.write(event.dataset, event.id), writeEvent, key.length())
   }
 
@@ -120,13 +139,13 @@ export function createIntake(options: IntakeOptions): Intake {
     event.data = record.dataEnd === 0 ? 'null' : bytes.toString('utf8', record.dataStart, record.dataEnd)
     event.version = record.version
     event.updated_at = record.updatedAt
-    put(number)
+    put(number, () => bytes.subarray(start, end))
   }
 
-  function acceptGiven({ id, data }: GivenRecord, number: number): void {
+  function acceptGiven({ id, data }: GivenRecord, number: number, original: () => Buffer): void {
     checkName(id, 'id')
     Object.assign(event, { dataset: options.dataset, id, op: 'upsert', data, version: null, updated_at: null })
-    put(number)
+    put(number, original)
   }
 
   function refuse(
@@ -197,7 +216,7 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     add(record, number, original) {
       try {
-        acceptGiven(record, number)
+        acceptGiven(record, number, original)
       } catch (error) {
         if (!(error instanceof RowRefused)) throw error
         const bytes = original()
@@ -206,12 +225,16 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     refuse,
     flush() {
-      const accepted = records.count
+      const accepted = records.count + dropped
       const refused = rejected.count
       const bytes = records.size
       const batches: EventBatch[] = []
+      dropped = 0
       for (const batch of [records.take(RECORDS), rejected.take(REJECTED)]) if (batch) batches.push(batch)
-      if (batches.length === 0 && !options.append) return undefined
+      if (batches.length === 0 && !options.append) {
+        tally.accepted += accepted
+        return undefined
+      }
       event.received_at = Date.now()
       return (options.append ?? log.append)(batches).then(appended => {
         const position = options.complete(appended)
@@ -222,6 +245,15 @@ export function createIntake(options: IntakeOptions): Intake {
         return position
       })
     },
+  }
+}
+
+/** The rule of each data set that a push names; most name one. */
+function ruleFinder({ rules, validate, transform }: IntakeOptions): (dataset: string) => RowRule | undefined {
+  const begun = new Map<string, RowRule | undefined>()
+  return dataset => {
+    if (!begun.has(dataset)) begun.set(dataset, rules.begin(dataset, { validate, transform }))
+    return begun.get(dataset)
   }
 }
 

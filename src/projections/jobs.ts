@@ -93,7 +93,15 @@ function placeOf({ offset }: Source): string {
 }
 
 function newRun({ run_id, trigger, at }: RunQueued): RunState {
-  const nothing = { total: null, state: null, started_at: null, ended_at: null, waiting_until: null, error: null, position: null }
+  const nothing = {
+    total: null,
+    state: null,
+    started_at: null,
+    ended_at: null,
+    waiting_until: null,
+    error: null,
+    position: null,
+  }
   return { id: run_id, status: 'pending', trigger, processed: 0, rejected: 0, queued_at: at, result: null, ...nothing }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DomainError } from '../kernel/errors.ts'
 import type { FileStore } from './files.ts'
@@ -35,6 +35,9 @@ export function openFileDirectory(directory: string): FileStore {
       const path = join(directory, id)
       if (!existsSync(path)) throw new DomainError('NOT_FOUND', `there is no file ${id} any more`)
       return { path, close: async () => undefined }
+    },
+    async removeBefore(id) {
+      for (const name of await readdir(directory)) if (name < id) await rm(join(directory, name), { force: true })
     },
     remove: id => rm(join(directory, id), { force: true }),
     stop: async () => undefined,

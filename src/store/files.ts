@@ -11,6 +11,8 @@ export interface FileStore {
   /** A file on this machine's disk that holds it, until it is closed. Rejects with NOT_FOUND for an id that is unknown. */
   open(id: string): Promise<OpenFile>
   remove(id: string): Promise<void>
+  /** Removes files whose ids are less: ids begin with their time. */
+  removeBefore(id: string): Promise<void>
   stop(): Promise<void>
 }
 

@@ -80,6 +80,11 @@ export function openPostgresFiles(url: string): FileStore {
       }
     },
     remove,
+    async removeBefore(id) {
+      await pool.query('delete from superinsight.files where id < $1', [id]).catch(error => {
+        throw unavailable(error)
+      })
+    },
     stop: () => pool.end(),
   }
 }

@@ -1,11 +1,10 @@
 import type { JobEvent } from '../domain/job.ts'
+import { createSlots, type Slots } from '../kernel/slots.ts'
 import { createCodec } from '../log/codec.ts'
-import type { Log, Stream } from '../log/log.ts'
-import type { Logger } from '../telemetry/logger.ts'
+import type { Stream } from '../log/log.ts'
 import { evolveJob, type Job, wantedRun } from './jobs-held.ts'
 import { type RunContext, runOnce } from './runs.ts'
 import { shareOut } from './share-out.ts'
-import { createSlots } from '../kernel/slots.ts'
 
 export interface RunnerOptions extends Omit<RunContext, 'stream' | 'seen'> {
   /** Most runs at once. */
@@ -41,12 +40,7 @@ interface Running {
 }
 
 /** Follows a stream of jobs and keeps those running that should be, until `signal` aborts or following fails. */
-async function hold(
-  options: RunnerOptions,
-  slots: ReturnType<typeof createSlots>,
-  stream: Stream,
-  signal: AbortSignal,
-): Promise<void> {
+async function hold(options: RunnerOptions, slots: Slots, stream: Stream, signal: AbortSignal): Promise<void> {
   const { log, logger, onProgress } = options
   const codec = createCodec(log)
   const jobs = new Map<string, Job>()

@@ -19,7 +19,12 @@ export interface RunContext {
   readonly commands: Commands
   readonly rules: Rules
   readonly files: FileStore
-  readonly limits: { readonly pageRows: number; readonly pageBytes: number; readonly maxDepth: number; readonly maxRecordBytes: number }
+  readonly limits: {
+    readonly pageRows: number
+    readonly pageBytes: number
+    readonly maxDepth: number
+    readonly maxRecordBytes: number
+  }
   readonly onTaken: (taken: { accepted: number; rejected: number; bytes: number }) => void
   /** Told when a run has ended. */
   readonly onEnded: (connector: string, status: 'success' | 'failure', seconds: number) => void
@@ -51,7 +56,9 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
     return log.append([context.codec.batch('sync.logs', 'RunLogged', `job/${job.id}`, entry)])
   }
   const resumed = job.checkpoint?.run_id === runId
-  await tell('info', resumed ? 'the run goes on' : 'the run begins', { processed: resumed ? job.checkpoint!.processed : 0 })
+  await tell('info', resumed ? 'the run goes on' : 'the run begins', {
+    processed: resumed ? job.checkpoint!.processed : 0,
+  })
   const last = resumed ? job.checkpoint! : undefined
   const run: Run = {
     ...{ group, runId, tell, number: Math.max(owned, job.checkpoint?.number ?? 0), position: undefined },
@@ -67,6 +74,7 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
     await tell('info', 'the run is complete', { processed: run.processed, rejected: run.rejected })
     const data = { ...outcome(), result: null }
     await ended('success', commands.send(`job/${job.id}`, { type: 'CompleteRun', data }, by))
+    await letGo(context, job)
   } catch (error) {
     if (signal.aborted) return
     const failure = asFailure(error, context.logger, job.id)
@@ -76,6 +84,13 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
     const data = { ...outcome(), ...failure, details: JSON.stringify(failure.details) }
     await ended('failure', commands.send(`job/${job.id}`, { type: 'FailRun', data }, by))
   }
+}
+
+/** What is left behind costs room and nothing else: it is told of, and removed when its time is over. */
+async function letGo({ files, logger }: RunContext, { id, config: { connector } }: Job): Promise<void> {
+  const found = connectorOf(connector.type)
+  const work = found?.finish?.(found.config.parse(connector.config), { removeFile: each => files.remove(each) })
+  await work?.catch(error => logger.warn({ err: error, job_id: id }, 'what a run needed could not be removed'))
 }
 
 /** Whether a command was accepted: somebody may have cancelled or deleted the job a moment before. */
@@ -124,6 +139,7 @@ async function pullAll(context: RunContext, job: Job, run: Run, signal: AbortSig
     ...context.limits,
     signal,
     openFile: id => context.files.open(id),
+    removeFile: id => context.files.remove(id),
     log: (level, message, metadata) => void run.tell(level, message, metadata).catch(untold),
   })
   for await (const page of pages) {

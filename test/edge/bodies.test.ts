@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { createBodies, type Held } from '../../src/edge/bodies.ts'
 import { createExchange, type Exchange } from '../../src/edge/exchange.ts'
-import type { Intake } from '../../src/intake/intake.ts'
 import { readStream } from '../../src/edge/ingest/stream.ts'
+import type { Intake } from '../../src/intake/intake.ts'
 
 /** An exchange over a response that a test plays: `deliver` is what uWebSockets.js does when bytes come in. */
 function given(held: Held, headers: Record<string, string> = {}) {

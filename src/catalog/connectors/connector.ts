@@ -15,12 +15,15 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
    * the configuration, after all that could be read before it was given.
    */
   pull(config: z.output<Config>, state: unknown, context: PullContext): AsyncIterable<PulledPage>
+  /** Called once a run is complete, to let go of what only it needed. */
+  finish?(config: z.output<Config>, context: Pick<PullContext, 'removeFile'>): Promise<void>
 }
 
 export interface PullContext {
   readonly signal: AbortSignal
   /** The uploaded file of that id, on this machine's disk until it is closed. */
   openFile(id: string): Promise<{ readonly path: string; close(): Promise<void> }>
+  removeFile(id: string): Promise<void>
   /** Tells the run's log. */
   log(level: 'debug' | 'info' | 'warning' | 'error', message: string, metadata?: object): void
   /** Most rows and most bytes of a page. */

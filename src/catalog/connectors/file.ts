@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { skipMembers } from '../../kernel/json.ts'
 import { DEFAULT_LIMITS } from '../formats/format.ts'
-import { readInThread, type ReadRow } from '../formats/thread.ts'
+import { type ReadRow, readInThread } from '../formats/thread.ts'
 import { defineConnector, type PulledRow } from './connector.ts'
 
 const config = z.strictObject({
@@ -39,6 +39,7 @@ export const file = defineConnector({
       await opened.close()
     }
   },
+  finish: ({ file_id }, { removeFile }) => removeFile(file_id),
 })
 
 /** A row with its id: the text of its column, else one that follows from the row's place, so that a resume gives it again. */

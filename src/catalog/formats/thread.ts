@@ -22,7 +22,12 @@ export interface FileReading {
 
 export type ReadRow =
   | { readonly number: number; readonly json: string }
-  | { readonly number: number; readonly refusal: Refusal; readonly original: Uint8Array; readonly originalBytes: number }
+  | {
+      readonly number: number
+      readonly refusal: Refusal
+      readonly original: Uint8Array
+      readonly originalBytes: number
+    }
 
 type FromReader =
   | { readonly rows: readonly ReadRow[] }
@@ -79,7 +84,9 @@ export async function countInThread(
 ): Promise<{ rows: number; damage: DomainError | undefined }> {
   const worker = start({ ...reading, counting: true, after: 0, pageRows: 1, pageBytes: 1 })
   try {
-    const message = await new Promise<FromReader>(resolve => listen(worker, each => !('notice' in each) && resolve(each)))
+    const message = await new Promise<FromReader>(resolve =>
+      listen(worker, each => !('notice' in each) && resolve(each)),
+    )
     if ('count' in message) return { rows: message.count, damage: undefined }
     if (!('failed' in message)) throw new Error('a count gave rows')
     const damage = failure(message.failed)
@@ -98,7 +105,9 @@ function listen(worker: Worker, put: (message: FromReader) => void): void {
   worker.on('message', put)
   worker.on('error', (error: NodeJS.ErrnoException) => {
     const heavy = error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-    const message = heavy ? `the file needs more memory than the ${HEAP_MB.maxOldGenerationSizeMb} MB that reading one may take` : (error.stack ?? error.message)
+    const message = heavy
+      ? `the file needs more memory than the ${HEAP_MB.maxOldGenerationSizeMb} MB that reading one may take`
+      : (error.stack ?? error.message)
     put({ failed: { domain: heavy, message, row: 0 } })
   })
 }

@@ -1,5 +1,6 @@
 import { DomainError } from '../../kernel/errors.ts'
 import type { AccessView, ApiKey } from '../../projections/access.ts'
+import type { Exchange } from '../exchange.ts'
 import type { Access } from './access.ts'
 import { sha256 } from './keys.ts'
 import type { Claims, Tokens } from './tokens.ts'
@@ -25,6 +26,10 @@ export interface Principal {
 export interface Credentials {
   authorization: string | undefined
   apiKey: string | undefined
+}
+
+export function credentialsOf({ header }: Pick<Exchange, 'header'>): Credentials {
+  return { authorization: header('authorization'), apiKey: header('x-api-key') }
 }
 
 /** Finds out who presents these credentials. Throws UNAUTHORIZED, or VALIDATION_ERROR for two at once. */

@@ -27,7 +27,12 @@ export function deriveKeys(encryptionKey: string): Keys {
   }
   const der = Buffer.concat([PKCS8_ED25519, derive('token signing')])
   const signing = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  return { signing, verifying: createPublicKey(signing), refreshMac: derive('refresh tokens'), sealing: derive('secrets at rest') }
+  return {
+    signing,
+    verifying: createPublicKey(signing),
+    refreshMac: derive('refresh tokens'),
+    sealing: derive('secrets at rest'),
+  }
 }
 
 export function sha256(text: string): string {

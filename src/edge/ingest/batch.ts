@@ -7,6 +7,8 @@ export interface Batch {
   dataset: string | undefined
   records: Span[]
   upsert: boolean
+  validate: boolean
+  transform: boolean
   ack: 'durable' | 'projected'
 }
 
@@ -24,7 +26,15 @@ export function readBatch(bytes: Buffer, maxRecords: number): Batch {
 }
 
 function read(bytes: Buffer, maxRecords: number): Batch {
-  const batch: Batch = { source: undefined, dataset: undefined, records: [], upsert: true, ack: 'durable' }
+  const batch: Batch = {
+    source: undefined,
+    dataset: undefined,
+    records: [],
+    upsert: true,
+    validate: true,
+    transform: true,
+    ack: 'durable',
+  }
   const start = skipSpace(bytes, 0, bytes.length)
   if (bytes[start] !== 123)
     throw new DomainError('VALIDATION_ERROR', 'the body must be a JSON object with the field records')
@@ -83,7 +93,7 @@ function readOptions(options: unknown, batch: Batch): void {
       batch.ack = value
     } else if (name === 'upsert' || name === 'validate' || name === 'transform') {
       if (typeof value !== 'boolean') throw invalid(field, 'expected true or false')
-      if (name === 'upsert') batch.upsert = value
+      batch[name] = value
     } else {
       throw invalid(field, 'this field is not known here; options are upsert, validate, transform and ack')
     }

@@ -165,6 +165,7 @@ export function skipStream(options: Omit<StreamOptions, 'intake' | 'onDurable' |
 
 const NOTHING: Intake = {
   row: () => undefined,
+  add: () => undefined,
   refuse: () => undefined,
   collected: 0,
   refused: 0,

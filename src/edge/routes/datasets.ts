@@ -11,7 +11,7 @@ import { readWhere } from '../where.ts'
 import { cursorOf, limitOf, MAX_PAGE, nextCursor } from './pages.ts'
 
 /** Waits until the read model has reached `min_position`, when the request names one. */
-async function reachMinPosition({ exchange, services }: Request): Promise<void> {
+export async function reachMinPosition({ exchange, services }: Request): Promise<void> {
   const text = exchange.query.get('min_position')
   if (text !== null) await services.progress.wait(await readPosition(services.log, text, 'min_position'))
 }

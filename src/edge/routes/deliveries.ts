@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
-import { compileSchema, type Violation } from '../../catalog/json-schema.ts'
+import type { Validator, Violation } from '../../catalog/schemas/compile.ts'
 import type { WebhookConfigured } from '../../events/index.ts'
 import { createIntake, type Intake } from '../../intake/intake.ts'
 import type { RowError } from '../../intake/parse.ts'
@@ -8,7 +8,7 @@ import { DomainError } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { JsonError, wholeValue } from '../../kernel/json.ts'
 import { encodePosition } from '../../kernel/position.ts'
-import { authenticate, type Principal } from '../auth/authenticate.ts'
+import { authenticate, credentialsOf, type Principal } from '../auth/authenticate.ts'
 import { requireType } from '../body.ts'
 import type { Exchange } from '../exchange.ts'
 import { onceUnder } from '../idempotency/once.ts'
@@ -34,8 +34,7 @@ async function identify({ exchange, params, services }: Omit<Request, 'principal
   const webhook = await liveWebhook(services, params.id!)
   const { webhook_id, name, scheme } = webhook
   if (scheme === 'none') {
-    const credentials = { authorization: exchange.header('authorization'), apiKey: exchange.header('x-api-key') }
-    return authenticate(credentials, services.access, services.tokens)
+    return authenticate(credentialsOf(exchange), services.access, services.tokens)
   }
   const body = await bodyOf(exchange, services)
   const secrets = await Promise.all(webhook.secrets.map(reference => services.secrets.get(reference)))
@@ -93,14 +92,29 @@ function recordId({ record_id, scheme }: WebhookConfigured, exchange: Exchange, 
   return typeof found === 'string' || Number.isSafeInteger(found) ? String(found) : undefined
 }
 
+const validators = new WeakMap<WebhookConfigured, Validator>()
+
+/** Compiled once for each setting of a webhook. */
+function validatorOf({ schemas }: Services, webhook: WebhookConfigured): Validator | undefined {
+  if (webhook.schema === null) return undefined
+  let found = validators.get(webhook)
+  if (!found) {
+    found = schemas(JSON.parse(webhook.schema), 'schema')
+    validators.set(webhook, found)
+  }
+  return found
+}
+
 async function take(request: Request, webhook: WebhookConfigured, body: Buffer): Promise<Reply> {
   const { exchange, services } = request
   const eventId = timeOrderedId('evt', Date.now(), randomBytes(12))
   const { dataset, name: source } = webhook
-  const intake = createIntake(intakeOptions(request, { source, dataset, upsert: true }, { numbering: 'index' }))
+  const intake = createIntake(
+    intakeOptions(request, { source, dataset, upsert: true, validate: true, transform: true }, { numbering: 'index' }),
+  )
   const delivery = { webhook, body, intake }
   const { value, data } = await readDelivery(delivery, services.config.jsonDepth)
-  const violations = webhook.schema === null ? null : compileSchema(JSON.parse(webhook.schema), 'schema')(data)
+  const violations = validatorOf(services, webhook)?.(data)
   if (violations) {
     const [first] = violations
     const error = { code: 'SCHEMA', field: first!.pointer, message: `${first!.pointer}: ${first!.message}` }
@@ -115,7 +129,7 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
   await intake.flush()
   const { rejected, errors, position } = intake.tally
   if (rejected > 0) {
-    const [{ field, message }] = errors as [{ field: string | null; message: string }]
+    const { field, message } = errors[0]!
     throw new DomainError('VALIDATION_ERROR', message, { details: [{ field: field ?? 'body', message }] })
   }
   const place = position ? { position: encodePosition(position) } : {}

@@ -8,9 +8,8 @@ import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { check, requireType } from '../body.ts'
-import { onceUnder } from '../idempotency/once.ts'
-import { keyOf } from '../idempotency/once.ts'
-import { findJob, fileOf, reachJob } from '../jobs.ts'
+import { keyOf, onceUnder } from '../idempotency/once.ts'
+import { fileOf, findJob, reachJob } from '../jobs.ts'
 import { named } from '../names.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { receiveUpload, type Upload } from '../upload.ts'
@@ -38,7 +37,8 @@ function readOptions({ fields, filename, head }: Upload): Asked {
   } catch (error) {
     throw invalid('options', `is not JSON: ${(error as Error).message.slice(0, 200)}`)
   }
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw invalid('options', 'expected a JSON object')
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw invalid('options', 'expected a JSON object')
   const push = check({ options: given }, z.object({ options: pushOptions })).options
   const own = Object.keys(pushOptions.shape)
   const rest = Object.fromEntries(Object.entries(given).filter(([name]) => !own.includes(name)))
@@ -80,7 +80,10 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const position = await services.commands.send(`job/${job_id}`, { type: 'CreateJob', data }, by)
   await reachJob(services, position)
   const file = { file_id: fileId, job_id, filename, size_bytes: bytes, records_count: rows, status: 'processing' }
-  return { status: 202, body: { request_id: exchange.requestId, ...file, format: format.name, position: encodePosition(position) } }
+  return {
+    status: 202,
+    body: { request_id: exchange.requestId, ...file, format: format.name, position: encodePosition(position) },
+  }
 }
 
 const pushFile: Route = {
@@ -118,7 +121,7 @@ const pushFile: Route = {
 }
 
 async function discard(pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const _piece of pieces) continue
+  for await (const _piece of pieces);
 }
 
 const oneFile: Route = {
@@ -128,7 +131,9 @@ const oneFile: Route = {
   limit: 'api',
   async handle({ services, params }) {
     const id = params.id!
-    const row = id.startsWith('file_') ? await findJob(services, id.replace(/^file_/, 'job_')).catch(notThis(id)) : undefined
+    const row = id.startsWith('file_')
+      ? await findJob(services, id.replace(/^file_/, 'job_')).catch(notThis(id))
+      : undefined
     if (!row) throw new DomainError('NOT_FOUND', `there is no file ${id.slice(0, 100)}`)
     return { status: 200, body: fileOf(services, row) }
   },

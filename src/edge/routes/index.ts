@@ -2,8 +2,24 @@ import type { Route } from '../router.ts'
 import { apiKeys } from './api-keys.ts'
 import { auth } from './auth.ts'
 import { datasets } from './datasets.ts'
+import { deliveries } from './deliveries.ts'
+import { files } from './files.ts'
 import { healthRoutes } from './health.ts'
+import { jobs } from './jobs.ts'
 import { push } from './push.ts'
+import { rejected } from './rejected.ts'
+import { webhooks } from './webhooks.ts'
 
 /** Every route of the API: a noun a file, a line here. */
-export const routes: readonly Route[] = [...auth, ...apiKeys, ...push, ...datasets, ...healthRoutes]
+export const routes: readonly Route[] = [
+  ...auth,
+  ...apiKeys,
+  ...push,
+  ...webhooks,
+  ...deliveries,
+  ...files,
+  ...rejected,
+  ...jobs,
+  ...datasets,
+  ...healthRoutes,
+]

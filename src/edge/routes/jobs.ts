@@ -1,9 +1,9 @@
-import { z } from 'zod'
 import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
 import { invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
-import { jobs as jobsTable, LEVELS, runLogs, runs as runsTable, type RunState } from '../../projections/jobs.ts'
+import { jobs as jobsTable, LEVELS, type RunState, runLogs, runs as runsTable } from '../../projections/jobs.ts'
 import type { FieldCondition } from '../../store/store.ts'
 import { check } from '../body.ts'
 import { findJob, reachJob, shownJob, shownJobInFull, shownRun } from '../jobs.ts'
@@ -27,7 +27,8 @@ const list: Route = {
     const equal: Record<string, string | number> = { deleted: 0 }
     const status = query.get('status')
     if (status !== null) {
-      if (!STATUSES.includes(status)) throw invalid('status', `expected ${STATUSES.join(', ')}, got ${status.slice(0, 40)}`)
+      if (!STATUSES.includes(status))
+        throw invalid('status', `expected ${STATUSES.join(', ')}, got ${status.slice(0, 40)}`)
       equal.status = status
     }
     const connector = query.get('connector_type')
@@ -50,7 +51,9 @@ const one: Route = {
   },
 }
 
-type Control = { type: 'PauseJob' | 'ResumeJob' | 'CancelJob' } | { type: 'StartJob'; run: { run_id: string; trigger: string } }
+type Control =
+  | { type: 'PauseJob' | 'ResumeJob' | 'CancelJob' }
+  | { type: 'StartJob'; run: { run_id: string; trigger: string } }
 
 async function control({ services, principal, exchange, params }: Request, command: Control): Promise<Reply> {
   const id = params.id!

@@ -18,20 +18,37 @@ interface PushOptions {
   source: string
   dataset: string
   upsert: boolean
+  validate: boolean
+  transform: boolean
   ack: 'durable' | 'projected'
 }
 
 /** What every intake at this edge is made of. */
 export function intakeOptions(
   { services, principal, exchange }: Request,
-  { source, dataset, upsert }: Pick<PushOptions, 'source' | 'dataset' | 'upsert'>,
+  options: Omit<PushOptions, 'ack'>,
   more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void },
 ): IntakeOptions {
-  const { log, codec, metrics, config, completePosition: complete } = services
+  const { log, codec, metrics, config, rules, completePosition: complete } = services
+  const { source, dataset, upsert, validate, transform } = options
   const limits = { maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes }
   const who = { requestId: exchange.requestId, actor: principal.id }
   const onTaken = metrics.taken
-  return { log, codec, onTaken, complete, ...who, source, dataset, upsert, ...limits, ...more }
+  return {
+    log,
+    codec,
+    onTaken,
+    complete,
+    ...who,
+    rules,
+    source,
+    dataset,
+    upsert,
+    validate,
+    transform,
+    ...limits,
+    ...more,
+  }
 }
 
 function summary({ exchange }: Request, { accepted, rejected, errors, position }: Tally, started: number) {
@@ -78,7 +95,7 @@ async function settle(request: Request, options: PushOptions, tally: Tally): Pro
 
 /** Query parameters that change what a push means. */
 const BATCH_QUERY = ['dataset']
-const STREAM_QUERY = ['source', 'dataset', 'upsert', 'ack']
+const STREAM_QUERY = ['source', 'dataset', 'upsert', 'validate', 'transform', 'ack']
 
 const pushBatch: Route = {
   method: 'POST',
@@ -99,7 +116,8 @@ async function takeBatch(request: Request, bytes: Buffer, started: number): Prom
   const batch = readBatch(bytes, services.config.batchRecords)
   const source = named('source', batch.source, principal.name)
   const dataset = named('dataset', batch.dataset ?? exchange.query.get('dataset') ?? undefined, source)
-  const options = { source, dataset, upsert: batch.upsert, ack: batch.ack }
+  const { upsert, validate, transform, ack } = batch
+  const options = { source, dataset, upsert, validate, transform, ack }
   const intake = createIntake(intakeOptions(request, options, { numbering: 'index' }))
   for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
   await intake.flush()
@@ -111,13 +129,15 @@ function streamOptions({ exchange, principal }: Request): PushOptions {
   const { query } = exchange
   const source = named('source', query.get('source') ?? undefined, principal.name)
   const dataset = named('dataset', query.get('dataset') ?? undefined, source)
-  const upsert = query.get('upsert') ?? 'true'
-  if (upsert !== 'true' && upsert !== 'false')
-    throw invalid('upsert', `expected true or false, got ${upsert.slice(0, 40)}`)
+  const flag = (name: string) => {
+    const text = query.get(name) ?? 'true'
+    if (text !== 'true' && text !== 'false') throw invalid(name, `expected true or false, got ${text.slice(0, 40)}`)
+    return text === 'true'
+  }
   const ack = query.get('ack') ?? 'durable'
   if (ack !== 'durable' && ack !== 'projected')
     throw invalid('ack', `expected durable or projected, got ${ack.slice(0, 40)}`)
-  return { source, dataset, upsert: upsert === 'true', ack }
+  return { source, dataset, upsert: flag('upsert'), validate: flag('validate'), transform: flag('transform'), ack }
 }
 
 const pushStream: Route = {

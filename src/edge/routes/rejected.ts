@@ -62,7 +62,14 @@ async function find(
     const page = { table: rejections, equal: equalColumns(filter), limit, after: from }
     const rows = (await store.page(page)).filter(({ id }) => before === undefined || (id as string) <= before)
     if (rows.length === 0) return { found, next: null }
-    const done = new Map((await store.load(replays, rows.map(({ id }) => [id!]))).map(row => [row.id, row]))
+    const done = new Map(
+      (
+        await store.load(
+          replays,
+          rows.map(({ id }) => [id!]),
+        )
+      ).map(row => [row.id, row]),
+    )
     for (const row of rows) {
       from = row.id as string
       const replay = done.get(row.id!)
@@ -109,10 +116,12 @@ const list: Route = {
   async handle(request) {
     const { exchange, services } = request
     const limit = limitOf(exchange)
-    const asked = Object.fromEntries(Object.keys(filterFields).flatMap(key => {
-      const text = exchange.query.get(key)
-      return text === null ? [] : [[key, text]]
-    }))
+    const asked = Object.fromEntries(
+      Object.keys(filterFields).flatMap(key => {
+        const text = exchange.query.get(key)
+        return text === null ? [] : [[key, text]]
+      }),
+    )
     const filter = check(asked, filterSchema)
     const after = cursorOf(exchange)
     await reachMinPosition(request)
@@ -145,7 +154,10 @@ const replayOne: Route = {
       const mend = readMend(body, jsonDepth)
       const { row } = await findOne(request, params.id!)
       const position = encodePosition(await replay(request, row, mend))
-      return { status: 200, body: { request_id: exchange.requestId, id: row.id, status: 'replayed', replay: { position }, position } }
+      return {
+        status: 200,
+        body: { request_id: exchange.requestId, id: row.id, status: 'replayed', replay: { position }, position },
+      }
     })
   },
 }
@@ -184,7 +196,12 @@ async function replayAll(request: Request, filter: Filter): Promise<Reply> {
 
 function answerTo(
   request_id: string,
-  { accepted, rejected, errors, position }: { accepted: number; rejected: number; errors: object[]; position: Position | undefined },
+  {
+    accepted,
+    rejected,
+    errors,
+    position,
+  }: { accepted: number; rejected: number; errors: object[]; position: Position | undefined },
   started: number,
 ): Reply {
   const place = position ? { position: encodePosition(position) } : {}
@@ -200,7 +217,11 @@ const replayMany: Route = {
   async handle(request) {
     const { exchange } = request
     const body = await exchange.body(65_536)
-    const filter = await readBody(exchange, filterSchema.omit({ status: true }).extend({ status: z.literal('open').optional() }), { limit: 65_536 })
+    const filter = await readBody(
+      exchange,
+      filterSchema.omit({ status: true }).extend({ status: z.literal('open').optional() }),
+      { limit: 65_536 },
+    )
     return once(request, fingerprintOf(exchange, [], body), () => replayAll(request, filter))
   },
 }

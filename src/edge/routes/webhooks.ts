@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { checkName, RowRefused } from '../../intake/parse.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
-import { compileSchema } from '../../catalog/json-schema.ts'
 import { readBody } from '../body.ts'
 import type { Request, Route } from '../router.ts'
 import { findWebhook, settingsOf, shownWebhook, type WebhookBody, webhookBody } from '../webhooks/webhooks.ts'
@@ -18,7 +17,7 @@ async function readWebhook(request: Request): Promise<WebhookBody> {
     if (error instanceof RowRefused) throw invalid('dataset', error.message.replace('dataset: ', ''))
     throw error
   }
-  if (body.schema) compileSchema(body.schema, 'schema')
+  if (body.schema) request.services.schemas(body.schema, 'schema')
   return body
 }
 
