@@ -8,6 +8,7 @@ import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { check, requireType } from '../body.ts'
+import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { keyOf, onceUnder } from '../idempotency/once.ts'
 import { fileOf, findJob, reachJob } from '../jobs.ts'
 import { named } from '../names.ts'
@@ -99,13 +100,14 @@ const pushFile: Route = {
     const receive = (keep: (pieces: AsyncIterable<Uint8Array>) => Promise<void>) =>
       receiveUpload({ exchange, maxBytes, idleSeconds, fields: ['format', 'options'], keep })
     let taken: string | undefined
+    const whole = (form: string) => fingerprintOf(exchange, ['dataset'], Buffer.from(form)).skipped()
     const fingerprint = {
       taken: () => taken,
-      skipped: async () => (await receive(discard)).fingerprint,
+      skipped: async () => whole((await receive(discard)).fingerprint),
     }
     const take = async () => {
       const upload = await receive(pieces => services.files.write(fileId, pieces))
-      taken = upload.fingerprint
+      taken = await whole(upload.fingerprint)
       try {
         return await importFile(request, fileId, upload)
       } catch (error) {
