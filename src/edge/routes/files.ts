@@ -65,7 +65,7 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const count = () => countInThread({ path: opened.path, format: format.name, options, limits })
   const { rows, damage } = await services.readers.take(exchange.gone, count).finally(() => opened.close())
   // With rows before the damage the import says where it stopped, and they are in.
-  if (damage && rows === 0) throw invalid('file', damage.message)
+  if (damage && rows === 0) throw damage.details.length > 0 ? damage : invalid('file', damage.message)
   const { filename, bytes } = upload
   const config: FileConfig = {
     ...{ file_id: fileId, filename, size_bytes: bytes, format: format.name, options, records_count: rows },
