@@ -27,7 +27,11 @@ function timeText(time: number | null | undefined): string | null {
 }
 
 /** What has been done of a run: percent with one decimal, 100 when it is complete, null when nobody knows how much there is. */
-function percentOf({ status, processed, total }: RunState): number | null {
+export function percentOf({
+  status,
+  processed,
+  total,
+}: Pick<RunState, 'status' | 'processed' | 'total'>): number | null {
   if (status === 'completed') return 100
   if (total === null || total === 0) return total === 0 ? 100 : null
   return Math.min(100, Math.round((processed / total) * 1000) / 10)
