@@ -275,7 +275,7 @@ function checkShared(config: Config): void {
   const given = [
     config.kafkaBrokers.length > 0,
     config.databaseUrl,
-    config.encryptionKey || !config.roles.includes('edge'),
+    config.encryptionKey || !config.roles.some(role => role === 'edge' || role === 'runner'),
   ]
   const missing = needed.filter((_, i) => !given[i])
   if (missing.length === 0) return

@@ -17,7 +17,7 @@ import { type Edge, startEdge, startProbes } from './edge/server.ts'
 import type { Probes } from './edge/services.ts'
 import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
 import type { Events } from './events/index.ts'
-import { createRules } from './intake/rules.ts'
+import { createRules, type Rules } from './intake/rules.ts'
 import { createSlots } from './kernel/slots.ts'
 import { createCodec } from './log/codec.ts'
 import { startCommands } from './log/commands.ts'
@@ -27,6 +27,7 @@ import { projectedTopics, projections } from './projections/index.ts'
 import { evolveSettings, type SettingsView } from './projections/settings.ts'
 import { evolveWebhooks, type WebhookView } from './projections/webhooks.ts'
 import { startThread } from './start-thread.ts'
+import type { SecretStore } from './store/secrets.ts'
 import type { Store } from './store/store.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
@@ -191,6 +192,7 @@ async function startFront(
   const [kept, files] = await Promise.all([openSecrets(config, keys.sealing), openFiles(config)])
   onStop(() => kept.stop())
   onStop(() => files.stop())
+  const rules = await startRules(parts, settings, kept)
   const redis = await openRedis(parts)
   const reads: Work = { topics: projectedTopics, progress, ours: false }
   const edge = await startEdge({
@@ -207,7 +209,7 @@ async function startFront(
     settings,
     secrets: kept,
     files,
-    rules: createRules(settings.view, rowLimits(config)),
+    rules,
     schemas: createSchemaCache(rowLimits(config)),
     readers: createSlots(config.fileReaders),
     tokens: createTokens(keys, config.tokenSeconds),
@@ -232,6 +234,17 @@ function follow<View>(
   const followed = followView(log, topic, logger, ({ type, data }) => evolve(view, type, data))
   onStop(() => followed.stop())
   return { ...followed, view }
+}
+
+async function startRules(
+  { config, logger }: Process,
+  settings: FollowedView & { readonly view: SettingsView },
+  secrets: SecretStore,
+): Promise<Rules> {
+  const rules = createRules(settings.view, rowLimits(config), secrets)
+  await rules.prepare()
+  settings.onChange(() => void rules.prepare().catch(error => logger.error({ err: error }, 'secrets cannot be read')))
+  return rules
 }
 
 async function openRedis({ config, logger, metrics, onStop }: Process): Promise<SharedRedis | undefined> {

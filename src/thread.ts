@@ -1,7 +1,9 @@
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { isEmbedded, openFiles, openKeeper, openLog, openStore } from './adapters.ts'
+import { isEmbedded, openFiles, openKeeper, openLog, openSecrets, openStore } from './adapters.ts'
 import { type Config, rowLimits } from './config.ts'
+import { deriveKeys } from './edge/auth/keys.ts'
+import { loadSecrets } from './edge/auth/secrets.ts'
 import { createRules } from './intake/rules.ts'
 import { timeOrderedId } from './kernel/id.ts'
 import { crashAt } from './kernel/points.ts'
@@ -108,13 +110,17 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const settings = new Map() as SettingsView
     const followed = followView(log, 'sync.datasets', logger, ({ type, data }) => evolveSettings(settings, type, data))
     await followed.caughtUp()
+    const secrets = await openSecrets(config, deriveKeys(loadSecrets(config).encryptionKey).sealing)
+    const rules = createRules(settings, rowLimits(config), secrets)
+    await rules.prepare()
+    followed.onChange(() => void rules.prepare().catch(error => logger.error({ err: error }, 'secrets cannot be read')))
     const files = await openFiles(config)
     const keepFiles = () => removeOldFiles(files, config.fileKeepSeconds, logger)
     const sweeping = setInterval(keepFiles, SWEEP_MS).unref()
     const commands = await startCommands(log, logger)
     const runner = await startRunner({
       ...{ log, logger, commands, files, codec: createCodec(log) },
-      rules: createRules(settings, rowLimits(config)),
+      rules,
       // A page is a transaction of its own on Kafka, and has to fit into memory with what it becomes.
       limits: {
         pageRows: config.projectionEvents,
@@ -134,6 +140,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
       await commands.stop()
       await followed.stop()
       await files.stop()
+      await secrets.stop()
       await own.stop()
     }
   },

@@ -1,18 +1,16 @@
 import { DomainError } from '../kernel/errors.ts'
-import { decodePosition, encodePosition, mergePositions, offsetIn, type Position } from '../kernel/position.ts'
+import { decodePosition, encodePosition, mergePositions, type Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
 import { jobs, type RunState } from '../projections/jobs.ts'
 import type { JobConfig } from '../workers/jobs-held.ts'
+import { reach } from './reach.ts'
 import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
 
-/** Waits until the read model of jobs has a command's events, so that the next read sees them; not for what lags for long. */
-export async function reachJob({ log, progress }: Services, position: Position): Promise<void> {
-  const offsets = log.streams(TOPIC).map(({ name }) => [name, offsetIn(position, name)] as const)
-  await progress.wait({ log: log.id, offsets: new Map(offsets) }).catch(error => {
-    if (!(error instanceof DomainError) || error.code !== 'NOT_YET_PROJECTED') throw error
-  })
+/** Waits until the next read sees what a command has made of a job. */
+export function reachJob(services: Services, position: Position): Promise<void> {
+  return reach(services, TOPIC, position)
 }
 
 /** The job of this id. Throws NOT_FOUND, also for one that was deleted. */

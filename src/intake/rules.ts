@@ -2,6 +2,8 @@ import { createSchemaCache, type SchemaLimits, type Validator } from '../catalog
 import { compileTransformations, type Transform, type TransformationLimits } from '../catalog/transformations/index.ts'
 import type { DatasetConfigured } from '../events/index.ts'
 import { DomainError } from '../kernel/errors.ts'
+import type { SecretStore } from '../store/secrets.ts'
+import { referencesIn, revealSecrets } from './hidden.ts'
 import type { RowError } from './parse.ts'
 
 /** What becomes of a row's data: the JSON text that goes in, nothing, or its refusal. */
@@ -17,6 +19,8 @@ export interface RuleOptions {
 export interface Rules {
   /** For the rows of one push or run; undefined when there is nothing to do. */
   begin(dataset: string, options: RuleOptions): RowRule | undefined
+  /** Has the secrets at hand that settings refer to; to be awaited when those have changed. */
+  prepare(): Promise<void>
   /** One row by itself. Throws VALIDATION_ERROR when it is refused, or dropped. */
   require(dataset: string, data: string): string
 }
@@ -29,19 +33,25 @@ interface Compiled {
 }
 
 /** Rules after what is set for data sets now; each setting is compiled once. */
-export function createRules(settings: ReadonlyMap<string, DatasetConfigured>, limits: RuleLimits): Rules {
+export function createRules(
+  settings: ReadonlyMap<string, DatasetConfigured>,
+  limits: RuleLimits,
+  secrets: Pick<SecretStore, 'get'>,
+): Rules {
+  const known = new Map<string, string>()
   const schemas = createSchemaCache(limits)
   const compiled = new WeakMap<DatasetConfigured, Compiled>()
 
   function compile(set: DatasetConfigured): Compiled {
     let found = compiled.get(set)
     if (!found) {
-      const { transformations, schema } = set
+      const { schema } = set
+      const list = stepsOf(set)
+      const missing = referencesIn(list).find(reference => !known.has(reference))
+      if (missing) throw new DomainError('UNAVAILABLE', `the secret ${missing} is not at hand yet`, { retryAfter: 1 })
       found = {
         transform:
-          transformations === null
-            ? undefined
-            : compileTransformations(JSON.parse(transformations), 'transformations', limits),
+          list.length === 0 ? undefined : compileTransformations(revealSecrets(list, known), 'transformations', limits),
         validate: schema === null ? undefined : schemas(JSON.parse(schema), 'schema'),
       }
       compiled.set(set, found)
@@ -50,6 +60,14 @@ export function createRules(settings: ReadonlyMap<string, DatasetConfigured>, li
   }
 
   const rules: Rules = {
+    async prepare() {
+      const wanted = [...settings.values()].flatMap(set => referencesIn(stepsOf(set)))
+      for (const reference of wanted) {
+        if (known.has(reference)) continue
+        const secret = await secrets.get(reference)
+        if (secret !== undefined) known.set(reference, secret)
+      }
+    },
     begin(dataset, options) {
       const set = settings.get(dataset)
       if (!set) return undefined
@@ -69,6 +87,10 @@ export function createRules(settings: ReadonlyMap<string, DatasetConfigured>, li
     },
   }
   return rules
+}
+
+function stepsOf({ transformations }: DatasetConfigured): Parameters<typeof referencesIn>[0] {
+  return transformations === null ? [] : JSON.parse(transformations)
 }
 
 /** Transformed first: the schema is that of what is kept. */

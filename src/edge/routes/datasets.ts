@@ -1,11 +1,22 @@
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { encodePosition, type Position } from '../../kernel/position.ts'
 import type { Row } from '../../kernel/projection.ts'
-import { type DatasetView, datasetCounts, datasets as datasetsTable, datasetView } from '../../projections/datasets.ts'
+import {
+  type DatasetView,
+  datasetCounts,
+  datasetId,
+  datasets as datasetsTable,
+  datasetView,
+} from '../../projections/datasets.ts'
 import { records } from '../../projections/records.ts'
+import { settings as settingsTable } from '../../projections/settings.ts'
 import type { ReadStore } from '../../threads/store.ts'
+import { readBody } from '../body.ts'
+import { configureDataset, settingsBody, shownSettings } from '../dataset-settings.ts'
 import type { Exchange } from '../exchange.ts'
+import { named } from '../names.ts'
 import { readPosition } from '../positions.ts'
+import { reach } from '../reach.ts'
 import type { Request, Route } from '../router.ts'
 import { readWhere } from '../where.ts'
 import { cursorOf, limitOf, MAX_PAGE, nextCursor } from './pages.ts'
@@ -16,22 +27,30 @@ export async function reachMinPosition({ exchange, services }: Request): Promise
   if (text !== null) await services.progress.wait(await readPosition(services.log, text, 'min_position'))
 }
 
-async function viewOf(store: ReadStore, row: Row): Promise<DatasetView> {
-  return datasetView(
-    row,
-    await store.page({ table: datasetCounts, equal: { dataset: row.name as string }, limit: MAX_PAGE }),
-  )
+/** A data set with its counts and what is set for it. */
+async function viewOf(store: ReadStore, row: Row, set?: Row): Promise<DatasetView> {
+  const [counts, [known]] = await Promise.all([
+    store.page({ table: datasetCounts, equal: { dataset: row.name as string }, limit: MAX_PAGE }),
+    set ? [set] : store.load(settingsTable, [[row.name!]]),
+  ])
+  return datasetView(row, counts, known)
 }
 
-/** The data set with this id or name. Throws NOT_FOUND. */
-async function findDataset(store: ReadStore, idOrName: string): Promise<Row> {
-  const [byName] = await store.load(datasetsTable, [[idOrName]])
+/** The data set with this id, name or title; one for which something was set counts before its first record. Throws NOT_FOUND. */
+async function findDataset(store: ReadStore, given: string): Promise<Row> {
+  const [byName] = await store.load(datasetsTable, [[given]])
   if (byName) return byName
-  const [byId] = idOrName.startsWith('ds_')
-    ? await store.page({ table: datasetsTable, equal: { id: idOrName }, limit: 1 })
-    : []
+  const first = (table: typeof datasetsTable, equal: Record<string, string>) => store.page({ table, equal, limit: 1 })
+  const [byId] = given.startsWith('ds_') ? await first(datasetsTable, { id: given }) : []
   if (byId) return byId
-  throw new DomainError('NOT_FOUND', `there is no data set ${idOrName.slice(0, 200)}`)
+  const [set] = await store.load(settingsTable, [[given]])
+  const [titled] = set ? [set] : await first(settingsTable, { title: given })
+  if (titled) {
+    const name = titled.dataset as string
+    const [row] = await store.load(datasetsTable, [[name]])
+    return row ?? { name, id: datasetId(name), category: null }
+  }
+  throw new DomainError('NOT_FOUND', `there is no data set ${given.slice(0, 200)}`)
 }
 
 function qualityMin(exchange: Exchange): number | undefined {
@@ -55,19 +74,32 @@ const list: Route = {
     await reachMinPosition(request)
     const category = exchange.query.get('category')
     const search = exchange.query.get('search')?.toLowerCase() ?? ''
-    const equal: Record<string, string> = category === null ? {} : { category }
-    const rows = await services.store.page({
-      table: datasetsTable,
-      equal,
-      ...(after === undefined ? {} : { after }),
-      limit,
-    })
-    const views = await Promise.all(rows.map(row => viewOf(services.store, row)))
+    const { rows, next_cursor } = await pageOf(services.store, category, after, limit)
+    const views = await Promise.all(rows.map(({ row, set }) => viewOf(services.store, row, set)))
     const found = views.filter(({ name, quality_score }) => {
       return name.toLowerCase().includes(search) && (least === undefined || (quality_score ?? -1) >= least)
     })
-    return { status: 200, body: { datasets: found, next_cursor: nextCursor(rows, limit, 'name') } }
+    return { status: 200, body: { datasets: found, next_cursor } }
   },
+}
+
+/** A page of data sets in the order of their names; those of a category are found by what is set. */
+async function pageOf(store: ReadStore, category: string | null, after: string | undefined, limit: number) {
+  const from = { limit, ...(after === undefined ? {} : { after }) }
+  if (category === null) {
+    const rows = await store.page({ table: datasetsTable, equal: {}, ...from })
+    return { rows: rows.map(row => ({ row, set: undefined })), next_cursor: nextCursor(rows, limit, 'name') }
+  }
+  const sets = await store.page({ table: settingsTable, equal: { category }, ...from })
+  const known = await store.load(
+    datasetsTable,
+    sets.map(({ dataset }) => [dataset!]),
+  )
+  const rows = sets.flatMap(set => {
+    const row = known.find(({ name }) => name === set.dataset)
+    return row ? [{ row, set }] : []
+  })
+  return { rows, next_cursor: nextCursor(sets, limit, 'dataset') }
 }
 
 const one: Route = {
@@ -77,10 +109,45 @@ const one: Route = {
   limit: 'api',
   async handle(request) {
     await reachMinPosition(request)
-    const { store } = request.services
-    return { status: 200, body: await viewOf(store, await findDataset(store, request.params.dataset!)) }
+    return { status: 200, body: await shownDataset(request) }
   },
 }
+
+/** A data set in full: also its id in the log, what is set for it, and a place that includes its last change. */
+async function shownDataset({ services, params }: Request): Promise<object> {
+  const row = await findDataset(services.store, params.dataset!)
+  const name = row.name as string
+  await services.settings.caughtUp()
+  return { ...(await viewOf(services.store, row)), dataset: name, ...shownSettings(services.settings.view.get(name)) }
+}
+
+const configure: Route = {
+  method: 'PUT',
+  path: '/datasets/:dataset',
+  auth: 'sync:write',
+  limit: 'api',
+  async handle(request) {
+    const { exchange, services, params } = request
+    const body = await readBody(exchange, settingsBody, { limit: SETTINGS_LIMIT })
+    const given = params.dataset!
+    const name = await nameOf(services.store, given)
+    const position = await configureDataset(request, name, body)
+    await reach(services, 'sync.datasets', position)
+    return { status: 200, body: { ...(await shownDataset(request)), position: encodePosition(position) } }
+  },
+}
+
+/** The name in the log of the data set that is meant; one that is new is called what it is asked for by. */
+async function nameOf(store: ReadStore, given: string): Promise<string> {
+  try {
+    return (await findDataset(store, given)).name as string
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'NOT_FOUND' || given.startsWith('ds_')) throw error
+    return named('dataset', given, '')
+  }
+}
+
+const SETTINGS_LIMIT = 524_288
 
 /** A record as JSON text: its data goes out as it came in, so no number is rounded on the way. */
 function recordJson(row: Row, position: Position): string {
@@ -139,4 +206,4 @@ const record: Route = {
   },
 }
 
-export const datasets: readonly Route[] = [list, one, recordsOf, record]
+export const datasets: readonly Route[] = [list, one, configure, recordsOf, record]
