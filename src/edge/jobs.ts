@@ -1,5 +1,5 @@
 import { DomainError } from '../kernel/errors.ts'
-import { decodePosition, encodePosition, mergePositions, type Position } from '../kernel/position.ts'
+import { encodePosition, mergePositions, type Position, parsePosition } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
 import { jobs, type RunState } from '../projections/jobs.ts'
 import type { JobConfig } from '../workers/jobs-held.ts'
@@ -7,6 +7,8 @@ import { reach } from './reach.ts'
 import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
+/** Where what a run brings goes. */
+const BROUGHT = ['sync.records', 'sync.rejected']
 
 /** Waits until the next read sees what a command has made of a job. */
 export function reachJob(services: Services, position: Position): Promise<void> {
@@ -72,11 +74,15 @@ export function shownJob(row: Row): object {
 }
 
 /** A place that includes the job's last event and all that its last run has brought. */
-export function placeOfJob({ log }: Services, row: Row): string {
+export async function placeOfJob({ log }: Services, row: Row): Promise<string> {
   const stream = log.streams(TOPIC).find(({ name }) => name === row.stream)!
   const place = log.place(stream, row.offset as number)
-  const brought = runOf(row)?.position
-  return encodePosition(brought ? mergePositions(decodePosition(brought, log.id, 'position'), place) : place)
+  const text = runOf(row)?.position
+  if (!text) return encodePosition(place)
+  const position = parsePosition(text, 'position')
+  // A run that was before the log was moved to Kafka named the places of that one.
+  const brought = position.log === log.id ? position : await log.adopt(position, BROUGHT)
+  return encodePosition(brought ? mergePositions(brought, place) : place)
 }
 
 /** A run as the API shows it. */
@@ -96,7 +102,7 @@ export function shownRun(run: RunState): object {
 }
 
 /** A job with all there is to say of it. */
-export function shownJobInFull(services: Services, row: Row): object {
+export async function shownJobInFull(services: Services, row: Row): Promise<object> {
   const { connector, schedule, transformations, destination, target } = configOf(row)
   const run = runOf(row)
   return {
@@ -113,12 +119,12 @@ export function shownJobInFull(services: Services, row: Row): object {
     error: run?.error ? JSON.parse(run.error) : null,
     result: run?.result ? JSON.parse(run.result) : null,
     updated_at: timeText(row.updated_at as number),
-    position: placeOfJob(services, row),
+    position: await placeOfJob(services, row),
   }
 }
 
 /** An uploaded file as the API shows it: its import is the job. */
-export function fileOf(services: Services, row: Row): object {
+export async function fileOf(services: Services, row: Row): Promise<object> {
   const { connector, target } = configOf(row)
   const { file_id, filename, size_bytes, format, records_count } = connector.config as Record<string, unknown>
   const run = runOf(row)
@@ -130,6 +136,6 @@ export function fileOf(services: Services, row: Row): object {
     ...progressOf(run),
     records_rejected: run?.rejected ?? 0,
     error: run?.error ? JSON.parse(run.error) : null,
-    position: placeOfJob(services, row),
+    position: await placeOfJob(services, row),
   }
 }

@@ -135,7 +135,7 @@ const oneFile: Route = {
       ? await findJob(services, id.replace(/^file_/, 'job_')).catch(notThis(id))
       : undefined
     if (!row) throw new DomainError('NOT_FOUND', `there is no file ${id.slice(0, 100)}`)
-    return { status: 200, body: fileOf(services, row) }
+    return { status: 200, body: await fileOf(services, row) }
   },
 }
 

@@ -47,7 +47,10 @@ const one: Route = {
   limit: 'api',
   async handle(request) {
     await reachMinPosition(request)
-    return { status: 200, body: shownJobInFull(request.services, await findJob(request.services, request.params.id!)) }
+    return {
+      status: 200,
+      body: await shownJobInFull(request.services, await findJob(request.services, request.params.id!)),
+    }
   },
 }
 
