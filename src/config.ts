@@ -191,6 +191,14 @@ export const settings = {
   transformations: whole('MAX_TRANSFORMATIONS', 50, 'most transformations of a data set or a job', 1, 1000),
   computeMs: whole('COMPUTE_TIMEOUT_MS', 500, 'how long a compute transformation may take for one row', 10, 60_000),
   dedupeKeys: whole('MAX_DEDUPE_KEYS', 100_000, 'most keys that a dedupe transformation remembers', 1),
+  schemaLength: whole(
+    'MAX_SCHEMA_LENGTH',
+    65_536,
+    'longest JSON Schema of a data set or a webhook, in characters',
+    100,
+  ),
+  schemaColumns: whole('MAX_SCHEMA_COLUMNS', 1000, 'most columns of a schema that is made from data', 1, 10_000),
+  schemasCached: whole('MAX_CACHED_SCHEMAS', 200, 'most compiled JSON Schemas that are kept', 1),
   logPendingBytes: whole(
     'MAX_LOG_PENDING_BYTES',
     134_217_728,
