@@ -15,18 +15,19 @@ import { startProjector } from './workers/projector.ts'
 /*
  * What each thread beside the main one is made of:
  *
- *   log        writes the log: SQLite with group commit, or a producer to Kafka
+ *   log        writes the log: SQLite with group commit, or a producer to Kafka; and idempotency keys
  *   projector  the records projection, into the read store
  *   reader     answers queries from the read store
- *   keys       writes idempotency keys
  */
-export type ThreadRole = 'log' | 'projector' | 'reader' | 'keys'
+export type ThreadRole = 'log' | 'projector' | 'reader'
 
 export interface ThreadData {
   role: ThreadRole
   config: Config
   /** For the log thread: where appends come from. For others: the log thread, or whoever asks. */
   ports: MessagePort[]
+  /** For the log thread of a process with an edge: where idempotency keys to keep come from. */
+  keeping?: MessagePort | undefined
 }
 
 /** Told by a thread once it works. */
@@ -39,14 +40,20 @@ export type News = Progressed | { stats: LogStats }
 export type Progressed = { stream: string; through: number; events: number } | { holding: readonly string[] }
 
 const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<void>>> = {
-  async log({ config, ports }) {
+  async log({ config, ports, keeping }) {
     const log = await openLog(config)
     tellStats(log)
     for (const port of ports) {
       serveAppends(port, log)
       if ('onCommit' in log) log.onCommit(head => port.postMessage({ head }))
     }
-    return () => log.stop()
+    if (!keeping) return () => log.stop()
+    const keeper = await openKeeper(config)
+    serveKeeping(keeping, keeper)
+    return async () => {
+      await keeper.stop()
+      await log.stop()
+    }
   },
 
   async projector({ config, ports: [toLog] }) {
@@ -83,12 +90,6 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const store = await openStore(config, { readOnly: true, cacheMb: 16 })
     serveReads(port!, store)
     return () => store.stop()
-  },
-
-  async keys({ config, ports: [port] }) {
-    const keeper = await openKeeper(config)
-    serveKeeping(port!, keeper)
-    return () => keeper.stop()
   },
 }
 
