@@ -231,8 +231,6 @@ export const settings = {
     300,
   ),
   webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
-  schemaLength: whole('MAX_SCHEMA_LENGTH', 131_072, 'longest JSON Schema, in characters', 1024, 262_144),
-  schemasCached: whole('MAX_SCHEMAS_CACHED', 200, 'most compiled schemas that are kept', 1),
   runs: whole('MAX_RUNS', 4, 'most runs of jobs at once in one process', 1, 64),
   fileKeepSeconds: whole(
     'FILE_KEEP_SECONDS',

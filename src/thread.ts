@@ -25,19 +25,20 @@ import { startRunner } from './workers/runner.ts'
 /*
  * What each thread beside the main one is made of:
  *
- *   log        writes the log: SQLite with group commit, or a producer to Kafka
+ *   log        writes the log: SQLite with group commit, or a producer to Kafka; and idempotency keys
  *   projector  the records projection, into the read store
  *   reader     answers queries from the read store
- *   keys       writes idempotency keys
  *   runner     runs jobs
  */
-export type ThreadRole = 'log' | 'projector' | 'reader' | 'keys' | 'runner'
+export type ThreadRole = 'log' | 'projector' | 'reader' | 'runner'
 
 export interface ThreadData {
   role: ThreadRole
   config: Config
   /** For the log thread: where appends come from. For others: the log thread, or whoever asks. */
   ports: MessagePort[]
+  /** For the log thread of a process with an edge: where idempotency keys to keep come from. */
+  keeping?: MessagePort | undefined
 }
 
 /** Told by a thread once it works. */
@@ -54,14 +55,20 @@ export type Progressed =
   | { ended: { connector: string; status: 'success' | 'failure'; seconds: number } }
 
 const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<void>>> = {
-  async log({ config, ports }) {
+  async log({ config, ports, keeping }) {
     const log = await openLog(config)
     tellStats(log)
     for (const port of ports) {
       serveAppends(port, log)
       if ('onCommit' in log) log.onCommit(head => port.postMessage({ head }))
     }
-    return () => log.stop()
+    if (!keeping) return () => log.stop()
+    const keeper = await openKeeper(config)
+    serveKeeping(keeping, keeper)
+    return async () => {
+      await keeper.stop()
+      await log.stop()
+    }
   },
 
   async projector({ config, ports: [toLog] }) {
@@ -149,12 +156,6 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const store = await openStore(config, { readOnly: true, cacheMb: 16 })
     serveReads(port!, store)
     return () => store.stop()
-  },
-
-  async keys({ config, ports: [port] }) {
-    const keeper = await openKeeper(config)
-    serveKeeping(port!, keeper)
-    return () => keeper.stop()
   },
 }
 
