@@ -3,9 +3,10 @@ import { csv } from './csv.ts'
 
 import type { Format } from './format.ts'
 import { json } from './json.ts'
+import { parquet } from './parquet.ts'
 
 /** Every format there is, in the order in which their content is looked at: the surest first. */
-export const formats: readonly Format[] = [json, csv]
+export const formats: readonly Format[] = [parquet, json, csv]
 
 /** The format of that name. */
 export function formatOf(name: string): Format | undefined {

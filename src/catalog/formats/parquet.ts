@@ -1,0 +1,128 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { z } from 'zod'
+import { defineFormat, FileDamaged, type ReadControl, type RowSink } from './format.ts'
+import { Broken } from './parquet/broken.ts'
+import { type Column, openColumn } from './parquet/column.ts'
+import { examples } from './parquet/examples.ts'
+import { type Footer, type Group, readFooter } from './parquet/footer.ts'
+import { createBudget } from './parquet/pages.ts'
+import { createRows } from './parquet/rows.ts'
+
+/** After so much text of rows others get their turn, and the signal is looked at. */
+const TURN_CHARS = 262_144
+
+const options = z.strictObject({})
+
+/** Apache Parquet. */
+export const parquet = defineFormat({
+  name: 'parquet',
+  summary: 'Apache Parquet in any common compression. Numbers and decimals exact, times in RFC 3339, binary in base64.',
+  extensions: ['.parquet', '.pq', '.parq'],
+  options,
+  examples,
+  recognises: head => head.toString('latin1', 0, 4) === 'PAR1' || head.toString('latin1', 0, 4) === 'PARE',
+  async read(file, _options, sink, control) {
+    return withFooter(file, control, (footer, handle, size) => readGroups(footer, handle, size, sink, control))
+  },
+  count: (file, _options, control) => withFooter(file, control, async footer => footer.rows),
+})
+
+async function withFooter<T>(
+  file: string,
+  { limits, signal }: ReadControl,
+  use: (footer: Footer, handle: FileHandle, size: number) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const handle = await open(file)
+  try {
+    const footer = await readFooter(handle, limits).catch(error => {
+      throw damaged(error, 0)
+    })
+    return await use(footer, handle, (await handle.stat()).size)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** What a Broken is to the outside. */
+function damaged(error: unknown, row: number): unknown {
+  if (!(error instanceof Broken)) return error
+  const { byte } = error
+  return new FileDamaged(error.message, { row, ...(byte !== undefined && { byte }), cause: error })
+}
+
+interface Reading {
+  footer: Footer
+  fd: number
+  sink: RowSink
+  control: ReadControl
+  /** Counts the text of rows; throws a Broken when it is out of all proportion to the file. */
+  grown: (chars: number) => void
+  turn: () => Promise<void> | undefined
+}
+
+async function readGroups(
+  footer: Footer,
+  handle: FileHandle,
+  size: number,
+  sink: RowSink,
+  control: ReadControl,
+): Promise<number> {
+  const { limits, signal, after = 0 } = control
+  const most = Math.max(limits.maxInflatedBytes, size * limits.maxGrowth)
+  let chars = 0
+  let turnAt = TURN_CHARS
+  const reading: Reading = {
+    footer,
+    fd: handle.fd,
+    sink,
+    control,
+    grown(more) {
+      chars += more
+      if (chars > most) throw new Broken(`its ${size} bytes grow to more than ${most}`)
+    },
+    turn() {
+      if (chars < turnAt) return undefined
+      turnAt = chars + TURN_CHARS
+      return setImmediate().then(() => signal?.throwIfAborted())
+    },
+  }
+  let before = 0
+  for (const group of footer.groups) {
+    if (before + group.rows > after) await readGroup(reading, group, before)
+    before += group.rows
+  }
+  return footer.rows
+}
+
+async function readGroup(reading: Reading, group: Group, before: number): Promise<void> {
+  const { footer, fd, sink, control, grown, turn } = reading
+  const { limits, after = 0 } = control
+  const budget = createBudget(limits.maxHeldBytes)
+  const columns: Column[] = []
+  let number = before + 1
+  try {
+    for (const chunk of group.chunks) columns.push(openColumn(fd, chunk, budget, limits))
+    const rows = createRows(footer.schema, columns, limits, grown)
+    for (const last = before + group.rows; number <= last; number++) {
+      rows.next()
+      if (number > after) {
+        const wait = rows.refusal ? refuse() : sink.row(number, rows.text)
+        if (wait) await wait
+      }
+      const pause = turn()
+      if (pause) await pause
+    }
+    const longer = columns.find(column => !column.ended)
+    if (longer) throw new Broken(`the column ${longer.leaf.path} has more rows than the rest`)
+
+    function refuse(): void | Promise<void> {
+      const all = Buffer.from(rows.text)
+      const original = all.subarray(0, limits.maxRowBytes)
+      return sink.refuse(number, rows.refusal!, original, Math.max(rows.length, all.length))
+    }
+  } catch (error) {
+    throw damaged(error, number <= before + group.rows ? number : 0)
+  }
+}
