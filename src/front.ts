@@ -33,6 +33,7 @@ import { type ReadStore, readThrough } from './threads/store.ts'
  * What an edge is made of, top to bottom.
  */
 
+/** Starts an edge: what it folds in memory, what it reads and writes through, and its server last. */
 export async function startFront(
   parts: Process,
   works: readonly Work[],
@@ -70,6 +71,7 @@ export async function startFront(
     secrets: kept,
     files,
     rules,
+    rowLimits: rowLimits(config),
     schemas: createSchemaCache(rowLimits(config)),
     readers: createSlots(config.fileReaders),
     tokens: createTokens(keys, config.tokenSeconds),

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { compileTransformations } from '../catalog/transformations/index.ts'
-import { rowLimits } from '../config.ts'
 import type { DatasetConfigured } from '../events/index.ts'
 import { HIDDEN, hideSecrets, referencesIn, showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
@@ -62,7 +61,7 @@ export async function configureDataset(request: Request, dataset: string, body: 
   const made: string[] = []
   if (body.transformations !== undefined) {
     const list = body.transformations ?? []
-    compileTransformations(checkable(list), 'transformations', rowLimits(services.config))
+    compileTransformations(checkable(list), 'transformations', services.rowLimits)
     const hidden = await hideSecrets(list as Steps, stepsOf(was), async secret => {
       const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
       await services.secrets.put(reference, secret)

@@ -1,6 +1,6 @@
 import type { Validator } from '../catalog/schemas/compile.ts'
 import type { Config } from '../config.ts'
-import type { Rules } from '../intake/rules.ts'
+import type { RuleLimits, Rules } from '../intake/rules.ts'
 import type { Position } from '../kernel/position.ts'
 import type { Slots } from '../kernel/slots.ts'
 import type { Codec } from '../log/codec.ts'
@@ -53,6 +53,8 @@ export interface Services extends Probes {
   readonly files: FileStore
   /** What is done with each data set's rows before they go in. */
   readonly rules: Rules
+  /** The bounds of what is done with rows. */
+  readonly rowLimits: RuleLimits
   /** Compiles users' schemas, and keeps the last ones. */
   readonly schemas: (schema: unknown, field: string) => Validator
   /** For reading uploaded files, each in a thread of its own. */

@@ -15,17 +15,13 @@ import { readBody } from '../body.ts'
 import { configureDataset, settingsBody, shownSettings } from '../dataset-settings.ts'
 import type { Exchange } from '../exchange.ts'
 import { named } from '../names.ts'
-import { readPosition } from '../positions.ts'
-import { reach } from '../reach.ts'
+import { reach, reachMinPosition } from '../reach.ts'
 import type { Request, Route } from '../router.ts'
 import { readWhere } from '../where.ts'
 import { cursorOf, limitOf, MAX_PAGE, nextCursor } from './pages.ts'
 
-/** Waits until the read model has reached `min_position`, when the request names one. */
-export async function reachMinPosition({ exchange, services }: Request): Promise<void> {
-  const text = exchange.query.get('min_position')
-  if (text !== null) await services.progress.wait(await readPosition(services.log, text, 'min_position'))
-}
+/** What these routes read is made of. */
+const TOPICS = ['sync.records', 'sync.datasets']
 
 /** A data set with its counts and what is set for it. */
 async function viewOf(store: ReadStore, row: Row, set?: Row): Promise<DatasetView> {
@@ -71,7 +67,7 @@ const list: Route = {
     const least = qualityMin(exchange)
     const limit = limitOf(exchange, MAX_PAGE)
     const after = cursorOf(exchange)
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     const category = exchange.query.get('category')
     const search = exchange.query.get('search')?.toLowerCase() ?? ''
     const { rows, next_cursor } = await pageOf(services.store, category, after, limit)
@@ -108,7 +104,7 @@ const one: Route = {
   auth: 'sync:read',
   limit: 'api',
   async handle(request) {
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     return { status: 200, body: await shownDataset(request) }
   },
 }
@@ -173,7 +169,7 @@ const recordsOf: Route = {
     const limit = limitOf(exchange)
     const after = cursorOf(exchange)
     const fields = readWhere(exchange.query.get('where'))
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     const { name } = await findDataset(services.store, params.dataset!)
     const page = {
       table: records,
@@ -196,7 +192,7 @@ const record: Route = {
   limit: 'api',
   async handle(request) {
     const { services, params } = request
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     const { name } = await findDataset(services.store, params.dataset!)
     const [row] = await services.store.load(records, [[name!, params.record!]])
     if (!row || row.deleted === 1) {

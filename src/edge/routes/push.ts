@@ -90,7 +90,8 @@ function flow(config: Config) {
 }
 
 async function settle(request: Request, options: PushOptions, tally: Tally): Promise<void> {
-  if (options.ack === 'projected' && tally.position) await request.services.progress.wait(tally.position)
+  if (options.ack === 'projected' && tally.position)
+    await request.services.progress.wait(tally.position, ['sync.records'])
 }
 
 /** Query parameters that change what a push means. */
