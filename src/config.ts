@@ -259,6 +259,7 @@ export function rowLimits(config: Config) {
     dedupeKeys: config.dedupeKeys,
     schemaLength: config.schemaLength,
     schemasCached: config.schemasCached,
+    schemaColumns: config.schemaColumns,
   }
 }
 

@@ -15,6 +15,7 @@ import { createReceipts } from './edge/receipts.ts'
 import { type Edge, startEdge } from './edge/server.ts'
 import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
 import type { Events } from './events/index.ts'
+import { createGrow } from './intake/growth.ts'
 import { createRules, type Rules } from './intake/rules.ts'
 import { createSlots } from './kernel/slots.ts'
 import { createCodec } from './log/codec.ts'
@@ -71,6 +72,7 @@ export async function startFront(
     secrets: kept,
     files,
     rules,
+    grow: createGrow(settings, commands),
     rowLimits: rowLimits(config),
     schemas: createSchemaCache(rowLimits(config)),
     readers: createSlots(config.fileReaders),

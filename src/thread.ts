@@ -4,6 +4,7 @@ import { isEmbedded, openFiles, openKeeper, openLog, openSecrets, openStore } fr
 import { type Config, rowLimits } from './config.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
+import { createGrow } from './intake/growth.ts'
 import { createRules } from './intake/rules.ts'
 import { timeOrderedId } from './kernel/id.ts'
 import { crashAt } from './kernel/points.ts'
@@ -127,7 +128,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const commands = await startCommands(log, logger)
     const runner = await startRunner({
       ...{ log, logger, commands, files, codec: createCodec(log) },
-      rules,
+      ...{ rules, grow: createGrow({ ...followed, view: settings }, commands) },
       // A page is a transaction of its own on Kafka, and has to fit into memory with what it becomes.
       limits: {
         pageRows: config.projectionEvents,

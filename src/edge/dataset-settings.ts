@@ -91,7 +91,7 @@ async function removeUnused({ services }: Request, was?: DatasetConfigured, now?
 }
 
 /** What is set for a data set, as the API shows it: secrets as "***". */
-export function shownSettings(set: DatasetConfigured | undefined): object {
+export function shownSettings(set: DatasetConfigured | undefined) {
   return {
     schema: set?.schema ? JSON.parse(set.schema) : null,
     schema_contract: set?.schema_contract ?? 'discard_row',

@@ -1,14 +1,26 @@
 import { createSchemaCache, type SchemaLimits, type Validator } from '../catalog/schemas/compile.ts'
 import { compileTransformations, type Transform, type TransformationLimits } from '../catalog/transformations/index.ts'
+import { decideRow, type SchemaContract, schemaFor, type Violation } from '../domain/contract.ts'
+import type { JsonSchema } from '../domain/schema.ts'
 import type { DatasetConfigured } from '../events/index.ts'
-import { DomainError } from '../kernel/errors.ts'
+import { DomainError, invalid } from '../kernel/errors.ts'
 import type { SecretStore } from '../store/secrets.ts'
 import { referencesIn, revealSecrets } from './hidden.ts'
 import type { RowError } from './parse.ts'
 
-/** What becomes of a row's data: the JSON text that goes in, nothing, or its refusal. */
-export type RowOutcome = { readonly json: string } | { readonly dropped: true } | { readonly refused: RowError }
-export type RowRule = (data: string) => RowOutcome
+/** What becomes of a row's data: the JSON text that goes in, nothing, its refusal, or that of the whole push. */
+export type RowOutcome =
+  | { readonly json: string }
+  | { readonly dropped: true }
+  | { readonly refused: RowError }
+  | { readonly frozen: RowError }
+
+/** What one push does with the rows of a data set. */
+export interface RowRule {
+  apply(data: string): RowOutcome
+  /** The schema as the rows since the last call have made it; undefined when they changed nothing. */
+  takeGrowth(): { readonly schema: JsonSchema; readonly was: string } | undefined
+}
 
 export interface RuleOptions {
   readonly validate: boolean
@@ -21,15 +33,20 @@ export interface Rules {
   begin(dataset: string, options: RuleOptions): RowRule | undefined
   /** Has the secrets at hand that settings refer to; to be awaited when those have changed. */
   prepare(): Promise<void>
-  /** One row by itself. Throws VALIDATION_ERROR when it is refused, or dropped. */
+  /** One row by itself. Throws VALIDATION_ERROR when it is refused, or left out. */
   require(dataset: string, data: string): string
 }
 
-export interface RuleLimits extends SchemaLimits, TransformationLimits {}
+export interface RuleLimits extends SchemaLimits, TransformationLimits {
+  /** Columns that a schema may grow to. */
+  readonly schemaColumns: number
+}
 
 interface Compiled {
   readonly transform: (() => Transform) | undefined
-  readonly validate: Validator | undefined
+  /** Judges by the contract's reading of the schema. */
+  readonly check: Validator | undefined
+  readonly schema: JsonSchema | undefined
 }
 
 /** Rules after what is set for data sets now; each setting is compiled once. */
@@ -43,20 +60,18 @@ export function createRules(
   const compiled = new WeakMap<DatasetConfigured, Compiled>()
 
   function compile(set: DatasetConfigured): Compiled {
-    let found = compiled.get(set)
-    if (!found) {
-      const { schema } = set
-      const list = stepsOf(set)
-      const missing = referencesIn(list).find(reference => !known.has(reference))
-      if (missing) throw new DomainError('UNAVAILABLE', `the secret ${missing} is not at hand yet`, { retryAfter: 1 })
-      found = {
-        transform:
-          list.length === 0 ? undefined : compileTransformations(revealSecrets(list, known), 'transformations', limits),
-        validate: schema === null ? undefined : schemas(JSON.parse(schema), 'schema'),
-      }
-      compiled.set(set, found)
-    }
-    return found
+    const found = compiled.get(set)
+    if (found) return found
+    const list = stepsOf(set)
+    const missing = referencesIn(list).find(reference => !known.has(reference))
+    if (missing) throw new DomainError('UNAVAILABLE', `the secret ${missing} is not at hand yet`, { retryAfter: 1 })
+    const transform =
+      list.length === 0 ? undefined : compileTransformations(revealSecrets(list, known), 'transformations', limits)
+    const schema: JsonSchema | undefined = set.schema === null ? undefined : JSON.parse(set.schema)
+    const check = schema && schemas(schemaFor(set.schema_contract, schema), 'schema')
+    const made = { transform, schema, check }
+    compiled.set(set, made)
+    return made
   }
 
   const rules: Rules = {
@@ -73,38 +88,72 @@ export function createRules(
       if (!set) return undefined
       const both = compile(set)
       const transform = options.transform ? both.transform?.() : undefined
-      const validate = options.validate ? both.validate : undefined
-      if (!transform && !validate) return undefined
-      return data => applyRules(data, transform, validate)
+      const judge = options.validate && both.check ? startJudge(set, both, schemas, limits) : undefined
+      if (!transform && !judge) return undefined
+      return {
+        apply(data) {
+          const transformed = transform ? transform(data) : { json: data }
+          // Transformed first: the schema is that of what is kept.
+          if ('json' in transformed) return judge ? judge.apply(transformed.json) : transformed
+          if ('dropped' in transformed) return transformed
+          const { code, field, message } = transformed.refused
+          return { refused: { stage: 'transform', code, field, message } }
+        },
+        takeGrowth: () => judge?.takeGrowth(),
+      }
     },
     require(dataset, data) {
-      const outcome = rules.begin(dataset, { validate: true, transform: true })?.(data) ?? { json: data }
+      const outcome = rules.begin(dataset, { validate: true, transform: true })?.apply(data) ?? { json: data }
       if ('json' in outcome) return outcome.json
-      if ('dropped' in outcome)
-        throw new DomainError('VALIDATION_ERROR', 'data: the transformations leave this row out')
-      const { field, message } = outcome.refused
-      throw new DomainError('VALIDATION_ERROR', message, { details: [{ field: field ?? 'data', message }] })
+      if ('dropped' in outcome) throw invalid('data', 'the transformations of the data set leave this row out')
+      throw asError('refused' in outcome ? outcome.refused : outcome.frozen)
     },
   }
   return rules
+}
+
+/** The refusal of a row as that of the request that brought it. */
+export function asError({ field, message }: RowError): DomainError {
+  return new DomainError('VALIDATION_ERROR', message, { details: [{ field: field || 'data', message }] })
 }
 
 function stepsOf({ transformations }: DatasetConfigured): Parameters<typeof referencesIn>[0] {
   return transformations === null ? [] : JSON.parse(transformations)
 }
 
-/** Transformed first: the schema is that of what is kept. */
-function applyRules(data: string, transform: Transform | undefined, validate: Validator | undefined): RowOutcome {
-  const transformed = transform ? transform(data) : { json: data }
-  if ('dropped' in transformed) return transformed
-  if ('refused' in transformed) {
-    const { code, field, message } = transformed.refused
-    return { refused: { stage: 'transform', code, field, message } }
+/** Judges the rows of one push by the data set's contract; under evolve the schema grows with them. */
+function startJudge(
+  { schema: was, schema_contract }: DatasetConfigured,
+  compiled: Compiled,
+  schemas: (schema: unknown, field: string) => Validator,
+  limits: RuleLimits,
+): RowRule {
+  const contract = schema_contract as SchemaContract
+  let schema = compiled.schema!
+  let check = compiled.check!
+  let grown = false
+  return {
+    apply(json) {
+      const verdict = decideRow(contract, schema, json, check, limits.schemaColumns)
+      if (verdict.is === 'refused') return { refused: violated(verdict.violations) }
+      if (verdict.is === 'frozen') return { frozen: violated(verdict.violations) }
+      if (verdict.schema) {
+        schema = verdict.schema
+        check = schemas(schemaFor(contract, schema), 'schema')
+        grown = true
+      }
+      return verdict
+    },
+    takeGrowth() {
+      if (!grown) return undefined
+      grown = false
+      return { schema, was: was! }
+    },
   }
-  const violations = validate?.(transformed.json)
-  if (!violations) return transformed
+}
+
+function violated(violations: readonly Violation[]): RowError {
   const { pointer, message } = violations[0]!
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : ''
-  const error = { stage: 'validate' as const, code: 'SCHEMA', field: pointer }
-  return { refused: { ...error, message: `${pointer || 'the record'}: ${message}${more}` } }
+  return { stage: 'validate', code: 'SCHEMA', field: pointer, message: `${pointer || 'the record'}: ${message}${more}` }
 }

@@ -1,3 +1,4 @@
+import { offerSchema } from '../../intake/infer.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { encodePosition, type Position } from '../../kernel/position.ts'
 import type { Row } from '../../kernel/projection.ts'
@@ -133,6 +134,39 @@ const configure: Route = {
   },
 }
 
+/** Records that a schema is inferred from. */
+const SEEN = 1000
+
+const schemaOf: Route = {
+  method: 'GET',
+  path: '/datasets/:dataset/schema',
+  auth: 'sync:read',
+  limit: 'api',
+  async handle(request) {
+    await reachMinPosition(request, TOPICS)
+    const { services, params } = request
+    const { name } = await findDataset(services.store, params.dataset!)
+    await services.settings.caughtUp()
+    const set = services.settings.view.get(name as string)
+    const rows = await services.store.page({ table: records, equal: { dataset: name!, deleted: 0 }, limit: SEEN })
+    const inferred = offerSchema(
+      rows.map(({ data }) => data as string),
+      services.rowLimits.schemaColumns,
+    )
+    const { schema, schema_contract } = shownSettings(set)
+    return {
+      status: 200,
+      body: {
+        schema: schema ?? inferred,
+        is_set: schema !== null,
+        inferred,
+        schema_contract,
+        records_seen: rows.length,
+      },
+    }
+  },
+}
+
 /** The name in the log of the data set that is meant; one that is new is called what it is asked for by. */
 async function nameOf(store: ReadStore, given: string): Promise<string> {
   try {
@@ -202,4 +236,4 @@ const record: Route = {
   },
 }
 
-export const datasets: readonly Route[] = [list, one, configure, recordsOf, record]
+export const datasets: readonly Route[] = [list, one, configure, schemaOf, recordsOf, record]

@@ -29,7 +29,7 @@ export function intakeOptions(
   options: Omit<PushOptions, 'ack'>,
   more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void },
 ): IntakeOptions {
-  const { log, codec, metrics, config, rules, completePosition: complete } = services
+  const { log, codec, metrics, config, rules, grow, completePosition: complete } = services
   const { source, dataset, upsert, validate, transform } = options
   const limits = { maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes }
   const who = { requestId: exchange.requestId, actor: principal.id }
@@ -41,6 +41,7 @@ export function intakeOptions(
     complete,
     ...who,
     rules,
+    grow,
     source,
     dataset,
     upsert,
