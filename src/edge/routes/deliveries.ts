@@ -110,7 +110,11 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
   const eventId = timeOrderedId('evt', Date.now(), randomBytes(12))
   const { dataset, name: source } = webhook
   const intake = createIntake(
-    intakeOptions(request, { source, dataset, upsert: true, validate: true, transform: true }, { numbering: 'index' }),
+    intakeOptions(
+      request,
+      { source, dataset, upsert: true, validate: true, transform: true },
+      { numbering: 'index', expectedBytes: body.length },
+    ),
   )
   const delivery = { webhook, body, intake }
   const { value, data } = await readDelivery(delivery, services.config.jsonDepth)

@@ -27,7 +27,7 @@ interface PushOptions {
 export function intakeOptions(
   { services, principal, exchange }: Request,
   options: Omit<PushOptions, 'ack'>,
-  more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void },
+  more: { numbering: 'line' | 'index'; expectedBytes?: number; onRejected?: (error: ShownError) => void },
 ): IntakeOptions {
   const { log, codec, metrics, config, rules, grow, completePosition: complete } = services
   const { source, dataset, upsert, validate, transform } = options
@@ -120,7 +120,7 @@ async function takeBatch(request: Request, bytes: Buffer, started: number): Prom
   const dataset = named('dataset', batch.dataset ?? exchange.query.get('dataset') ?? undefined, source)
   const { upsert, validate, transform, ack } = batch
   const options = { source, dataset, upsert, validate, transform, ack }
-  const intake = createIntake(intakeOptions(request, options, { numbering: 'index' }))
+  const intake = createIntake(intakeOptions(request, options, { numbering: 'index', expectedBytes: bytes.length }))
   for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
   await intake.flush()
   await settle(request, options, intake.tally)
