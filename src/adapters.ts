@@ -5,6 +5,8 @@ import type { MessagePort } from 'node:worker_threads'
 import { parse } from 'yaml'
 import type { Config } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
+import type { Keeper, Keys } from './edge/idempotency/keys.ts'
+import type { SharedRedis } from './edge/shared-redis.ts'
 import { schemas } from './events/index.ts'
 import { DomainError } from './kernel/errors.ts'
 import type { EmbeddedLog } from './log/embedded.ts'
@@ -106,4 +108,28 @@ export async function openStore(
     keepOnlyRowsOf(log, file)
   }
   return openSqliteStore({ file, ...options })
+}
+
+function keysFile(config: Config): string {
+  return join(config.dataDir, 'keys.db')
+}
+
+/** Opens what writes this process's own idempotency keys; `openKeys` reads what it has made. */
+export async function openKeeper(config: Config): Promise<Keeper> {
+  const { openKeeper } = await import('./edge/idempotency/keeper.ts')
+  const { idempotencySeconds: seconds, idempotencyBytes: maxBytes } = config
+  return openKeeper({ file: keysFile(config), seconds, maxBytes })
+}
+
+/** Opens the idempotency keys: those of all edges, given a Redis, else this process's own. */
+export async function openKeys(
+  config: Config,
+  redis: SharedRedis | undefined,
+  own: { keep: Keeper['keep']; onDropped: (keys: number) => void },
+): Promise<Keys> {
+  const { openOwnKeys } = await import('./edge/idempotency/sqlite.ts')
+  const keys = openOwnKeys({ file: keysFile(config), ...own })
+  if (!redis) return keys
+  const { openSharedKeys } = await import('./edge/idempotency/redis.ts')
+  return openSharedKeys({ redis, own: keys, seconds: config.idempotencySeconds })
 }

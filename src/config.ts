@@ -160,6 +160,13 @@ export const settings = {
     6,
     300,
   ),
+  idempotencySeconds: whole('IDEMPOTENCY_SECONDS', 86_400, 'how long the answer to an Idempotency-Key is kept', 1),
+  idempotencyBytes: whole(
+    'MAX_IDEMPOTENCY_BYTES',
+    4_294_967_296,
+    'bytes of kept answers in DATA_DIR before the oldest are dropped',
+    16_777_216,
+  ),
   drainSeconds: whole('DRAIN_SECONDS', 20, 'how long a stop waits for requests under way', 1),
 } as const satisfies Record<string, Setting<unknown>>
 

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { isEmbedded, openLog, openStore } from './adapters.ts'
+import { isEmbedded, openKeys, openLog, openStore } from './adapters.ts'
 import type { Config, Role } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
 import { startAccess } from './edge/auth/access.ts'
@@ -9,6 +9,7 @@ import { createTokens } from './edge/auth/tokens.ts'
 import { followCheckpoints } from './edge/checkpoints.ts'
 import { startCommands } from './edge/commands.ts'
 import { createHealth, type Work } from './edge/health.ts'
+import type { Keys } from './edge/idempotency/keys.ts'
 import { createLimits } from './edge/limits.ts'
 import { createProgress, type Progress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
@@ -22,7 +23,8 @@ import { startThread } from './start-thread.ts'
 import type { Store } from './store/store.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
-import type { News, Progressed, ThreadRole } from './thread.ts'
+import type { News, Progressed, ThreadData, ThreadRole } from './thread.ts'
+import { keepThrough } from './threads/keys.ts'
 import { appendThrough } from './threads/log.ts'
 import { type ReadStore, readThrough } from './threads/store.ts'
 import { COMMANDS, startDecider } from './workers/decider.ts'
@@ -63,7 +65,11 @@ interface Process {
   readonly log: Log
   /** Registers how a part that has started is stopped; the last one started stops first. */
   onStop(stop: () => Promise<void>): void
-  thread(role: ThreadRole, ports: MessagePort[], onNews?: (news: Progressed) => void): Promise<void>
+  thread(
+    role: ThreadRole,
+    ports: Pick<ThreadData, 'ports' | 'keeping'>,
+    onNews?: (news: Progressed) => void,
+  ): Promise<void>
 }
 
 async function startParts(
@@ -86,13 +92,14 @@ async function startParts(
   }
   const thread: Process['thread'] = async (role, ports, onNews = () => undefined) => {
     const heard = (news: News) => ('stats' in news ? onStats(role, news.stats) : onNews(news))
-    started.push(await startThread({ role, config, ports }, heard, onFailure))
+    started.push(await startThread({ role, config, ...ports }, heard, onFailure))
   }
 
   // Pushes come at a rate that is worth a thread; a decider or a projector alone writes for itself.
-  const [mainToLog, projectorToLog] = [new MessageChannel(), new MessageChannel()]
+  const [mainToLog, projectorToLog, toKeeper] = [new MessageChannel(), new MessageChannel(), new MessageChannel()]
   const writerThread = has('edge') || isEmbedded(config)
-  if (writerThread) await thread('log', [mainToLog.port1, projectorToLog.port1])
+  const keeping = has('edge') ? toKeeper.port1 : undefined
+  if (writerThread) await thread('log', { ports: [mainToLog.port1, projectorToLog.port1], keeping })
   const own = await openLog(config, mainToLog.port2)
   const log = writerThread ? appendThrough(mainToLog.port2, own) : own
   started.push(() => log.stop())
@@ -103,7 +110,7 @@ async function startParts(
   const works: Work[] = []
   if (has('projector')) works.push(await startProjection(parts, writerThread ? [projectorToLog.port2] : []))
   if (has('decider')) works.push(await startDeciding(parts))
-  if (has('edge')) return startFront(parts, works)
+  if (has('edge')) return startFront(parts, works, toKeeper.port2)
   const probes = { config, logger, metrics, limits: createLimits(), health: healthOf(parts, works) }
   const edge = await startProbes(probes)
   started.push(() => edge.stop())
@@ -112,7 +119,7 @@ async function startParts(
 
 async function startProjection({ metrics, thread }: Process, ports: MessagePort[]): Promise<Work> {
   const { progress, hold, advance } = holder(metrics)
-  await thread('projector', ports, news => {
+  await thread('projector', { ports }, news => {
     if ('holding' in news) return hold(news.holding)
     advance(news.stream, news.through)
     metrics.projected.inc(news.events)
@@ -151,6 +158,7 @@ function healthOf({ config, log }: Process, works: readonly Work[]): Probes['hea
 async function startFront(
   parts: Process,
   works: readonly Work[],
+  toKeeper: MessagePort,
 ): Promise<{ edge: Edge; credentialsFile: string | undefined }> {
   const { config, logger, metrics, log, onStop } = parts
   const secrets = loadSecrets(config)
@@ -160,7 +168,7 @@ async function startFront(
   const commands = await startCommands(log, logger)
   onStop(() => commands.stop())
   await access.caughtUp()
-  const redis = openRedis(parts)
+  const redis = await openRedis(parts)
   const reads: Work = { topics: recordsProjection.topics, progress, ours: false }
   const edge = await startEdge({
     config,
@@ -173,6 +181,7 @@ async function startFront(
     commands,
     access,
     tokens: createTokens(deriveKeys(secrets.encryptionKey), config.tokenSeconds),
+    keys: await startKeys(parts, toKeeper, redis),
     limits: createLimits(redis),
     redis,
     health: healthOf(parts, works.some(work => work.progress === progress) ? works : [...works, reads]),
@@ -183,11 +192,24 @@ async function startFront(
   return { edge, credentialsFile: secrets.file }
 }
 
-function openRedis({ config, logger, metrics, onStop }: Process): SharedRedis | undefined {
+async function openRedis({ config, logger, metrics, onStop }: Process): Promise<SharedRedis | undefined> {
   if (!config.redisUrl) return undefined
   const redis = openSharedRedis(config.redisUrl, logger, up => metrics.redisUp.set(up ? 1 : 0))
   onStop(async () => redis.stop())
+  // Else the first pushes under a key would be known to this edge alone.
+  await redis.known
   return redis
+}
+
+async function startKeys(
+  { config, metrics, onStop }: Process,
+  toKeeper: MessagePort,
+  redis: SharedRedis | undefined,
+): Promise<Keys> {
+  const onDropped = (count: number) => metrics.keysDropped.inc(count)
+  const keys = await openKeys(config, redis, { keep: keepThrough(toKeeper), onDropped })
+  onStop(() => keys.stop())
+  return keys
 }
 
 /** Where queries read, and how far that is: a database that projectors anywhere write, or this process's own file. */
@@ -209,7 +231,7 @@ async function openReads(
     return { store, progress: begin(checkpoints.progress) }
   }
   const toReader = new MessageChannel()
-  await thread('reader', [toReader.port1])
+  await thread('reader', { ports: [toReader.port1] })
   const { progress } = works.find(({ topics }) => topics === recordsProjection.topics)!
   return { store: readThrough(toReader.port2), progress: begin(progress) }
 }

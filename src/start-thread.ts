@@ -27,7 +27,7 @@ export function startThread(
 ): Promise<() => Promise<void>> {
   const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), {
     workerData: data,
-    transferList: data.ports,
+    transferList: data.keeping ? [...data.ports, data.keeping] : data.ports,
     name: data.role,
     resourceLimits: (isEmbedded(data.config) ? EMBEDDED_HEAPS : KAFKA_HEAPS)[data.role],
   })

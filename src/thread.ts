@@ -1,12 +1,13 @@
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { isEmbedded, openLog, openStore } from './adapters.ts'
+import { isEmbedded, openKeeper, openLog, openStore } from './adapters.ts'
 import type { Config } from './config.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
 import type { Log, LogStats } from './log/log.ts'
 import { recordsProjection } from './projections/records.ts'
 import { createLogger } from './telemetry/logger.ts'
+import { serveKeeping } from './threads/keys.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
 import { serveReads } from './threads/store.ts'
 import { startProjector } from './workers/projector.ts'
@@ -14,7 +15,7 @@ import { startProjector } from './workers/projector.ts'
 /*
  * What each thread beside the main one is made of:
  *
- *   log        writes the log: SQLite with group commit, or a producer to Kafka
+ *   log        writes the log: SQLite with group commit, or a producer to Kafka; and idempotency keys
  *   projector  the records projection, into the read store
  *   reader     answers queries from the read store
  */
@@ -25,6 +26,8 @@ export interface ThreadData {
   config: Config
   /** For the log thread: where appends come from. For others: the log thread, or whoever asks. */
   ports: MessagePort[]
+  /** For the log thread of a process with an edge: where idempotency keys to keep come from. */
+  keeping?: MessagePort | undefined
 }
 
 /** Told by a thread once it works. */
@@ -37,14 +40,20 @@ export type News = Progressed | { stats: LogStats }
 export type Progressed = { stream: string; through: number; events: number } | { holding: readonly string[] }
 
 const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<void>>> = {
-  async log({ config, ports }) {
+  async log({ config, ports, keeping }) {
     const log = await openLog(config)
     tellStats(log)
     for (const port of ports) {
       serveAppends(port, log)
       if ('onCommit' in log) log.onCommit(head => port.postMessage({ head }))
     }
-    return () => log.stop()
+    if (!keeping) return () => log.stop()
+    const keeper = await openKeeper(config)
+    serveKeeping(keeping, keeper)
+    return async () => {
+      await keeper.stop()
+      await log.stop()
+    }
   },
 
   async projector({ config, ports: [toLog] }) {

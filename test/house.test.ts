@@ -62,6 +62,9 @@ const ADAPTERS = [
   'src/log/memory.ts',
   'src/store/sqlite.ts',
   'src/store/postgres.ts',
+  'src/edge/idempotency/keeper.ts',
+  'src/edge/idempotency/sqlite.ts',
+  'src/edge/idempotency/redis.ts',
 ]
 
 describe('the house', () => {

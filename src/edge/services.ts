@@ -9,6 +9,7 @@ import type { Access } from './auth/access.ts'
 import type { Tokens } from './auth/tokens.ts'
 import type { Commands } from './commands.ts'
 import type { Health } from './health.ts'
+import type { Keys } from './idempotency/keys.ts'
 import type { Limits } from './limits.ts'
 import type { Progress } from './progress.ts'
 import type { SharedRedis } from './shared-redis.ts'
@@ -33,6 +34,8 @@ export interface Services extends Probes {
   readonly commands: Commands
   readonly access: Access
   readonly tokens: Tokens
+  /** Idempotency keys. */
+  readonly keys: Keys
   /** Makes the position of an append a place in the whole log. */
   readonly completePosition: (position: Position) => Position
   /** The client made at first start. */

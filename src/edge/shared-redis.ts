@@ -11,6 +11,8 @@ type Client = ReturnType<typeof createClient>
 /** A Redis that all edges share, and that may be lost. */
 export interface SharedRedis {
   readonly up: boolean
+  /** Resolves once it is known whether it answers. */
+  readonly known: Promise<void>
   /** What `work` gives; undefined while Redis is lost, and when it fails or does not answer in time. */
   attempt<T>(work: (client: Client) => Promise<T>): Promise<T | undefined>
   stop(): void
@@ -19,6 +21,7 @@ export interface SharedRedis {
 /** Connects in the background: an edge starts, and goes on, without it. */
 export function openSharedRedis(url: string, logger: Logger, onChange: (up: boolean) => void): SharedRedis {
   let up = false
+  const { promise: known, resolve: know } = Promise.withResolvers<void>()
   const client: Client = createClient({
     url,
     disableOfflineQueue: true,
@@ -27,6 +30,7 @@ export function openSharedRedis(url: string, logger: Logger, onChange: (up: bool
   })
 
   function turn(now: boolean, error?: Error): void {
+    know()
     if (up === now) return
     up = now
     onChange(up)
@@ -51,6 +55,7 @@ export function openSharedRedis(url: string, logger: Logger, onChange: (up: bool
     get up() {
       return up
     },
+    known,
     async attempt(work) {
       if (!up) return undefined
       try {

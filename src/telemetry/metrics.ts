@@ -53,7 +53,18 @@ export function createMetrics() {
     }),
     redisUp: new Gauge({
       name: 'sync_redis_up',
-      help: '1 while limits are shared through Redis, 0 while it is lost and each edge counts for itself',
+      help: '1 while limits and idempotency keys are shared through Redis, 0 while it is lost and each edge has its own',
+      registers,
+    }),
+    idempotency: new Counter({
+      name: 'sync_idempotency_total',
+      help: 'Pushes under a key that was known: replayed, conflict (it was running), mismatch (another body)',
+      labelNames: ['result'],
+      registers,
+    }),
+    keysDropped: new Counter({
+      name: 'sync_idempotency_dropped_total',
+      help: 'Kept answers dropped before their time, because MAX_IDEMPOTENCY_BYTES was reached',
       registers,
     }),
     sockets: new Gauge({ name: 'sync_websocket_connections', help: 'Open WebSockets', registers }),
