@@ -50,5 +50,6 @@ it('does what it says, command by command', async () => {
   expect(output).toContain('"operation":"create","table":"products","record_id":"p1"')
   expect(output).toContain('"changes":{"price":{"old":99.99,"new":89.99}}')
   expect(output).toMatch(/"recovered":true.*\n.*"operation":"update","table":"flights","record_id":"flight-7"/)
+  expect(output).toMatch(/^(\{"request_id":"req_.*"accepted":1,.*\})\n\1$/m)
   expect(output).toMatch(/"through":200000,"accepted":200000/)
 })

@@ -60,12 +60,18 @@ export function head({ url, token }: Target, line: string, headers: Record<strin
 }
 
 /** Opens a stream push whose body goes in chunks; with `receipts` the answer comes while it uploads. */
-export async function openStream(target: Target, query: string, receipts: boolean): Promise<RawClient> {
+export async function openStream(
+  target: Target,
+  query: string,
+  receipts: boolean,
+  more: Record<string, string> = {},
+): Promise<RawClient> {
   const client = await openRaw(target)
   const headers = {
     'Content-Type': 'application/x-ndjson',
     'Transfer-Encoding': 'chunked',
     ...(receipts ? { Accept: 'application/x-ndjson' } : {}),
+    ...more,
   }
   client.write(head(target, `POST /push/stream?${query}`, headers))
   return client

@@ -22,6 +22,8 @@ export interface StreamOptions {
   maxPendingBytes: number
   /** How long the client may be silent before it is cut off. */
   idleSeconds: number
+  /** Given each piece of the body, unzipped; good only during the call. */
+  onPiece?: ((piece: Buffer) => void) | undefined
   /** Told each time more has become durable: all lines up to `through` are decided. */
   onDurable: (through: number) => void
   /** Whether the answer's reader is slow, so that no more should be read until `resumeStream` is called. */
@@ -104,6 +106,7 @@ export function readStream(options: StreamOptions): PushStream {
     heard = Date.now()
     if (failed || stopped) return
     ended = last
+    options.onPiece?.(chunk)
     // A chunk is good only during this call: what is not worked on now is copied.
     const rest = left.length > 0 ? chunk : work(chunk)
     if (rest.length > 0) left.push(Buffer.from(rest))
@@ -152,6 +155,20 @@ export function readStream(options: StreamOptions): PushStream {
   source.onChunk(take)
   done.catch(() => undefined).finally(() => clearInterval(beat))
   return { done, resumeStream }
+}
+
+/** Reads a body to its end as `readStream` does, with the same limits, and takes nothing in. */
+export function skipStream(options: Omit<StreamOptions, 'intake' | 'onDurable' | 'blocked'>): Promise<void> {
+  return readStream({ ...options, intake: NOTHING, onDurable: () => undefined, blocked: () => false }).done
+}
+
+const NOTHING: Intake = {
+  row: () => undefined,
+  refuse: () => undefined,
+  collected: 0,
+  refused: 0,
+  flush: () => undefined,
+  tally: { accepted: 0, rejected: 0, errors: [], position: undefined },
 }
 
 type Source = Pick<Exchange, 'onChunk' | 'pause' | 'resume'>

@@ -3,11 +3,14 @@ import { DomainError, invalid } from '../../kernel/errors.ts'
 
 import { encodePosition } from '../../kernel/position.ts'
 import { requireType, textBody } from '../body.ts'
+import type { Exchange } from '../exchange.ts'
+import { fingerprintOf, type StreamFingerprint, streamFingerprint } from '../idempotency/fingerprint.ts'
+import { keyOf, once } from '../idempotency/once.ts'
 import { readBatch } from '../ingest/batch.ts'
 import { createIntake, type Intake, type ShownError, type Tally } from '../ingest/intake.ts'
 import { checkName, RowRefused } from '../ingest/parse.ts'
-import { readStream, receipt } from '../ingest/stream.ts'
-import { problemOf } from '../problem.ts'
+import { readStream, receipt, skipStream } from '../ingest/stream.ts'
+import { type Problem, problemOf } from '../problem.ts'
 import type { Reply, Request, Route } from '../router.ts'
 
 const NDJSON = ['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/x-jsonlines']
@@ -66,10 +69,15 @@ function answer(request: Request, tally: Tally, started: number): Reply {
 
 /** The answer to a stream that broke off: the error, and how much of the push is durable all the same. */
 function interrupted(request: Request, tally: Tally, started: number, error: unknown): Reply {
-  const { exchange, services } = request
-  const { status, headers, body: problem } = problemOf(error, exchange.requestId)
-  if (status === 500) services.logger.error({ err: error, request_id: exchange.requestId }, 'a stream failed')
-  return { status, headers, body: { ...problem, ...summary(request, tally, started) } }
+  const { body: problem, ...reply } = failed(request, error)
+  return { ...reply, body: { ...problem, ...summary(request, tally, started) } }
+}
+
+/** An error that is answered by the route itself, which may have begun its answer. */
+function failed({ exchange, services }: Request, error: unknown): Problem {
+  const problem = problemOf(error, exchange.requestId)
+  if (problem.status === 500) services.logger.error({ err: error, request_id: exchange.requestId }, 'a stream failed')
+  return problem
 }
 
 function flow(config: Config) {
@@ -81,27 +89,35 @@ async function settle(request: Request, options: PushOptions, tally: Tally): Pro
   if (options.ack === 'projected' && tally.position) await request.services.progress.wait(tally.position)
 }
 
+/** Query parameters that change what a push means. */
+const BATCH_QUERY = ['dataset']
+const STREAM_QUERY = ['source', 'dataset', 'upsert', 'ack']
+
 const pushBatch: Route = {
   method: 'POST',
   path: '/push/batch',
   auth: 'sync:write',
   limit: 'push',
   async handle(request) {
-    const { exchange, services, principal } = request
+    const { exchange, services } = request
     const started = Date.now()
     requireType(exchange, 'application/json')
-    const { config } = services
-    const bytes = await textBody(exchange, config.bodyBytes)
-    const batch = readBatch(bytes, config.batchRecords)
-    const source = named('source', batch.source, principal.name)
-    const dataset = named('dataset', batch.dataset ?? exchange.query.get('dataset') ?? undefined, source)
-    const options = { source, dataset, upsert: batch.upsert, ack: batch.ack }
-    const intake = intakeFor(request, options, { numbering: 'index' })
-    for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
-    await intake.flush()
-    await settle(request, options, intake.tally)
-    return answer(request, intake.tally, started)
+    const bytes = await textBody(exchange, services.config.bodyBytes)
+    return once(request, fingerprintOf(exchange, BATCH_QUERY, bytes), () => takeBatch(request, bytes, started))
   },
+}
+
+async function takeBatch(request: Request, bytes: Buffer, started: number): Promise<Reply> {
+  const { exchange, services, principal } = request
+  const batch = readBatch(bytes, services.config.batchRecords)
+  const source = named('source', batch.source, principal.name)
+  const dataset = named('dataset', batch.dataset ?? exchange.query.get('dataset') ?? undefined, source)
+  const options = { source, dataset, upsert: batch.upsert, ack: batch.ack }
+  const intake = intakeFor(request, options, { numbering: 'index' })
+  for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
+  await intake.flush()
+  await settle(request, options, intake.tally)
+  return answer(request, intake.tally, started)
 }
 
 function streamOptions({ exchange, principal }: Request): PushOptions {
@@ -127,42 +143,92 @@ const pushStream: Route = {
     const started = Date.now()
     requireType(exchange, ...NDJSON)
     const options = streamOptions(request)
-    const receipts = NDJSON.includes((exchange.header('accept') ?? '').split(';')[0]!.trim())
-    if (receipts) return streamWithReceipts(request, options, started)
-    const intake = intakeFor(request, options, { numbering: 'line' })
-    try {
-      await readStream({ exchange, intake, ...flow(services.config), onDurable: () => undefined, blocked: () => false })
-        .done
-    } catch (error) {
-      return interrupted(request, intake.tally, started, error)
-    }
-    await settle(request, options, intake.tally)
-    return answer(request, intake.tally, started)
+    const lines = NDJSON.includes((exchange.header('accept') ?? '').split(';')[0]!.trim())
+      ? answerInLines(exchange)
+      : undefined
+    const fingerprint = streamFingerprint(exchange, STREAM_QUERY, onPiece =>
+      skipStream({ exchange, ...flow(services.config), onPiece }),
+    )
+    const reply = await once(request, fingerprint, () => takeStream(request, options, { started, fingerprint, lines }))
+      // What goes wrong once an answer has begun is its last line.
+      .catch(error => {
+        if (lines?.begun) return failed(request, error)
+        throw error
+      })
+    return lines ? lines.end(reply) : reply
   },
 }
 
-/** Answers while the body is still coming in: the status is 200, and the last line says how it ended. */
-async function streamWithReceipts(request: Request, options: PushOptions, started: number): Promise<undefined> {
+async function takeStream(
+  request: Request,
+  options: PushOptions,
+  { started, fingerprint, lines }: { started: number; fingerprint: StreamFingerprint; lines: Lines | undefined },
+): Promise<Reply> {
   const { exchange, services } = request
+  const intake = intakeFor(request, options, { numbering: 'line', ...(lines ? { onRejected: lines.onRejected } : {}) })
+  lines?.begin()
+  const stream = readStream({
+    exchange,
+    intake,
+    ...flow(services.config),
+    onPiece: keyOf(exchange) === undefined ? undefined : fingerprint.add,
+    onDurable: through => lines?.write(receipt(through, intake)),
+    blocked: () => lines?.blocked ?? false,
+  })
+  lines?.onWritable(() => stream.resumeStream())
+  try {
+    await stream.done
+    fingerprint.whole()
+    await settle(request, options, intake.tally)
+  } catch (error) {
+    return interrupted(request, intake.tally, started, error)
+  }
+  return answer(request, intake.tally, started)
+}
+
+/** An answer that is given while the body is still coming in: the status is 200, and the last line says how it ended. */
+interface Lines {
+  readonly begun: boolean
+  /** Whether the reader is slow. */
+  readonly blocked: boolean
+  begin(): void
+  write(text: string): void
+  onRejected(error: ShownError): void
+  onWritable(listener: () => void): void
+  end(reply: Reply): undefined
+}
+
+function answerInLines(exchange: Exchange): Lines {
+  let begun = false
   let blocked = false
+  const begin = (headers: Record<string, string> = {}) => {
+    if (!begun) exchange.begin(200, { ...headers, 'Content-Type': 'application/x-ndjson' })
+    begun = true
+  }
   const write = (text: string) => {
     blocked = !exchange.write(text) || blocked
   }
-  const onRejected = (error: ShownError) => write(`${JSON.stringify({ error })}\n`)
-  const intake = intakeFor(request, options, { numbering: 'line', onRejected })
-  exchange.begin(200, { 'Content-Type': 'application/x-ndjson' })
-  const onDurable = (through: number) => write(receipt(through, intake))
-  const stream = readStream({ exchange, intake, ...flow(services.config), onDurable, blocked: () => blocked })
-  exchange.onWritable(() => {
-    blocked = false
-    stream.resumeStream()
-  })
-  try {
-    await stream.done
-    await settle(request, options, intake.tally)
-    exchange.end(`${JSON.stringify(answer(request, intake.tally, started).body)}\n`)
-  } catch (error) {
-    exchange.end(`${JSON.stringify(interrupted(request, intake.tally, started, error).body)}\n`)
+  return {
+    get begun() {
+      return begun
+    },
+    get blocked() {
+      return blocked
+    },
+    begin,
+    write,
+    onRejected: error => write(`${JSON.stringify({ error })}\n`),
+    onWritable(listener) {
+      exchange.onWritable(() => {
+        blocked = false
+        listener()
+      })
+    },
+    end({ body, headers }) {
+      begin(headers)
+      exchange.end(`${typeof body === 'string' ? body : JSON.stringify(body)}\n`)
+      return undefined
+    },
   }
 }
 
