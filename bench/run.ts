@@ -2,13 +2,14 @@ import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
 import { ingest } from './ingest.ts'
+import { keys } from './keys.ts'
 import { fanout, latency } from './live.ts'
 import { memory } from './memory.ts'
 import { project } from './project.ts'
 import { rebuild } from './rebuild.ts'
 import { scale } from './scale.ts'
 
-const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale]
+const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale, keys]
 
 const machine = {
   cpu: cpus()[0]!.model,
