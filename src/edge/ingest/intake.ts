@@ -32,6 +32,8 @@ export interface IntakeOptions {
   upsert: boolean
   maxDepth: number
   maxRecordBytes: number
+  /** How many bytes come, when that is known: a small push makes no large buffer. */
+  expectedBytes?: number
   /** Whether rows are counted as lines of a stream, from 1, or as indexes of a batch, from 0. */
   numbering: 'line' | 'index'
   /** Makes a position of these appends one of the whole log. */
@@ -63,6 +65,7 @@ export interface Tally {
   position: Position | undefined
 }
 
+const BUFFER_BYTES = 256 * 1024
 const RECORDS = 'sync.records'
 const REJECTED = 'sync.rejected'
 
@@ -71,7 +74,7 @@ export function createIntake(options: IntakeOptions): Intake {
   checkName(options.dataset, 'dataset')
   checkName(options.source, 'source')
   const parser = createRecordParser(options.maxDepth)
-  const records = batchWriter(256 * 1024)
+  const records = batchWriter(Math.min(2 * (options.expectedBytes ?? BUFFER_BYTES), BUFFER_BYTES))
   const rejected = batchWriter(4096)
   const tally: Tally = { accepted: 0, rejected: 0, errors: [], position: undefined }
   const key = keyWriter()

@@ -36,7 +36,7 @@ function named(field: string, given: string | undefined, fallback: string): stri
 function intakeFor(
   request: Request,
   options: PushOptions,
-  more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void },
+  more: { numbering: 'line' | 'index'; expectedBytes?: number; onRejected?: (error: ShownError) => void },
 ): Intake {
   const { services, principal, exchange } = request
   const { log, codec, metrics, config } = services
@@ -113,7 +113,7 @@ async function takeBatch(request: Request, bytes: Buffer, started: number): Prom
   const source = named('source', batch.source, principal.name)
   const dataset = named('dataset', batch.dataset ?? exchange.query.get('dataset') ?? undefined, source)
   const options = { source, dataset, upsert: batch.upsert, ack: batch.ack }
-  const intake = intakeFor(request, options, { numbering: 'index' })
+  const intake = intakeFor(request, options, { numbering: 'index', expectedBytes: bytes.length })
   for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
   await intake.flush()
   await settle(request, options, intake.tally)
