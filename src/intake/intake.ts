@@ -124,7 +124,10 @@ export function createIntake(options: IntakeOptions): Intake {
     const own = event.op === 'upsert' ? rule.of(event.dataset) : undefined
     if (own) {
       const outcome = own.apply(event.data)
-      if ('frozen' in outcome) return void (frozen ??= asError(outcome.frozen))
+      if ('frozen' in outcome) {
+        frozen ??= asError(outcome.frozen)
+        return
+      }
       if ('dropped' in outcome) return void dropped++
       if ('refused' in outcome) {
         const bytes = original()
