@@ -1,7 +1,8 @@
 import type { Validator } from '../catalog/schemas/compile.ts'
 import type { Config } from '../config.ts'
 import type { Grow } from '../intake/growth.ts'
-import type { RuleLimits, Rules } from '../intake/rules.ts'
+import type { RulesLimits } from '../intake/row-rules.ts'
+import type { Rules } from '../intake/rules.ts'
 import type { Position } from '../kernel/position.ts'
 import type { Slots } from '../kernel/slots.ts'
 import type { Codec } from '../log/codec.ts'
@@ -57,7 +58,7 @@ export interface Services extends Probes {
   /** Keeps what rows have made of a schema. */
   readonly grow: Grow
   /** The bounds of what is done with rows. */
-  readonly rowLimits: RuleLimits
+  readonly rowLimits: RulesLimits
   /** Compiles users' schemas, and keeps the last ones. */
   readonly schemas: (schema: unknown, field: string) => Validator
   /** For reading uploaded files, each in a thread of its own. */

@@ -1,11 +1,12 @@
-import { type JsonSchema, joinSchemas } from '../domain/schema.ts'
+import { joinSchemas } from '../domain/schema.ts'
 import type { DatasetConfigured } from '../events/index.ts'
 import { DomainError } from '../kernel/errors.ts'
 import type { Commands } from '../log/commands.ts'
 import type { FollowedView } from '../log/view.ts'
+import type { Growth } from './rules.ts'
 
 /** Keeps the schema that rows have made of a data set's; durable when it resolves. */
-export type Grow = (dataset: string, growth: { schema: JsonSchema; was: string }, by: By) => Promise<void>
+export type Grow = (dataset: string, growth: Growth, by: By) => Promise<void>
 type By = Parameters<Commands['send']>[2]
 
 const TRIES = 10
@@ -31,10 +32,10 @@ export function createGrow(
       }
       await settings.caughtUp()
       const now = settings.view.get(dataset)
-      // Somebody has taken the schema or its growing away meanwhile: then nothing is to be kept.
-      if (!now?.schema || now.schema_contract !== 'evolve') return
+      // Somebody has taken its growing away meanwhile: then nothing is to be kept.
+      if (now?.schema_contract !== 'evolve') return
       before = now.schema
-      next = joinSchemas(JSON.parse(before), schema)
+      next = before === null ? schema : joinSchemas(JSON.parse(before), schema)
     }
   }
 }

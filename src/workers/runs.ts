@@ -158,7 +158,13 @@ function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage)
   const intake: Intake = createIntake({
     ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id },
     ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
-    ...{ rules: context.rules, grow: context.grow, validate: target.validate, transform: target.transform },
+    ...{
+      rules: context.rules,
+      grow: context.grow,
+      validate: target.validate,
+      transform: target.transform,
+      textOnly: target.text_only ?? false,
+    },
     ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes, numbering: 'line' as const },
     onTaken: context.onTaken,
     complete: appended => appended,

@@ -94,11 +94,13 @@ function againstMetaSchema(schema: object, field: string): ErrorDetail[] {
   meta ??= new Ajv2020({ strict: false, logger: false, allErrors: true, formats: createFormats() })
   startWork()
   if (meta.validateSchema({ ...schema, $schema: 'https://json-schema.org/draft/2020-12/schema' })) return []
-  const details = violationsOf(meta.errors!).map(({ pointer, message }) => ({
-    field: field + pointer.replaceAll('/', '.'),
-    message,
-  }))
-  return details.length > 0 ? details : [{ field, message: 'is no JSON Schema' }]
+  const byField = new Map<string, string>()
+  for (const { pointer, message } of violationsOf(meta.errors!)) {
+    const at = field + pointer.replaceAll('/', '.')
+    // The first says what is wrong; that no choice fits because of it says nothing more.
+    if (!byField.has(at)) byField.set(at, message)
+  }
+  return [...byField].map(([at, message]) => ({ field: at, message }))
 }
 
 function compile({ schema, inherited }: Prepared, field: string): ValidateFunction {

@@ -71,7 +71,7 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
     ...{ id_column: push.id_column ?? null, max_row_bytes: services.config.lineBytes },
   }
   const { validate, transform, upsert } = push
-  const target = { dataset, source, upsert, validate, transform }
+  const target = { dataset, source, upsert, validate, transform, text_only: format.name === 'csv' }
   const job_id = fileId.replace(/^file_/, 'job_')
   const settings = { connector: { type: 'file', config }, schedule: { type: 'manual' }, target }
   const queue = { run_id: timeOrderedId('run', Date.now(), randomBytes(12)), trigger: 'upload' }
