@@ -59,3 +59,14 @@ it('does what it says, command by command', async () => {
   expect(output).toContain('"received":true')
   expect(output).toMatch(/"through":200000,"accepted":200000/)
 })
+
+it('stops when npm start is stopped', async () => {
+  await service!.end()
+  const url = /http:\/\/127\.0\.0\.1:\d+\/v1\/sync/.exec(service!.output())![0]
+  await until('the port to be free', () =>
+    fetch(`${url}/health/live`).then(
+      () => false,
+      () => true,
+    ),
+  )
+})
