@@ -191,6 +191,14 @@ export const settings = {
   transformations: whole('MAX_TRANSFORMATIONS', 50, 'most transformations of a data set or a job', 1, 1000),
   computeMs: whole('COMPUTE_TIMEOUT_MS', 500, 'how long a compute transformation may take for one row', 10, 60_000),
   dedupeKeys: whole('MAX_DEDUPE_KEYS', 100_000, 'most keys that a dedupe transformation remembers', 1),
+  schemaLength: whole(
+    'MAX_SCHEMA_LENGTH',
+    65_536,
+    'longest JSON Schema of a data set or a webhook, in characters',
+    100,
+  ),
+  schemaColumns: whole('MAX_SCHEMA_COLUMNS', 1000, 'most columns of a schema that is made from data', 1, 10_000),
+  schemasCached: whole('MAX_CACHED_SCHEMAS', 200, 'most compiled JSON Schemas that are kept', 1),
   logPendingBytes: whole(
     'MAX_LOG_PENDING_BYTES',
     134_217_728,
@@ -223,8 +231,6 @@ export const settings = {
     300,
   ),
   webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
-  schemaLength: whole('MAX_SCHEMA_LENGTH', 131_072, 'longest JSON Schema, in characters', 1024, 262_144),
-  schemasCached: whole('MAX_SCHEMAS_CACHED', 200, 'most compiled schemas that are kept', 1),
   runs: whole('MAX_RUNS', 4, 'most runs of jobs at once in one process', 1, 64),
   fileKeepSeconds: whole(
     'FILE_KEEP_SECONDS',
@@ -253,6 +259,7 @@ export function rowLimits(config: Config) {
     dedupeKeys: config.dedupeKeys,
     schemaLength: config.schemaLength,
     schemasCached: config.schemasCached,
+    schemaColumns: config.schemaColumns,
   }
 }
 
@@ -275,7 +282,7 @@ function checkShared(config: Config): void {
   const given = [
     config.kafkaBrokers.length > 0,
     config.databaseUrl,
-    config.encryptionKey || !config.roles.includes('edge'),
+    config.encryptionKey || !config.roles.some(role => role === 'edge' || role === 'runner'),
   ]
   const missing = needed.filter((_, i) => !given[i])
   if (missing.length === 0) return

@@ -1,39 +1,20 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { isEmbedded, openFiles, openKeys, openLog, openSecrets, openStore } from './adapters.ts'
-import { createSchemaCache } from './catalog/schemas/compile.ts'
-import { type Config, type Role, rowLimits } from './config.ts'
+import { isEmbedded, openLog } from './adapters.ts'
+import type { Config, Role } from './config.ts'
 import { holdDataDir } from './data-dir.ts'
-import { startAccess } from './edge/auth/access.ts'
-import { deriveKeys } from './edge/auth/keys.ts'
-import { loadSecrets } from './edge/auth/secrets.ts'
-import { createTokens } from './edge/auth/tokens.ts'
-import { followCheckpoints } from './edge/checkpoints.ts'
-import { createHealth, type Work } from './edge/health.ts'
-import type { Keys } from './edge/idempotency/keys.ts'
+import type { Work } from './edge/health.ts'
 import { createLimits } from './edge/limits.ts'
-import { createProgress, type Progress } from './edge/progress.ts'
-import { createReceipts } from './edge/receipts.ts'
-import { type Edge, startEdge, startProbes } from './edge/server.ts'
-import type { Probes } from './edge/services.ts'
-import { openSharedRedis, type SharedRedis } from './edge/shared-redis.ts'
-import type { Events } from './events/index.ts'
-import { createRules } from './intake/rules.ts'
-import { createSlots } from './kernel/slots.ts'
-import { createCodec } from './log/codec.ts'
-import { startCommands } from './log/commands.ts'
-import type { Log, LogStats, Stream } from './log/log.ts'
-import { type FollowedView, followView } from './log/view.ts'
-import { projectedTopics, projections } from './projections/index.ts'
-import { evolveSettings, type SettingsView } from './projections/settings.ts'
-import { evolveWebhooks, type WebhookView } from './projections/webhooks.ts'
+import { createProgress } from './edge/progress.ts'
+import { type Edge, startProbes } from './edge/server.ts'
+import { startFront } from './front.ts'
+import type { LogStats, Stream } from './log/log.ts'
+import { healthOf, type Process } from './process.ts'
+import { projectedTopics } from './projections/index.ts'
 import { startThread } from './start-thread.ts'
-import type { Store } from './store/store.ts'
-import { createLogger, type Logger } from './telemetry/logger.ts'
+import { createLogger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
-import type { News, Progressed, ThreadRole } from './thread.ts'
-import { keepThrough } from './threads/keys.ts'
+import type { News, ThreadRole } from './thread.ts'
 import { appendThrough } from './threads/log.ts'
-import { type ReadStore, readThrough } from './threads/store.ts'
 import { COMMANDS, startDecider } from './workers/decider.ts'
 import { JOBS } from './workers/runner.ts'
 
@@ -65,17 +46,6 @@ export async function startService(config: Config): Promise<Service> {
   }
 }
 
-/** What the parts of a process share. */
-interface Process {
-  readonly config: Config
-  readonly logger: Logger
-  readonly metrics: Metrics
-  readonly log: Log
-  /** Registers how a part that has started is stopped; the last one started stops first. */
-  onStop(stop: () => Promise<void>): void
-  thread(role: ThreadRole, ports: MessagePort[], onNews?: (news: Progressed) => void): Promise<void>
-}
-
 async function startParts(
   config: Config,
   started: (() => Promise<void>)[],
@@ -96,13 +66,20 @@ async function startParts(
   }
   const thread: Process['thread'] = async (role, ports, onNews = () => undefined) => {
     const heard = (news: News) => ('stats' in news ? onStats(role, news.stats) : onNews(news))
-    started.push(await startThread({ role, config, ports }, heard, onFailure))
+    started.push(await startThread({ role, config, ...ports }, heard, onFailure))
   }
 
   // Pushes come at a rate that is worth a thread; a decider or a projector alone writes for itself.
-  const [mainToLog, projectorToLog, runnerToLog] = [new MessageChannel(), new MessageChannel(), new MessageChannel()]
+  const [mainToLog, projectorToLog, runnerToLog, toKeeper] = Array.from({ length: 4 }, () => new MessageChannel()) as [
+    MessageChannel,
+    MessageChannel,
+    MessageChannel,
+    MessageChannel,
+  ]
   const writerThread = has('edge') || isEmbedded(config)
-  if (writerThread) await thread('log', [mainToLog.port1, projectorToLog.port1, runnerToLog.port1])
+  const keeping = has('edge') ? toKeeper.port1 : undefined
+  const writers = [mainToLog.port1, projectorToLog.port1, runnerToLog.port1]
+  if (writerThread) await thread('log', { ports: writers, keeping })
   const own = await openLog(config, mainToLog.port2)
   const log = writerThread ? appendThrough(mainToLog.port2, own) : own
   started.push(() => log.stop())
@@ -114,7 +91,7 @@ async function startParts(
   if (has('projector')) works.push(await startProjection(parts, writerThread ? [projectorToLog.port2] : []))
   if (has('decider')) works.push(await startDeciding(parts))
   if (has('runner')) works.push(await startRunning(parts, writerThread ? [runnerToLog.port2] : []))
-  if (has('edge')) return startFront(parts, works)
+  if (has('edge')) return startFront(parts, works, toKeeper.port2)
   const probes = { config, logger, metrics, limits: createLimits(), health: healthOf(parts, works) }
   const edge = await startProbes(probes)
   started.push(() => edge.stop())
@@ -123,7 +100,7 @@ async function startParts(
 
 async function startProjection({ metrics, thread }: Process, ports: MessagePort[]): Promise<Work> {
   const { progress, hold, advance } = holder(metrics)
-  await thread('projector', ports, news => {
+  await thread('projector', { ports }, news => {
     if ('holding' in news) return hold(news.holding)
     if (!('stream' in news)) return
     advance(news.stream, news.through)
@@ -134,7 +111,7 @@ async function startProjection({ metrics, thread }: Process, ports: MessagePort[
 
 async function startRunning({ metrics, thread }: Process, ports: MessagePort[]): Promise<Work> {
   const { progress, hold, advance } = holder(metrics)
-  await thread('runner', ports, news => {
+  await thread('runner', { ports }, news => {
     if ('holding' in news) return hold(news.holding)
     if ('stream' in news) return advance(news.stream, news.through)
     if ('taken' in news) return metrics.taken(news.taken)
@@ -167,115 +144,4 @@ function holder({ lastCommit }: Metrics) {
       lastCommit.set({ stream }, Date.now() / 1000)
     },
   }
-}
-
-function healthOf({ config, log }: Process, works: readonly Work[]): Probes['health'] {
-  return createHealth({ log, works, maxLag: config.readyLag, stallMs: config.readyStallSeconds * 1000 })
-}
-
-async function startFront(
-  parts: Process,
-  works: readonly Work[],
-): Promise<{ edge: Edge; credentialsFile: string | undefined }> {
-  const { config, logger, metrics, log, onStop } = parts
-  const secrets = loadSecrets(config)
-  const keys = deriveKeys(secrets.encryptionKey)
-  const { store, progress } = await openReads(parts, works)
-  const access = startAccess(log, logger, config.tokenSeconds)
-  onStop(() => access.stop())
-  const commands = await startCommands(log, logger)
-  onStop(() => commands.stop())
-  const webhooks = follow(parts, 'sync.webhooks', new Map() as WebhookView, evolveWebhooks)
-  const settings = follow(parts, 'sync.datasets', new Map() as SettingsView, evolveSettings)
-  await Promise.all([access.caughtUp(), webhooks.caughtUp(), settings.caughtUp()])
-  const [kept, files] = await Promise.all([openSecrets(config, keys.sealing), openFiles(config)])
-  onStop(() => kept.stop())
-  onStop(() => files.stop())
-  const redis = await openRedis(parts)
-  const reads: Work = { topics: projectedTopics, progress, ours: false }
-  const edge = await startEdge({
-    config,
-    logger,
-    metrics,
-    log,
-    codec: createCodec(log),
-    store,
-    progress,
-    commands,
-    access,
-    webhooks,
-    settings,
-    secrets: kept,
-    files,
-    rules: createRules(settings.view, rowLimits(config)),
-    schemas: createSchemaCache(rowLimits(config)),
-    readers: createSlots(config.fileReaders),
-    tokens: createTokens(keys, config.tokenSeconds),
-    keys: await startKeys(parts, redis),
-    limits: createLimits(redis),
-    redis,
-    health: healthOf(parts, works.some(work => work.progress === progress) ? works : [...works, reads]),
-    completePosition: await createReceipts(log),
-    admin: secrets.admin,
-  })
-  onStop(() => edge.stop())
-  return { edge, credentialsFile: secrets.file }
-}
-
-/** Keeps a view of a topic in memory, from its first event on. */
-function follow<View>(
-  { log, logger, onStop }: Process,
-  topic: string,
-  view: View,
-  evolve: (view: View, type: keyof Events, event: Events[keyof Events]) => void,
-): FollowedView & { readonly view: View } {
-  const followed = followView(log, topic, logger, ({ type, data }) => evolve(view, type, data))
-  onStop(() => followed.stop())
-  return { ...followed, view }
-}
-
-async function openRedis({ config, logger, metrics, onStop }: Process): Promise<SharedRedis | undefined> {
-  if (!config.redisUrl) return undefined
-  const redis = openSharedRedis(config.redisUrl, logger, up => metrics.redisUp.set(up ? 1 : 0))
-  onStop(async () => redis.stop())
-  // Else the first pushes under a key would be known to this edge alone.
-  await redis.known
-  return redis
-}
-
-async function startKeys({ config, metrics, thread, onStop }: Process, redis: SharedRedis | undefined): Promise<Keys> {
-  const toKeeper = new MessageChannel()
-  await thread('keys', [toKeeper.port1])
-  const own = { keep: keepThrough(toKeeper.port2), onDropped: (count: number) => metrics.keysDropped.inc(count) }
-  const keys = await openKeys(config, redis, own)
-  onStop(() => keys.stop())
-  return keys
-}
-
-/** Where queries read, and how far that is: a database that projectors anywhere write, or this process's own file. */
-async function openReads(
-  { config, logger, log, thread, onStop }: Process,
-  works: readonly Work[],
-): Promise<{ store: ReadStore; progress: Progress }> {
-  // Nothing of these is in the read model until it says so.
-  const begin = (progress: Progress) => {
-    const streams = projectedTopics.flatMap(topic => log.streams(topic))
-    for (const { name } of streams) if (!progress.reached.has(name)) progress.advance(name, -1)
-    return progress
-  }
-  if (config.databaseUrl) {
-    const store: Store = await openStore(config, { readOnly: true, cacheMb: 0 })
-    onStop(() => store.stop())
-    const checkpoints = followCheckpoints(
-      store,
-      projections.map(({ name }) => name),
-      logger,
-    )
-    onStop(() => checkpoints.stop())
-    return { store, progress: begin(checkpoints.progress) }
-  }
-  const toReader = new MessageChannel()
-  await thread('reader', [toReader.port1])
-  const { progress } = works.find(({ topics }) => topics === projectedTopics)!
-  return { store: readThrough(toReader.port2), progress: begin(progress) }
 }

@@ -12,7 +12,6 @@ const EMBEDDED_HEAPS: Heaps = {
   projector: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
   reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
   runner: { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 256 },
-  keys: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
 }
 
 /** Reading Kafka makes several objects a record: with a small young generation half the time goes into collecting. */
@@ -29,7 +28,7 @@ export function startThread(
 ): Promise<() => Promise<void>> {
   const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), {
     workerData: data,
-    transferList: data.ports,
+    transferList: data.keeping ? [...data.ports, data.keeping] : data.ports,
     name: data.role,
     resourceLimits: (isEmbedded(data.config) ? EMBEDDED_HEAPS : KAFKA_HEAPS)[data.role],
   })

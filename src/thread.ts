@@ -1,7 +1,10 @@
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { isEmbedded, openFiles, openKeeper, openLog, openStore } from './adapters.ts'
+import { isEmbedded, openFiles, openKeeper, openLog, openSecrets, openStore } from './adapters.ts'
 import { type Config, rowLimits } from './config.ts'
+import { deriveKeys } from './edge/auth/keys.ts'
+import { loadSecrets } from './edge/auth/secrets.ts'
+import { createGrow } from './intake/growth.ts'
 import { createRules } from './intake/rules.ts'
 import { timeOrderedId } from './kernel/id.ts'
 import { crashAt } from './kernel/points.ts'
@@ -23,19 +26,20 @@ import { startRunner } from './workers/runner.ts'
 /*
  * What each thread beside the main one is made of:
  *
- *   log        writes the log: SQLite with group commit, or a producer to Kafka
+ *   log        writes the log: SQLite with group commit, or a producer to Kafka; and idempotency keys
  *   projector  the records projection, into the read store
  *   reader     answers queries from the read store
- *   keys       writes idempotency keys
  *   runner     runs jobs
  */
-export type ThreadRole = 'log' | 'projector' | 'reader' | 'keys' | 'runner'
+export type ThreadRole = 'log' | 'projector' | 'reader' | 'runner'
 
 export interface ThreadData {
   role: ThreadRole
   config: Config
   /** For the log thread: where appends come from. For others: the log thread, or whoever asks. */
   ports: MessagePort[]
+  /** For the log thread of a process with an edge: where idempotency keys to keep come from. */
+  keeping?: MessagePort | undefined
 }
 
 /** Told by a thread once it works. */
@@ -52,14 +56,20 @@ export type Progressed =
   | { ended: { connector: string; status: 'success' | 'failure'; seconds: number } }
 
 const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<void>>> = {
-  async log({ config, ports }) {
+  async log({ config, ports, keeping }) {
     const log = await openLog(config)
     tellStats(log)
     for (const port of ports) {
       serveAppends(port, log)
       if ('onCommit' in log) log.onCommit(head => port.postMessage({ head }))
     }
-    return () => log.stop()
+    if (!keeping) return () => log.stop()
+    const keeper = await openKeeper(config)
+    serveKeeping(keeping, keeper)
+    return async () => {
+      await keeper.stop()
+      await log.stop()
+    }
   },
 
   async projector({ config, ports: [toLog] }) {
@@ -108,13 +118,17 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const settings = new Map() as SettingsView
     const followed = followView(log, 'sync.datasets', logger, ({ type, data }) => evolveSettings(settings, type, data))
     await followed.caughtUp()
+    const secrets = await openSecrets(config, deriveKeys(loadSecrets(config).encryptionKey).sealing)
+    const rules = createRules(settings, rowLimits(config), secrets)
+    await rules.prepare()
+    followed.onChange(() => void rules.prepare().catch(error => logger.error({ err: error }, 'secrets cannot be read')))
     const files = await openFiles(config)
     const keepFiles = () => removeOldFiles(files, config.fileKeepSeconds, logger)
     const sweeping = setInterval(keepFiles, SWEEP_MS).unref()
     const commands = await startCommands(log, logger)
     const runner = await startRunner({
       ...{ log, logger, commands, files, codec: createCodec(log) },
-      rules: createRules(settings, rowLimits(config)),
+      ...{ rules, grow: createGrow({ ...followed, view: settings }, commands) },
       // A page is a transaction of its own on Kafka, and has to fit into memory with what it becomes.
       limits: {
         pageRows: config.projectionEvents,
@@ -134,6 +148,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
       await commands.stop()
       await followed.stop()
       await files.stop()
+      await secrets.stop()
       await own.stop()
     }
   },
@@ -142,12 +157,6 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const store = await openStore(config, { readOnly: true, cacheMb: 16 })
     serveReads(port!, store)
     return () => store.stop()
-  },
-
-  async keys({ config, ports: [port] }) {
-    const keeper = await openKeeper(config)
-    serveKeeping(port!, keeper)
-    return () => keeper.stop()
   },
 }
 

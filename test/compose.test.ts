@@ -33,6 +33,6 @@ describe('docker-compose.yml', () => {
     const known = settingRows().map(([name]) => name)
     const ours = Object.values(services).filter(({ build }) => build)
     for (const { environment } of ours) expect(known).toEqual(expect.arrayContaining(Object.keys(environment!)))
-    expect(ours.map(({ environment }) => environment!.ROLES).sort()).toEqual(['decider', 'edge', 'projector'])
+    expect(ours.map(({ environment }) => environment!.ROLES).sort()).toEqual(['decider', 'edge', 'projector', 'runner'])
   })
 })

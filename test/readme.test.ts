@@ -50,5 +50,23 @@ it('does what it says, command by command', async () => {
   expect(output).toContain('"operation":"create","table":"products","record_id":"p1"')
   expect(output).toContain('"changes":{"price":{"old":99.99,"new":89.99}}')
   expect(output).toMatch(/"recovered":true.*\n.*"operation":"update","table":"flights","record_id":"flight-7"/)
+  expect(output).toMatch(/^(\{"request_id":"req_.*"accepted":1,.*\})\n\1$/m)
+  expect(output).toContain('"accepted":1,"rejected":2')
+  expect(output).toContain('"status":"replayed"')
+  expect(output).toContain('"records_count":3')
+  expect(output).toContain('"original":"2,Table"')
+  expect(output).toContain('"data":{"id":"3","name":"Lamp \\"Moon\\"","price":"19.00"}')
+  expect(output).toContain('"received":true')
   expect(output).toMatch(/"through":200000,"accepted":200000/)
+})
+
+it('stops when npm start is stopped', async () => {
+  await service!.end()
+  const url = /http:\/\/127\.0\.0\.1:\d+\/v1\/sync/.exec(service!.output())![0]
+  await until('the port to be free', () =>
+    fetch(`${url}/health/live`).then(
+      () => false,
+      () => true,
+    ),
+  )
 })

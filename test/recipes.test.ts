@@ -7,13 +7,17 @@ import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { readSchemas, render } from '../scripts/generate-events.ts'
 import { readTopics } from '../src/adapters.ts'
+import { defineConnector } from '../src/catalog/connectors/connector.ts'
+import { connectorOf, connectors } from '../src/catalog/connectors/index.ts'
 import { defineFormat, type ReadControl, type RowSink, tooLong } from '../src/catalog/formats/format.ts'
 import { compileTransformations, transformations } from '../src/catalog/transformations/index.ts'
 import { type Example, transformation } from '../src/catalog/transformations/transformation.ts'
 import { readConfig, settingRows } from '../src/config.ts'
+import { deciders } from '../src/domain/deciders.ts'
 import { createRouter, type Route } from '../src/edge/router.ts'
 import { routes } from '../src/edge/routes/index.ts'
 import { schemas } from '../src/events/index.ts'
+import { accept, type CommandMeta, type Decider, refuse } from '../src/kernel/decider.ts'
 import type { Projection, Table } from '../src/kernel/projection.ts'
 import { createCodec } from '../src/log/codec.ts'
 import { openMemoryLog } from '../src/log/memory.ts'
@@ -21,6 +25,7 @@ import { openSqliteStore } from '../src/store/sqlite.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { startProjector } from '../src/workers/projector.ts'
 import { formatContract } from './catalog/formats/contract.ts'
+import { specification } from './kit/given.ts'
 import { until } from './kit/processes.ts'
 import { LIMITS } from './kit/transformations.ts'
 
@@ -166,6 +171,39 @@ it('a transformation is an object and a line', () => {
   })
   const wrong = () => compileTransformations([{ type: 'shout', config: {} }], 'list', LIMITS, catalog)
   expect(wrong).toThrow(/^list\.0\.config\.field: /)
+})
+
+it('a connector is a schema and pages with the state to go on from', async () => {
+  const counting = defineConnector({
+    type: 'counting',
+    summary: 'Counts.',
+    config: z.strictObject({ to: z.int() }),
+    async *pull({ to }, state) {
+      const from = (state as { n: number } | undefined)?.n ?? 0
+      for (let n = from + 1; n <= to; n++)
+        yield { rows: [{ number: n, id: `${n}`, data: `{"n":${n}}` }], state: { n }, total: to }
+    },
+  })
+  const pages = []
+  for await (const page of counting.pull(counting.config.parse({ to: 3 }), { n: 1 }, {} as never)) pages.push(page)
+  expect(pages.map(({ state }) => state)).toEqual([{ n: 2 }, { n: 3 }])
+  expect(connectors.every(({ type }) => connectorOf(type)?.type === type)).toBe(true)
+})
+
+it('something that is decided is a decider and its topic', () => {
+  const lamp: Decider<boolean, { type: string; meta: CommandMeta }, { type: string; data: object }> = {
+    initial: false,
+    evolve: (_on, { type }) => type === 'LampLit',
+    decide: on => (on ? refuse('CONFLICT', 'it is lit already') : accept({ type: 'LampLit', data: {} })),
+  }
+  specification(lamp)()
+    .when({ type: 'Light', meta: {} as CommandMeta })
+    .then({ type: 'LampLit', data: {} })
+  specification(lamp)({ type: 'LampLit', data: {} })
+    .when({ type: 'Light', meta: {} as CommandMeta })
+    .thenRefused('CONFLICT')
+  const topics = readTopics().map(({ name }) => name)
+  for (const { topic } of Object.values(deciders)) expect(topics).toContain(topic)
 })
 
 it('a setting is a line that shows up everywhere', () => {

@@ -33,7 +33,7 @@ function compile(source: string, flags: string): Pattern {
   if (source.length > MAX_LENGTH) throw refused(source, `is longer than ${MAX_LENGTH} characters`)
   let compiled: RE2JS
   try {
-    compiled = RE2JS.compile(RE2JS.translateRegExp(source), flagBits(flags))
+    compiled = RE2JS.compile(RE2JS.translateRegExp(withShortNames(source)), flagBits(flags))
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
     const reason = error.message.replace(/^error parsing regexp: /, '')
@@ -52,6 +52,27 @@ function compile(source: string, flags: string): Pattern {
       return { groups, index: matcher.start() }
     },
   }
+}
+
+const CATEGORIES: Record<string, string> = {
+  Letter: 'L',
+  Lowercase_Letter: 'Ll',
+  Uppercase_Letter: 'Lu',
+  Mark: 'M',
+  Number: 'N',
+  Decimal_Number: 'Nd',
+  digit: 'Nd',
+  Punctuation: 'P',
+  Symbol: 'S',
+  Separator: 'Z',
+  Other: 'C',
+}
+
+const ESCAPE = /\\(?:([pP])\{(?:(?:General_Category|gc|Script|sc)=)?(\w+)\}|.)/gs
+
+/** Unicode properties by the names that RE2 has for them. */
+function withShortNames(source: string): string {
+  return source.replace(ESCAPE, (whole, p, name) => (p ? `\\${p}{${CATEGORIES[name] ?? name}}` : whole))
 }
 
 function flagBits(flags: string): number {

@@ -1,18 +1,18 @@
 import { DomainError } from '../kernel/errors.ts'
-import { decodePosition, encodePosition, mergePositions, offsetIn, type Position } from '../kernel/position.ts'
+import { encodePosition, mergePositions, type Position, parsePosition } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
 import { jobs, type RunState } from '../projections/jobs.ts'
 import type { JobConfig } from '../workers/jobs-held.ts'
+import { reach } from './reach.ts'
 import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
+/** Where what a run brings goes. */
+const BROUGHT = ['sync.records', 'sync.rejected']
 
-/** Waits until the read model of jobs has a command's events, so that the next read sees them; not for what lags for long. */
-export async function reachJob({ log, progress }: Services, position: Position): Promise<void> {
-  const offsets = log.streams(TOPIC).map(({ name }) => [name, offsetIn(position, name)] as const)
-  await progress.wait({ log: log.id, offsets: new Map(offsets) }).catch(error => {
-    if (!(error instanceof DomainError) || error.code !== 'NOT_YET_PROJECTED') throw error
-  })
+/** Waits until the next read sees what a command has made of a job. */
+export function reachJob(services: Services, position: Position): Promise<void> {
+  return reach(services, TOPIC, position)
 }
 
 /** The job of this id. Throws NOT_FOUND, also for one that was deleted. */
@@ -27,7 +27,11 @@ function timeText(time: number | null | undefined): string | null {
 }
 
 /** What has been done of a run: percent with one decimal, 100 when it is complete, null when nobody knows how much there is. */
-function percentOf({ status, processed, total }: RunState): number | null {
+export function percentOf({
+  status,
+  processed,
+  total,
+}: Pick<RunState, 'status' | 'processed' | 'total'>): number | null {
   if (status === 'completed') return 100
   if (total === null || total === 0) return total === 0 ? 100 : null
   return Math.min(100, Math.round((processed / total) * 1000) / 10)
@@ -70,11 +74,15 @@ export function shownJob(row: Row): object {
 }
 
 /** A place that includes the job's last event and all that its last run has brought. */
-export function placeOfJob({ log }: Services, row: Row): string {
+export async function placeOfJob({ log }: Services, row: Row): Promise<string> {
   const stream = log.streams(TOPIC).find(({ name }) => name === row.stream)!
   const place = log.place(stream, row.offset as number)
-  const brought = runOf(row)?.position
-  return encodePosition(brought ? mergePositions(decodePosition(brought, log.id, 'position'), place) : place)
+  const text = runOf(row)?.position
+  if (!text) return encodePosition(place)
+  const position = parsePosition(text, 'position')
+  // A run that was before the log was moved to Kafka named the places of that one.
+  const brought = position.log === log.id ? position : await log.adopt(position, BROUGHT)
+  return encodePosition(brought ? mergePositions(brought, place) : place)
 }
 
 /** A run as the API shows it. */
@@ -94,7 +102,7 @@ export function shownRun(run: RunState): object {
 }
 
 /** A job with all there is to say of it. */
-export function shownJobInFull(services: Services, row: Row): object {
+export async function shownJobInFull(services: Services, row: Row): Promise<object> {
   const { connector, schedule, transformations, destination, target } = configOf(row)
   const run = runOf(row)
   return {
@@ -111,12 +119,12 @@ export function shownJobInFull(services: Services, row: Row): object {
     error: run?.error ? JSON.parse(run.error) : null,
     result: run?.result ? JSON.parse(run.result) : null,
     updated_at: timeText(row.updated_at as number),
-    position: placeOfJob(services, row),
+    position: await placeOfJob(services, row),
   }
 }
 
 /** An uploaded file as the API shows it: its import is the job. */
-export function fileOf(services: Services, row: Row): object {
+export async function fileOf(services: Services, row: Row): Promise<object> {
   const { connector, target } = configOf(row)
   const { file_id, filename, size_bytes, format, records_count } = connector.config as Record<string, unknown>
   const run = runOf(row)
@@ -128,6 +136,6 @@ export function fileOf(services: Services, row: Row): object {
     ...progressOf(run),
     records_rejected: run?.rejected ?? 0,
     error: run?.error ? JSON.parse(run.error) : null,
-    position: placeOfJob(services, row),
+    position: await placeOfJob(services, row),
   }
 }

@@ -1,5 +1,5 @@
 import { invalid } from '../kernel/errors.ts'
-import { isTotal, ofAnotherLog, type Position, parsePosition, TOTAL_ORDER } from '../kernel/position.ts'
+import { isTotal, ofAnotherLog, type Position, parsePosition, TOTAL_ORDER, topicOfStream } from '../kernel/position.ts'
 import type { Log } from '../log/log.ts'
 
 /** Topics whose places a caller's position is taken for: what reads wait for and subscribers continue from. */
@@ -30,6 +30,5 @@ export async function readPosition(log: KnownLog, text: string, field: string): 
 /** Any topic's stream will do, also one that nobody waits for: the receipt of a refused row names one. */
 function hasStream(log: KnownLog, name: string): boolean {
   if (name === TOTAL_ORDER) return isTotal(log.place(log.streams(ASKED[0]!)[0]!, 0))
-  const topic = name.slice(0, name.lastIndexOf('-'))
-  return log.streams(topic).some(stream => stream.name === name)
+  return log.streams(topicOfStream(name)).some(stream => stream.name === name)
 }

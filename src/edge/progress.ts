@@ -1,5 +1,5 @@
 import { DomainError } from '../kernel/errors.ts'
-import { encodePosition, type Position, TOTAL_ORDER } from '../kernel/position.ts'
+import { encodePosition, type Position, TOTAL_ORDER, topicOfStream } from '../kernel/position.ts'
 
 const WAIT_MS = 5000
 
@@ -12,8 +12,11 @@ export interface Progress {
   readonly holding: ReadonlySet<string>
   /** The last `through` of each stream. */
   readonly reached: ReadonlyMap<string, number>
-  /** Resolves once the read model includes `position`; NOT_YET_PROJECTED after 5 s. */
-  wait(position: Position): Promise<void>
+  /**
+   * Resolves once the read model includes `position`, as far as it is about these topics; all of them unless said.
+   * NOT_YET_PROJECTED after 5 s.
+   */
+  wait(position: Position, topics?: readonly string[]): Promise<void>
   /** Whether anyone waits. */
   readonly awaited: boolean
 }
@@ -24,13 +27,15 @@ export function createProgress(onWait: () => void = () => undefined): Progress {
   const waiting = new Set<() => void>()
   let holding: ReadonlySet<string> = new Set()
 
-  function includes({ offsets }: Position): boolean {
+  function includes({ offsets }: Position, topics: readonly string[] | undefined): boolean {
     // At the very start no projector has told anything yet, and the least of nothing would be beyond every offset.
     if (reached.size === 0) return offsets.size === 0
+    const asked = (stream: string) => topics === undefined || topics.includes(topicOfStream(stream))
     for (const [stream, offset] of offsets) {
-      // In a log with one total order every stream must have come that far; streams nobody projects are no matter.
-      const through = stream === TOTAL_ORDER ? Math.min(...reached.values()) : reached.get(stream)
-      if (through !== undefined && through < offset) return false
+      if (stream === TOTAL_ORDER) {
+        // In a log with one total order every stream must have come that far.
+        for (const [name, through] of reached) if (asked(name) && through < offset) return false
+      } else if (asked(stream) && (reached.get(stream) ?? offset) < offset) return false // nobody projects some
     }
     return true
   }
@@ -51,8 +56,8 @@ export function createProgress(onWait: () => void = () => undefined): Progress {
     get awaited() {
       return waiting.size > 0
     },
-    wait(position) {
-      if (includes(position)) return Promise.resolve()
+    wait(position, topics) {
+      if (includes(position, topics)) return Promise.resolve()
       return new Promise((resolve, reject) => {
         const done = (settle: () => void) => {
           clearTimeout(timer)
@@ -60,7 +65,7 @@ export function createProgress(onWait: () => void = () => undefined): Progress {
           settle()
         }
         const look = () => {
-          if (includes(position)) done(resolve)
+          if (includes(position, topics)) done(resolve)
         }
         const timer = setTimeout(() => done(() => reject(notYet(position, reached))), WAIT_MS)
         waiting.add(look)

@@ -1,5 +1,7 @@
 import type { Validator } from '../catalog/schemas/compile.ts'
 import type { Config } from '../config.ts'
+import type { Grow } from '../intake/growth.ts'
+import type { RulesLimits } from '../intake/row-rules.ts'
 import type { Rules } from '../intake/rules.ts'
 import type { Position } from '../kernel/position.ts'
 import type { Slots } from '../kernel/slots.ts'
@@ -53,6 +55,10 @@ export interface Services extends Probes {
   readonly files: FileStore
   /** What is done with each data set's rows before they go in. */
   readonly rules: Rules
+  /** Keeps what rows have made of a schema. */
+  readonly grow: Grow
+  /** The bounds of what is done with rows. */
+  readonly rowLimits: RulesLimits
   /** Compiles users' schemas, and keeps the last ones. */
   readonly schemas: (schema: unknown, field: string) => Validator
   /** For reading uploaded files, each in a thread of its own. */

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { RecordPushed } from '../events/index.ts'
+import type { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
 import { mergePositions, type Position } from '../kernel/position.ts'
 import { batchWriter } from '../log/batch.ts'
 import type { Codec } from '../log/codec.ts'
 import type { EventBatch, Log } from '../log/log.ts'
 import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
-import type { RowRule, Rules } from './rules.ts'
+import { type PushRules, pushRules } from './push-rules.ts'
+import { asError } from './rules.ts'
 
 const SHOWN_ERRORS = 100
 
@@ -21,24 +23,20 @@ export interface ShownError {
   retryable: boolean
 }
 
-export interface IntakeOptions {
+export interface IntakeOptions extends PushRules {
   log: Log
   codec: Codec
   /** Told what has become durable: records, refused rows, and the bytes of the records. */
   onTaken: (taken: { accepted: number; rejected: number; bytes: number }) => void
   /** Writes what was collected, perhaps with something of the caller's own; also when nothing was collected. */
   append?: (batches: readonly EventBatch[]) => Promise<Position>
-  requestId: string
-  actor: string
   source: string
   dataset: string
   upsert: boolean
-  /** What is set for data sets, and which of it this push wants. */
-  rules: Rules
-  validate: boolean
-  transform: boolean
   maxDepth: number
   maxRecordBytes: number
+  /** How many bytes come, when that is known: a small push makes no large buffer. */
+  expectedBytes?: number
   /** Whether rows are counted as lines of a stream, from 1, or as indexes of a batch, from 0. */
   numbering: 'line' | 'index'
   /** The job that brings these rows, if one does. */
@@ -80,6 +78,7 @@ export interface Tally {
   position: Position | undefined
 }
 
+const BUFFER_BYTES = 256 * 1024
 const RECORDS = 'sync.records'
 const REJECTED = 'sync.rejected'
 
@@ -88,14 +87,18 @@ export function createIntake(options: IntakeOptions): Intake {
   checkName(options.dataset, 'dataset')
   checkName(options.source, 'source')
   const parser = createRecordParser(options.maxDepth)
-  const records = batchWriter(256 * 1024)
+  const records = batchWriter(Math.min(2 * (options.expectedBytes ?? BUFFER_BYTES), BUFFER_BYTES))
   const rejected = batchWriter(4096)
   const tally: Tally = { accepted: 0, rejected: 0, errors: [], position: undefined }
   const key = keyWriter()
   let refusals = 0
   /** Rows that a filter has left out: taken, and nothing to keep. */
   let dropped = 0
-  const ruleOf = ruleFinder(options)
+  /** Why nothing of this push is taken any more. */
+  let frozen: DomainError | undefined
+  /** What has to be kept before anything else is appended. */
+  let gate: Promise<void> | undefined
+  const rule = pushRules(options)
 
   // One event object for all rows: filling it and handing it to the encoder makes nothing to collect.
   const event: RecordPushed = {
@@ -118,9 +121,13 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Takes the event in as the rules of its data set leave it; `original` is the row it came from. */
   function put(number: number, original: () => Buffer): void {
     event.line = number
-    const rule = event.op === 'upsert' ? ruleOf(event.dataset) : undefined
-    if (rule) {
-      const outcome = rule(event.data)
+    const own = event.op === 'upsert' ? rule.of(event.dataset) : undefined
+    if (own) {
+      const outcome = own.apply(event.data)
+      if ('frozen' in outcome) {
+        frozen ??= asError(outcome.frozen)
+        return
+      }
       if ('dropped' in outcome) return void dropped++
       if ('refused' in outcome) {
         const bytes = original()
@@ -225,6 +232,7 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     refuse,
     flush() {
+      if (frozen) return Promise.reject(frozen)
       const accepted = records.count + dropped
       const refused = rejected.count
       const bytes = records.size
@@ -236,7 +244,10 @@ export function createIntake(options: IntakeOptions): Intake {
         return undefined
       }
       event.received_at = Date.now()
-      return (options.append ?? log.append)(batches).then(appended => {
+      // In the order of the flushes, also of those that have nothing to keep first.
+      if (rule.grown()) gate = Promise.all([gate, rule.keepGrowth()]).then(() => undefined)
+      const append = () => (options.append ?? log.append)(batches)
+      return (gate ? gate.then(append) : append()).then(appended => {
         const position = options.complete(appended)
         tally.accepted += accepted
         tally.rejected += refused
@@ -245,15 +256,6 @@ export function createIntake(options: IntakeOptions): Intake {
         return position
       })
     },
-  }
-}
-
-/** The rule of each data set that a push names; most name one. */
-function ruleFinder({ rules, validate, transform }: IntakeOptions): (dataset: string) => RowRule | undefined {
-  const begun = new Map<string, RowRule | undefined>()
-  return dataset => {
-    if (!begun.has(dataset)) begun.set(dataset, rules.begin(dataset, { validate, transform }))
-    return begun.get(dataset)
   }
 }
 

@@ -21,6 +21,11 @@ export function streamName(topic: string, partition: number): string {
   return `${topic}-${partition}`
 }
 
+/** The topic that a stream belongs to. */
+export function topicOfStream(stream: string): string {
+  return stream.slice(0, stream.lastIndexOf('-'))
+}
+
 export function positionAt(log: string, stream: string, offset: number): Position {
   return { log, offsets: new Map([[stream, offset]]) }
 }

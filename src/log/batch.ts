@@ -1,6 +1,7 @@
 import type { EventBatch, StoredEvent } from './log.ts'
 
 const HEAD = 8
+const NONE = Buffer.alloc(0)
 
 /** Collects events into the packed form of an EventBatch. */
 export interface BatchWriter {
@@ -17,13 +18,15 @@ export interface BatchWriter {
   take(topic: string, partition?: number): EventBatch | undefined
 }
 
+/** `initialBytes` is how much room is made when the first event comes; until then there is none. */
 export function batchWriter(initialBytes = 4096): BatchWriter {
-  let buffer = Buffer.allocUnsafeSlow(initialBytes)
+  let buffer = NONE
+  let room = initialBytes
   let size = 0
   let count = 0
 
   function grow(needed: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, buffer.length * 2))
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, buffer.length * 2, room))
     buffer.copy(larger, 0, 0, size)
     buffer = larger
   }
@@ -53,7 +56,8 @@ export function batchWriter(initialBytes = 4096): BatchWriter {
       if (count === 0) return undefined
       const bytes = buffer.subarray(0, size) as Uint8Array<ArrayBuffer>
       const batch = { topic, count, bytes, ...(partition === undefined ? {} : { partition }) }
-      buffer = Buffer.allocUnsafeSlow(Math.max(initialBytes, Math.min(size * 2, buffer.length)))
+      room = Math.max(initialBytes, Math.min(size * 2, buffer.length))
+      buffer = NONE
       size = 0
       count = 0
       return batch

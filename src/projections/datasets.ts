@@ -59,13 +59,16 @@ export interface DatasetView {
   last_updated: string
 }
 
-/** A data set as the API shows it, from its row and its counts. */
-export function datasetView(row: Row, counts: readonly Row[]): DatasetView {
-  const last = Math.max(0, ...counts.map(count => count.updated_at as number))
+/** A data set as the API shows it, from its row, its counts and what is set for it. */
+export function datasetView(row: Row, counts: readonly Row[], set?: Row): DatasetView {
+  const last = Math.max(
+    (set?.updated_at as number | undefined) ?? 0,
+    ...counts.map(count => count.updated_at as number),
+  )
   return {
     id: row.id as string,
-    name: row.name as string,
-    category: row.category as string | null,
+    name: (set?.title as string | undefined) ?? (row.name as string),
+    category: (set?.category as string | undefined) ?? null,
     quality_score: null,
     records_count: counts.reduce((sum, count) => sum + (count.records as number), 0),
     last_updated: new Date(last).toISOString(),

@@ -10,6 +10,8 @@ export interface JobConfig {
     readonly upsert: boolean
     readonly validate: boolean
     readonly transform: boolean
+    /** Whether the source has only text, as csv does. */
+    readonly text_only?: boolean
   }
 }
 

@@ -1,5 +1,6 @@
 import type { PulledPage } from '../catalog/connectors/connector.ts'
 import { connectorOf } from '../catalog/connectors/index.ts'
+import type { Grow } from '../intake/growth.ts'
 import { createIntake, type Intake } from '../intake/intake.ts'
 import type { Rules } from '../intake/rules.ts'
 import { DomainError } from '../kernel/errors.ts'
@@ -18,6 +19,7 @@ export interface RunContext {
   readonly logger: Logger
   readonly commands: Commands
   readonly rules: Rules
+  readonly grow: Grow
   readonly files: FileStore
   readonly limits: {
     readonly pageRows: number
@@ -156,7 +158,13 @@ function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage)
   const intake: Intake = createIntake({
     ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id },
     ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
-    ...{ rules: context.rules, validate: target.validate, transform: target.transform },
+    ...{
+      rules: context.rules,
+      grow: context.grow,
+      validate: target.validate,
+      transform: target.transform,
+      textOnly: target.text_only ?? false,
+    },
     ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes, numbering: 'line' as const },
     onTaken: context.onTaken,
     complete: appended => appended,

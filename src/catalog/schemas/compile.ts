@@ -6,7 +6,7 @@ import { createFormats } from './formats.ts'
 import { addKeywords, setTexts } from './keywords.ts'
 import { parseRow } from './numbers.ts'
 import { type Prepared, prepareSchema } from './prepare.ts'
-import { startWork, TooMuchWork, work } from './work.ts'
+import { EnoughFound, startWork, TooMuchWork, work } from './work.ts'
 
 /** Bounds that the operator sets; see src/config.ts. */
 export interface SchemaLimits {
@@ -25,10 +25,10 @@ export interface Violation {
   readonly message: string
 }
 
-/** Checks a JSON text that has been checked to be one: null, or what fails, the gravest first, at most twenty. */
+/** Checks a JSON text that has been checked to be one: null, or what fails, at most a hundred. */
 export type Validator = (json: string) => readonly Violation[] | null
 
-const MAX_VIOLATIONS = 20
+const MAX_VIOLATIONS = 100
 
 /**
  * Compiles a user's JSON Schema 2020-12. Nothing is ever fetched: a reference that leads out of the schema is refused, as
@@ -48,28 +48,19 @@ export function compileSchema(schema: unknown, field: string, limits: SchemaLimi
     const [first] = details
     throw new DomainError('VALIDATION_ERROR', `${first!.field}: ${first!.message}`, { details: details.slice(0, 100) })
   }
-  const check = compile(prepared, field, false)
-  let checkAll: ValidateFunction | undefined
-
-  function run(validate: ValidateFunction, row: ReturnType<typeof parseRow>): readonly Violation[] | null {
+  const validate = compile(prepared, field)
+  return json => {
+    const { value, texts } = parseRow(json, prepared.numbers)
     startWork()
-    setTexts(row.texts)
+    setTexts(texts)
     try {
-      return validate(row.value) ? null : violationsOf(validate.errors!)
+      return validate(value) ? null : violationsOf(validate.errors!)
     } catch (error) {
+      if (error instanceof EnoughFound) return violationsOf(error.found)
       // A definition that holds itself, applied to one value for ever, ends with the stack.
       if (!(error instanceof TooMuchWork) && !(error instanceof RangeError)) throw error
       return [{ pointer: '', keyword: 'work', message: `it cannot be checked: ${error.message}` }]
     }
-  }
-
-  return json => {
-    const row = parseRow(json, prepared.numbers)
-    const first = run(check, row)
-    if (first === null || first[0]!.keyword === 'work') return first
-    checkAll ??= compile(prepared, field, true)
-    const all = run(checkAll, row) ?? first
-    return all[0]!.keyword === 'work' ? first : all
   }
 }
 
@@ -103,14 +94,16 @@ function againstMetaSchema(schema: object, field: string): ErrorDetail[] {
   meta ??= new Ajv2020({ strict: false, logger: false, allErrors: true, formats: createFormats() })
   startWork()
   if (meta.validateSchema({ ...schema, $schema: 'https://json-schema.org/draft/2020-12/schema' })) return []
-  const details = violationsOf(meta.errors!).map(({ pointer, message }) => ({
-    field: field + pointer.replaceAll('/', '.'),
-    message,
-  }))
-  return details.length > 0 ? details : [{ field, message: 'is no JSON Schema' }]
+  const byField = new Map<string, string>()
+  for (const { pointer, message } of violationsOf(meta.errors!)) {
+    const at = field + pointer.replaceAll('/', '.')
+    // The first says what is wrong; that no choice fits because of it says nothing more.
+    if (!byField.has(at)) byField.set(at, message)
+  }
+  return [...byField].map(([at, message]) => ({ field: at, message }))
 }
 
-function compile({ schema, inherited }: Prepared, field: string, allErrors: boolean): ValidateFunction {
+function compile({ schema, inherited }: Prepared, field: string): ValidateFunction {
   // One of its own for each: schemas may name themselves alike, and what they leave behind goes when they go.
   const ajv = new Ajv2020({
     strict: false,
@@ -119,9 +112,10 @@ function compile({ schema, inherited }: Prepared, field: string, allErrors: bool
     validateSchema: false,
     inlineRefs: false,
     ownProperties: inherited,
-    allErrors,
+    // Besides telling all: without it each check stands within the one before, and two thousand fill the stack.
+    allErrors: true,
     formats: createFormats(),
-    code: { regExp: patternEngine },
+    code: { regExp: patternEngine, optimize: false },
   })
   addKeywords(ajv)
   try {
@@ -141,6 +135,8 @@ const patternEngine = Object.assign(
         work(pattern.size * text.length)
         return pattern.test(text)
       },
+      // ajv tells patterns apart by it.
+      toString: () => source,
     }
   },
   { code: 'compilePattern' },
@@ -148,7 +144,10 @@ const patternEngine = Object.assign(
 
 /** What ajv found, without what only led to something else that it found: branches of anyOf, the if of a then. */
 function violationsOf(errors: readonly ErrorObject[]): Violation[] {
-  const outer = errors.filter(({ schemaPath, keyword }) => !/\/(anyOf|oneOf)\//.test(schemaPath) && keyword !== 'if')
+  const outer = errors.filter(
+    ({ schemaPath, keyword }) =>
+      !/\/(anyOf|oneOf)\//.test(schemaPath) && keyword !== 'if' && keyword !== 'propertyNames',
+  )
   return (outer.length > 0 ? outer : errors).slice(0, MAX_VIOLATIONS).map(error => ({
     pointer: pointerOf(error),
     keyword: error.keyword,

@@ -1,8 +1,11 @@
-import { _, type Ajv2020, type CodeKeywordDefinition, type KeywordCxt } from 'ajv/dist/2020.js'
+import { _, type Ajv2020, type CodeKeywordDefinition, type KeywordCxt, Name } from 'ajv/dist/2020.js'
 import { canonicalJson } from '../../kernel/canonical.ts'
 import { isMultipleOf, type ParsedRow } from './numbers.ts'
 import { WORK } from './prepare.ts'
 import { work, workOn } from './work.ts'
+
+/** What ajv's code has found so far. */
+const FOUND = new Name('vErrors')
 
 /** The texts of the numbers of the row that is being checked. */
 let texts: ParsedRow['texts']
@@ -19,7 +22,7 @@ export function addKeywords(ajv: Ajv2020): void {
     code(cxt: KeywordCxt) {
       const [keywords, wholly] = cxt.schema as [number, boolean]
       const count = cxt.gen.scopeValue('func', { ref: workOn })
-      cxt.gen.code(_`${count}(${cxt.data}, ${keywords}, ${wholly})`)
+      cxt.gen.code(_`${count}(${cxt.data}, ${keywords}, ${wholly}, ${FOUND})`)
     },
   } satisfies CodeKeywordDefinition)
   ajv.removeKeyword('multipleOf')

@@ -10,10 +10,12 @@ export interface Prepared {
   readonly inherited: boolean
 }
 
-/** Our own keyword: [keywords, whether they look at the whole value]. */
+/** Our own keyword: [keywords, whether they are applied to a value that others look at too]. */
 export const WORK = 'superinsight:work'
 
 const MAX_LEVELS = 60
+/** The validator's code for one list grows with its square. */
+const MAX_LIST = 300
 const ONE = new Set([
   'additionalProperties',
   'contains',
@@ -41,18 +43,6 @@ const EACH = new Set([
   'unevaluatedItems',
   'unevaluatedProperties',
 ])
-/** The time that these take grows with the value. */
-const WHOLLY = new Set([
-  ...EACH,
-  'const',
-  'enum',
-  'maxLength',
-  'maxProperties',
-  'minLength',
-  'minProperties',
-  '$ref',
-  '$dynamicRef',
-])
 const DRAFT = /^https:\/\/json-schema\.org\/draft\/2020-12\/schema#?$/
 
 /** Checks what a validator would take for granted, and copies the schema. Faults go to `details`, by their field. */
@@ -67,7 +57,7 @@ export function prepareSchema(schema: Record<string, unknown>, field: string, de
   function copy(node: unknown, at: string, keyword: string, level: number): unknown {
     if (typeof node !== 'object' || node === null || Array.isArray(node)) return node
     if (level > MAX_LEVELS) {
-      if (level === MAX_LEVELS + 1) fault(at, `is nested deeper than ${MAX_LEVELS} levels`)
+      if (level === MAX_LEVELS + 1) fault(field, `is nested deeper than ${MAX_LEVELS} levels`)
       return node
     }
     const made: Record<string, unknown> = {}
@@ -79,14 +69,16 @@ export function prepareSchema(schema: Record<string, unknown>, field: string, de
       if (name === 'required') noteNames(value)
     }
     const again = AGAIN.has(keyword) || '$ref' in node || '$dynamicRef' in node
-    if (again || EACH.has(keyword))
-      made[WORK] = [sizeOf(node), again && Object.keys(node).some(name => WHOLLY.has(name))]
+    if (again || EACH.has(keyword)) made[WORK] = [sizeOf(node), again]
     return made
   }
 
   function copyKeyword(name: string, value: unknown, at: string, level: number): unknown {
     if (ONE.has(name)) return copy(value, at, name, level)
-    if (LIST.has(name) && Array.isArray(value)) return value.map((each, i) => copy(each, `${at}.${i}`, name, level + 1))
+    if (LIST.has(name) && Array.isArray(value)) {
+      if (value.length > MAX_LIST) fault(at, `has ${value.length} schemas, more than ${MAX_LIST}`)
+      return value.slice(0, MAX_LIST).map((each, i) => copy(each, `${at}.${i}`, name, level + 1))
+    }
     if (!BY_NAME.has(name) || typeof value !== 'object' || value === null) return value
     const names = Object.keys(value)
     if (name === 'patternProperties') for (const pattern of names) checkPattern(pattern, `${at}.${pattern}`)
@@ -118,6 +110,8 @@ export function prepareSchema(schema: Record<string, unknown>, field: string, de
     fault(`${field}.$schema`, `expected JSON Schema 2020-12, got ${JSON.stringify(schema.$schema)?.slice(0, 100)}`)
   const made = copy(schema, field, '', 1) as Record<string, unknown>
   delete made.$schema
+  // No keyword any more, but ajv stumbles over it.
+  if (typeof made.id === 'string') delete made.id
   noteNumbers(schema, numbers, 0)
   return { schema: made, numbers, inherited }
 }

@@ -21,10 +21,7 @@ const SWEEP_MS = 1000
 
 /** Writes keys into a SQLite file, which it makes. One process at a time may. */
 export function openKeeper({ file, seconds, maxBytes }: KeeperOptions): Keeper {
-  const db = new DatabaseSync(file, { timeout: 10_000 })
-  // FULL: a commit is on the disk when it returns.
-  db.exec(`pragma journal_mode = wal; pragma synchronous = FULL; pragma wal_autocheckpoint = 4000;
-    pragma cache_size = -8192; ${SCHEMA}`)
+  const db = open(file)
   const insert = db.prepare('insert or replace into keys(hash, until, fingerprint, answer) values (?, ?, ?, ?)')
   const oldest = db.prepare('select until from keys order by number limit 1')
   const forget = db.prepare('delete from keys where number < (select min(number) from keys) + ? and until <= ?')
@@ -85,5 +82,17 @@ export function openKeeper({ file, seconds, maxBytes }: KeeperOptions): Keeper {
       clearInterval(sweeping)
       db.close()
     },
+  }
+}
+
+function open(file: string): DatabaseSync {
+  try {
+    const db = new DatabaseSync(file, { timeout: 10_000 })
+    // FULL: a commit is on the disk when it returns.
+    db.exec(`pragma journal_mode = wal; pragma synchronous = FULL; pragma wal_autocheckpoint = 4000;
+      pragma cache_size = -8192; ${SCHEMA}`)
+    return db
+  } catch (error) {
+    throw new DomainError('UNAVAILABLE', `the idempotency keys: ${file}: ${(error as Error).message}`)
   }
 }

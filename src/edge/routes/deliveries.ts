@@ -11,7 +11,7 @@ import { encodePosition } from '../../kernel/position.ts'
 import { authenticate, credentialsOf, type Principal } from '../auth/authenticate.ts'
 import { requireType } from '../body.ts'
 import type { Exchange } from '../exchange.ts'
-import { onceUnder } from '../idempotency/once.ts'
+import { keyOf as idempotencyKey, onceUnder } from '../idempotency/once.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import type { Services } from '../services.ts'
 import { checkSignature, deliveryId } from '../webhooks/signatures.ts'
@@ -110,7 +110,11 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
   const eventId = timeOrderedId('evt', Date.now(), randomBytes(12))
   const { dataset, name: source } = webhook
   const intake = createIntake(
-    intakeOptions(request, { source, dataset, upsert: true, validate: true, transform: true }, { numbering: 'index' }),
+    intakeOptions(
+      request,
+      { source, dataset, upsert: true, validate: true, transform: true },
+      { numbering: 'index', expectedBytes: body.length },
+    ),
   )
   const delivery = { webhook, body, intake }
   const { value, data } = await readDelivery(delivery, services.config.jsonDepth)
@@ -157,10 +161,12 @@ const deliver: Route = {
     requireType(exchange, 'application/json')
     const webhook = await liveWebhook(services, params.id!)
     const body = await bodyOf(exchange, services)
-    const key = keyOf(webhook, exchange, body) ?? exchange.header('idempotency-key')
+    const own = keyOf(webhook, exchange, body)
+    const key = own ?? idempotencyKey(exchange)
     if (key === undefined) return take(request, webhook, body)
+    const header = own === undefined ? 'Idempotency-Key' : 'delivery'
     // Of several deliveries with one id the first one's body is the one that counts.
-    return onceUnder(request, { scope: `webhook ${webhook.webhook_id}`, key: key.slice(0, 500) }, () =>
+    return onceUnder(request, { scope: `webhook ${webhook.webhook_id}`, key: key.slice(0, 500), header }, () =>
       take(request, webhook, body),
     )
   },

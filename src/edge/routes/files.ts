@@ -9,7 +9,7 @@ import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { check, requireType } from '../body.ts'
 import { fingerprintOf } from '../idempotency/fingerprint.ts'
-import { keyOf, onceUnder } from '../idempotency/once.ts'
+import { once } from '../idempotency/once.ts'
 import { fileOf, findJob, reachJob } from '../jobs.ts'
 import { named } from '../names.ts'
 import type { Reply, Request, Route } from '../router.ts'
@@ -72,7 +72,7 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
     ...{ id_column: push.id_column ?? null, max_row_bytes: services.config.lineBytes },
   }
   const { validate, transform, upsert } = push
-  const target = { dataset, source, upsert, validate, transform }
+  const target = { dataset, source, upsert, validate, transform, text_only: format.name === 'csv' }
   const job_id = fileId.replace(/^file_/, 'job_')
   const settings = { connector: { type: 'file', config }, schedule: { type: 'manual' }, target }
   const queue = { run_id: timeOrderedId('run', Date.now(), randomBytes(12)), trigger: 'upload' }
@@ -116,9 +116,7 @@ const pushFile: Route = {
         throw error
       }
     }
-    const key = keyOf(exchange)
-    if (key === undefined) return take()
-    return onceUnder(request, { scope: `${request.principal.id} POST ${exchange.path}`, key, fingerprint }, take)
+    return once(request, fingerprint, take)
   },
 }
 
@@ -137,7 +135,7 @@ const oneFile: Route = {
       ? await findJob(services, id.replace(/^file_/, 'job_')).catch(notThis(id))
       : undefined
     if (!row) throw new DomainError('NOT_FOUND', `there is no file ${id.slice(0, 100)}`)
-    return { status: 200, body: fileOf(services, row) }
+    return { status: 200, body: await fileOf(services, row) }
   },
 }
 

@@ -7,9 +7,12 @@ import { jobs as jobsTable, LEVELS, type RunState, runLogs, runs as runsTable } 
 import type { FieldCondition } from '../../store/store.ts'
 import { check } from '../body.ts'
 import { findJob, reachJob, shownJob, shownJobInFull, shownRun } from '../jobs.ts'
+import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
-import { reachMinPosition } from './datasets.ts'
 import { cursorOf, limitOf, nextCursor, wholeParameter } from './pages.ts'
+
+/** What these routes read is made of. */
+const TOPICS = ['sync.jobs', 'sync.logs']
 
 const STATUSES = ['pending', 'running', 'paused', 'waiting', 'completed', 'failed', 'cancelled']
 const MAX_PER_PAGE = 1000
@@ -33,7 +36,7 @@ const list: Route = {
     }
     const connector = query.get('connector_type')
     if (connector !== null) equal.connector_type = connector
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     const asked = { table: jobsTable, equal, limit: per_page, offset: (page - 1) * per_page }
     const [rows, total] = await Promise.all([services.store.page(asked), services.store.count(asked)])
     return { status: 200, body: { items: rows.map(shownJob), total, page, per_page } }
@@ -46,8 +49,11 @@ const one: Route = {
   auth: 'sync:read',
   limit: 'api',
   async handle(request) {
-    await reachMinPosition(request)
-    return { status: 200, body: shownJobInFull(request.services, await findJob(request.services, request.params.id!)) }
+    await reachMinPosition(request, TOPICS)
+    return {
+      status: 200,
+      body: await shownJobInFull(request.services, await findJob(request.services, request.params.id!)),
+    }
   },
 }
 
@@ -108,7 +114,7 @@ const runs: Route = {
     const { exchange, services, params } = request
     const limit = limitOf(exchange)
     const after = cursorOf(exchange)
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     const { id } = await findJob(services, params.id!)
     const page = { table: runsTable, equal: { job_id: id! }, limit, ...(after === undefined ? {} : { after }) }
     const rows = await services.store.page(page)
@@ -131,7 +137,7 @@ const logs: Route = {
     const asked = ['level', 'since', 'until'].flatMap(name => (query.has(name) ? [[name, query.get(name)]] : []))
     const { level, since, until } = check(Object.fromEntries(asked), logQuery)
     const limit = limitOf(exchange, 100)
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     const { id } = await findJob(services, params.id!)
     const fields: FieldCondition[] = []
     const condition = (field: string, comparison: '>=' | '<=', value: number) =>

@@ -27,9 +27,9 @@ interface PushOptions {
 export function intakeOptions(
   { services, principal, exchange }: Request,
   options: Omit<PushOptions, 'ack'>,
-  more: { numbering: 'line' | 'index'; onRejected?: (error: ShownError) => void },
+  more: { numbering: 'line' | 'index'; expectedBytes?: number; onRejected?: (error: ShownError) => void },
 ): IntakeOptions {
-  const { log, codec, metrics, config, rules, completePosition: complete } = services
+  const { log, codec, metrics, config, rules, grow, completePosition: complete } = services
   const { source, dataset, upsert, validate, transform } = options
   const limits = { maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes }
   const who = { requestId: exchange.requestId, actor: principal.id }
@@ -41,6 +41,7 @@ export function intakeOptions(
     complete,
     ...who,
     rules,
+    grow,
     source,
     dataset,
     upsert,
@@ -90,7 +91,8 @@ function flow(config: Config) {
 }
 
 async function settle(request: Request, options: PushOptions, tally: Tally): Promise<void> {
-  if (options.ack === 'projected' && tally.position) await request.services.progress.wait(tally.position)
+  if (options.ack === 'projected' && tally.position)
+    await request.services.progress.wait(tally.position, ['sync.records'])
 }
 
 /** Query parameters that change what a push means. */
@@ -118,7 +120,7 @@ async function takeBatch(request: Request, bytes: Buffer, started: number): Prom
   const dataset = named('dataset', batch.dataset ?? exchange.query.get('dataset') ?? undefined, source)
   const { upsert, validate, transform, ack } = batch
   const options = { source, dataset, upsert, validate, transform, ack }
-  const intake = createIntake(intakeOptions(request, options, { numbering: 'index' }))
+  const intake = createIntake(intakeOptions(request, options, { numbering: 'index', expectedBytes: bytes.length }))
   for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
   await intake.flush()
   await settle(request, options, intake.tally)

@@ -8,10 +8,13 @@ import type { ReadStore } from '../../threads/store.ts'
 import { check, readBody } from '../body.ts'
 import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once } from '../idempotency/once.ts'
+import { reachMinPosition } from '../reach.ts'
 import { readMend, replay } from '../rejections.ts'
 import type { Reply, Request, Route } from '../router.ts'
-import { reachMinPosition } from './datasets.ts'
 import { cursorAfter, cursorOf, limitOf } from './pages.ts'
+
+/** What these routes read is made of. */
+const TOPICS = ['sync.rejected', 'sync.replays']
 
 const time = z.iso.datetime({ offset: true })
 const name = z.string().min(1).max(512)
@@ -124,7 +127,7 @@ const list: Route = {
     )
     const filter = check(asked, filterSchema)
     const after = cursorOf(exchange)
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     const { found, next } = await find(services.store, filter, limit, after)
     return { status: 200, body: { items: found.map(each => shown(request, each)), next_cursor: next } }
   },
@@ -136,7 +139,7 @@ const one: Route = {
   auth: 'sync:read',
   limit: 'api',
   async handle(request) {
-    await reachMinPosition(request)
+    await reachMinPosition(request, TOPICS)
     return { status: 200, body: shown(request, await findOne(request, request.params.id!)) }
   },
 }

@@ -93,7 +93,7 @@ async function untilChangesReach(
   receiver: Receiver,
 ): Promise<boolean> {
   for (let reached = false; !reached && receiver.alive(); ) {
-    reached = await progress.wait(since).then(
+    reached = await progress.wait(since, [SOURCES]).then(
       () => true,
       () => false,
     )

@@ -31,6 +31,19 @@ export const filterSchema = z.strictObject({
 export type FilterSpec = z.infer<typeof filterSchema>
 export type Filter = (change: RecordChanged) => boolean
 
+/** Whether news of a job is wanted. */
+export type JobFilter = (news: { readonly type: 'job_status' | 'sync_progress'; readonly jobId: string }) => boolean
+
+/** What a filter says about jobs: one that asks for something only records have lets no job through. */
+export function compileJobFilter(spec: FilterSpec): JobFilter {
+  const { dataset, table, record_ids, operations, fields, job_id } = spec
+  if ([dataset, table, record_ids, operations, fields].some(asked => asked !== undefined)) return () => false
+  // The import of a file is a job, and its progress a job's.
+  const types =
+    spec.event_types && new Set(spec.event_types.map(type => (type === 'file_progress' ? 'sync_progress' : type)))
+  return ({ type, jobId }) => (job_id === undefined || job_id === jobId) && (types === undefined || types.has(type))
+}
+
 const TYPE_OF: Record<RecordChanged['operation'], (typeof EVENT_TYPES)[number]> = {
   create: 'record_created',
   update: 'record_updated',
@@ -54,7 +67,7 @@ export function compileFilter(spec: FilterSpec): Filter {
   return change =>
     (dataset === undefined || change.dataset === dataset) &&
     (table === undefined || change.dataset === table) &&
-    (job_id === undefined || change.source === job_id) &&
+    (job_id === undefined || change.job_id === job_id) &&
     (ids === undefined || ids.has(change.id)) &&
     (operations === undefined || operations.has(change.operation)) &&
     (types === undefined || types.has(TYPE_OF[change.operation])) &&

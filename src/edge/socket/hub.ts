@@ -2,7 +2,8 @@ import { type Follower, followStream } from '../../log/follow.ts'
 import type { Page, Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
 import { CHANGES, createSeen, decodeChanges, type Seen, type SeenChange, sourceStream } from './changes.ts'
-import { compileFilter, type Filter, type FilterSpec, filterKey } from './filter.ts'
+import { compileFilter, compileJobFilter, type Filter, type FilterSpec, filterKey, type JobFilter } from './filter.ts'
+import { JOBS, jobNews } from './jobs.ts'
 import { changeMessage } from './messages.ts'
 
 const LINGER_MS = 30_000
@@ -12,6 +13,7 @@ const LIMITS = { maxEvents: 5000, maxBytes: 4_194_304 }
 export interface Group {
   readonly topic: string
   readonly matches: Filter
+  readonly matchesJob: JobFilter
   members: number
 }
 
@@ -55,16 +57,22 @@ export function createHub(services: Services, publish: (topic: string, text: str
       sources.set(sourceStream(log, stream).name, await lastSource(stream, end))
     }
     seen = createSeen(log, sources)
-    followers = log.streams(CHANGES).map(stream =>
-      followStream({
-        log,
-        stream,
-        after: cursors.get(stream.name)!,
-        logger,
-        ...LIMITS,
-        onPage: page => take(stream, page),
-      }),
-    )
+    const jobEnds = await log.ends(JOBS)
+    const follow = (stream: Stream, after: number, onPage: (page: Page) => Promise<void>) =>
+      followStream({ log, stream, after, logger, ...LIMITS, onPage })
+    followers = [
+      ...log.streams(CHANGES).map(stream => follow(stream, cursors.get(stream.name)!, page => take(stream, page))),
+      ...log.streams(JOBS).map(stream => follow(stream, jobEnds.get(stream.name)!, takeJobs)),
+    ]
+  }
+
+  /** They carry the position of the changes so far: a client that continues from there misses none of those. */
+  async function takeJobs(page: Page): Promise<void> {
+    for (const news of await jobNews(codec, page)) {
+      for (const { matchesJob, members, topic } of groups.values()) {
+        if (members > 0 && news.matches(matchesJob)) publish(topic, news.text(seen.position()))
+      }
+    }
   }
 
   /** Looks back for the last change: places at the end may hold none, for Kafka's marks of transactions take some. */
@@ -124,7 +132,12 @@ export function createHub(services: Services, publish: (topic: string, text: str
       const key = filterKey(spec)
       let group = groups.get(key)
       if (!group) {
-        group = { topic: `changes/${topics++}`, matches: compileFilter(spec), members: 0 }
+        group = {
+          topic: `changes/${topics++}`,
+          matches: compileFilter(spec),
+          matchesJob: compileJobFilter(spec),
+          members: 0,
+        }
         groups.set(key, group)
       }
       clearTimeout(lingering)

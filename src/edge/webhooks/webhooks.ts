@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { WebhookConfigured } from '../../events/index.ts'
+import { HIDDEN } from '../../intake/hidden.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import type { Services } from '../services.ts'
@@ -30,9 +31,6 @@ export const webhookBody = z.strictObject({
 
 export type WebhookBody = z.infer<typeof webhookBody>
 type Settings = Omit<WebhookConfigured, 'command_id' | 'by' | 'at' | 'created_at'>
-
-/** Stands for a secret that is kept: sent back, it keeps it. */
-export const HIDDEN = '***'
 
 /**
  * The settings that a body asks for, its secrets put away: `was` is what there is. The secrets that are no longer wanted

@@ -37,6 +37,9 @@ export interface Checkpoint {
   readonly offset: number
 }
 
+/** What the groups begin with that runners append pages under; see workers/runs.ts. */
+const PAGES_OF_JOBS = 'job-'
+
 interface BatchRow {
   topic: number
   first: number
@@ -136,7 +139,9 @@ export function openSource(file: string): Source {
       checkpoints: db
         .prepare('select name, offset from checkpoints order by name')
         .all()
-        .map(({ name, offset }) => checkpointOf(name as string, offset as number)),
+        .map(({ name, offset }) => checkpointOf(name as string, offset as number))
+        // These count pages of a job, not places of the log; the job's own events tell how many there were.
+        .filter(({ group }) => !group.startsWith(PAGES_OF_JOBS)),
       batches,
       events,
       close: () => db.close(),

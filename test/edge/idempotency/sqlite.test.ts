@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -87,6 +87,14 @@ describe('keys in a file', () => {
     await until('the first of them to be over', async () => (await keys.begin('old 0')).state === 'fresh')
     await finish('new', 'a')
     await until('all to be gone', () => rows() === 0)
+  })
+
+  it('that are no keys are refused by name', () => {
+    const file = join(dir, 'keys.db')
+    writeFileSync(file, 'something else, and long enough to be looked at'.repeat(100))
+    expect(() => openKeeper({ file, seconds: 1, maxBytes: 2 ** 30 })).toThrow(`${file}: file is not a database`)
+    rmSync(file)
+    keys = open(dir)
   })
 
   it('that cannot be kept are free again', async () => {
