@@ -1,13 +1,15 @@
 /** The recipes of the README, "To add a …", followed to the letter for something made up. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createReadStream, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { readSchemas, render } from '../scripts/generate-events.ts'
 import { readTopics } from '../src/adapters.ts'
 import { defineConnector } from '../src/catalog/connectors/connector.ts'
 import { connectorOf, connectors } from '../src/catalog/connectors/index.ts'
+import { defineFormat, type ReadControl, type RowSink, tooLong } from '../src/catalog/formats/format.ts'
 import { compileTransformations, transformations } from '../src/catalog/transformations/index.ts'
 import { type Example, transformation } from '../src/catalog/transformations/transformation.ts'
 import { readConfig, settingRows } from '../src/config.ts'
@@ -22,6 +24,7 @@ import { openMemoryLog } from '../src/log/memory.ts'
 import { openSqliteStore } from '../src/store/sqlite.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { startProjector } from '../src/workers/projector.ts'
+import { formatContract } from './catalog/formats/contract.ts'
 import { specification } from './kit/given.ts'
 import { until } from './kit/processes.ts'
 import { LIMITS } from './kit/transformations.ts'
@@ -39,6 +42,37 @@ it('an endpoint is a route and a line', async () => {
   expect(route.handle({ params } as never)).toEqual({ status: 200, body: { hello: 'you there' } })
   expect(() => find('POST', '/v1/sync/hello/you')).toThrow(/it takes GET/)
 })
+
+async function readLines(file: string, column: string, sink: RowSink | undefined, control: ReadControl) {
+  let number = 0
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    control.signal?.throwIfAborted()
+    if (++number <= (control.after ?? 0) || !sink) continue
+    const json = JSON.stringify({ [column]: line })
+    const { maxRowBytes } = control.limits
+    if (json.length <= maxRowBytes) await sink.row(number, json)
+    else
+      await sink.refuse(
+        number,
+        tooLong(json.length, control.limits),
+        Buffer.from(line).subarray(0, maxRowBytes),
+        json.length,
+      )
+  }
+  return number
+}
+
+const lines = defineFormat({
+  name: 'lines',
+  summary: 'A text, each of whose lines is a row.',
+  extensions: ['.log'],
+  options: z.strictObject({ column: z.string().default('line') }),
+  examples: [{ name: 'two lines', input: 'a\nb\n', options: {}, rows: ['{"line":"a"}', '{"line":"b"}'] }],
+  recognises: () => false,
+  read: (file, { column }, sink, control) => readLines(file, column, sink, control),
+  count: (file, { column }, control) => readLines(file, column, undefined, control),
+})
+formatContract(lines, [lines])
 
 it('an event is a record with docs', () => {
   const doc = 'made up'

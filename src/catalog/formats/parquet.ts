@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineFormat, FileDamaged, type ReadControl, type RowSink } from './format.ts'
-import { Broken } from './parquet/broken.ts'
+import { Broken, createGrowth, damaged } from './broken.ts'
+import { defineFormat, type ReadControl, type RowSink } from './format.ts'
 import { type Column, openColumn } from './parquet/column.ts'
 import { examples } from './parquet/examples.ts'
 import { type Footer, type Group, readFooter } from './parquet/footer.ts'
@@ -45,13 +45,6 @@ async function withFooter<T>(
   }
 }
 
-/** What a Broken is to the outside. */
-function damaged(error: unknown, row: number): unknown {
-  if (!(error instanceof Broken)) return error
-  const { byte } = error
-  return new FileDamaged(error.message, { row, ...(byte !== undefined && { byte }), cause: error })
-}
-
 interface Reading {
   footer: Footer
   fd: number
@@ -70,7 +63,7 @@ async function readGroups(
   control: ReadControl,
 ): Promise<number> {
   const { limits, signal, after = 0 } = control
-  const most = Math.max(limits.maxInflatedBytes, size * limits.maxGrowth)
+  const grow = createGrowth(size, limits)
   let chars = 0
   let turnAt = TURN_CHARS
   const reading: Reading = {
@@ -80,7 +73,7 @@ async function readGroups(
     control,
     grown(more) {
       chars += more
-      if (chars > most) throw new Broken(`its ${size} bytes grow to more than ${most}`)
+      grow(more)
     },
     turn() {
       if (chars < turnAt) return undefined

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { formatOf, formats, recognise } from '../../../src/catalog/formats/index.ts'
 import { formatContract } from './contract.ts'
 
-for (const format of formats) formatContract(format)
+for (const format of formats) formatContract(format, formats)
 
 describe('the list of formats', () => {
   it('knows each by its name and by the ending of a file', () => {

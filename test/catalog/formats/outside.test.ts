@@ -27,7 +27,8 @@ it.each(files)('$file has the rows that its maker reads', async ({ file, format:
   expect(reading.damage).toBeUndefined()
   expect(reading.refused).toEqual([])
   const expected = readFileSync(place(rows), 'utf8').trimEnd().split('\n')
-  expect([...reading.rows.values()].map(exact)).toEqual(expected.map(exact))
+  const same = name === 'excel' ? asDouble : exact
+  expect([...reading.rows.values()].map(same)).toEqual(expected.map(same))
   const control = { limits: DEFAULT_LIMITS }
   expect(await format.count(place(file), checkOptions(format, options), control)).toBe(expected.length)
 })
@@ -42,6 +43,14 @@ function exact(json: string): unknown {
       return value.replace(/(\.\d*?)0+(Z?)$/, '$1$2').replace(/\.(Z?)$/, '$1')
     return value
   })
+}
+
+/**
+ * The same with fractions as doubles: Excel's are, and its writers put down as many digits as they like, such as 8.800000000000001
+ * for what all readers take for 8.8.
+ */
+function asDouble(json: string): unknown {
+  return exact(json.replace(/:(-?\d+\.\d+)(?=[,}])/g, (_, digits) => `:${Number(digits)}`))
 }
 
 /** A number's digits in one way, whether it is written 1.50, 15e-1 or 1.5. */

@@ -159,7 +159,7 @@ describe('parquet: files that were damaged', () => {
     async name => {
       const bytes = readFileSync(fixture(name))
       await withFile(bytes, async () => {
-        await property(150, async random => {
+        await property(60, async random => {
           const copy = Buffer.from(bytes)
           // The footer is at the end: it is hit as often as the pages.
           for (let n = random.int(4); n >= 0; n--) {

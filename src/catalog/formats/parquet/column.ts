@@ -1,5 +1,5 @@
+import { Broken, need } from '../broken.ts'
 import type { FormatLimits } from '../format.ts'
-import { Broken, need } from './broken.ts'
 import type { Chunk } from './footer.ts'
 import { type Budget, createPages, type Page } from './pages.ts'
 import { bitWidth, createRle, type Numbers } from './rle.ts'

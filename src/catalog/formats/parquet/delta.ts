@@ -1,4 +1,4 @@
-import { Broken, need } from './broken.ts'
+import { Broken, need } from '../broken.ts'
 
 /** Numbers that are written as differences (DELTA_BINARY_PACKED), as `bits` wide two's complement. */
 export interface Deltas {

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
+import { Broken } from '../broken.ts'
 import type { FormatLimits } from '../format.ts'
-import { Broken } from './broken.ts'
 import { leavesOf, type Node, readSchema } from './schema.ts'
 import { asStruct, inner, list, readStruct, type Struct, text, whole } from './thrift.ts'
 

@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs'
 import { brotliDecompressSync, crc32, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { decompressLz4, decompressLz4Raw, decompressSnappy } from 'hyparquet-compressors'
-import { Broken } from './broken.ts'
+import { Broken } from '../broken.ts'
 import type { Chunk } from './footer.ts'
 import { inner, readStruct, type Struct, whole } from './thrift.ts'
 

@@ -1,4 +1,4 @@
-import { Broken, need } from './broken.ts'
+import { Broken, need } from '../broken.ts'
 
 /** A stream of small numbers in parquet's mixture of runs and bit-packed groups, read a few at a time. */
 export interface Numbers {

@@ -1,5 +1,5 @@
+import { Broken } from '../broken.ts'
 import { type FormatLimits, type Refusal, shown } from '../format.ts'
-import { Broken } from './broken.ts'
 import type { Column } from './column.ts'
 import type { Node } from './schema.ts'
 import { NOT_UTF8, TOO_LONG } from './text.ts'

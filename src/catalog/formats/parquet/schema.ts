@@ -1,6 +1,6 @@
+import { Broken } from '../broken.ts'
 import { uniqueColumns } from '../columns.ts'
 import type { FormatLimits } from '../format.ts'
-import { Broken } from './broken.ts'
 import { asStruct, inner, type Struct, text, type Value, whole } from './thrift.ts'
 
 export const PHYSICAL = ['BOOLEAN', 'INT32', 'INT64', 'INT96', 'FLOAT', 'DOUBLE', 'BYTE_ARRAY', 'FIXED'] as const

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { JsonError, wholeValue } from '../../../kernel/json.ts'
+import { Broken } from '../broken.ts'
 import type { FormatLimits } from '../format.ts'
 import { clockText, dateText, instantText } from '../time.ts'
-import { Broken } from './broken.ts'
 import type { Meaning, Node } from './schema.ts'
 
 /**

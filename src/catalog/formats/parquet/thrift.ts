@@ -1,4 +1,4 @@
-import { Broken, need } from './broken.ts'
+import { Broken, need } from '../broken.ts'
 
 /**
  * A reader for Thrift's compact protocol, in which parquet writes its footer and page headers. Lists are built as their

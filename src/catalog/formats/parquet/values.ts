@@ -1,4 +1,4 @@
-import { Broken, need } from './broken.ts'
+import { Broken, need } from '../broken.ts'
 import { createDeltas, deltasEnd } from './delta.ts'
 import { createRle } from './rle.ts'
 import type { Node, Physical } from './schema.ts'

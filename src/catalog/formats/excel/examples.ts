@@ -1,0 +1,80 @@
+import type { Example } from '../format.ts'
+
+/** Made with Python's zipfile: inline texts, two date formats, an empty row, an error; openpyxl reads the same in it. */
+const people =
+  'UEsDBBQAAAAIAAAAIQCHgUMN3wAAAGQCAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbK2Sv24CMQzGX+WUtSJGDB0qjqXtWjr0BUzO' +
+  'x0WXf4oNPd6+uQBLhWBhSmJ/3/ezpax/Tom4mbwL3KpBJL0BsBnII+uYKJROH7NHKc+8h4RmxD3Barl8BRODUJCFzBlqs/6gHg9O' +
+  'ms+plNnG0KpiV837WTejWoUpOWtQShvmLtz0ZXJ8x3gM3b/pFpfJdHFWDQ828cuFsD1Szraj5huzfKEvcTA5+I153MU46vtj3qDF' +
+  'vreGumgOvlg0p0zY8UAk3ul6ao82POCfhc+FzzvV+yO2nBzxszevoVcy1M+1+QNQSwMEFAAAAAgAAAAhAKtfhmeGAAAA7QAAAAsA' +
+  'AABfcmVscy8ucmVsc43PPQ4CIRQE4KsQDrBvY2FhWCobW+MFEB8/4ecRYON6eylXY2E5mcmXjLhiVN1Tbs6XxrYUc1u4672cAJp2' +
+  'mFSbqGAejaGaVB+xWihKB2URDvN8hLo3uBR7k10eC6+c3V4F/4HJGK/xTHpNmPsP/2sxZFUt9oVvEZ5Uw50oTAPlIAV8vJNvUEsD' +
+  'BBQAAAAIAAAAIQBT5t0BkwAAAF4BAAAaAAAAeGwvX3JlbHMvd29ya2Jvb2sueG1sLnJlbHOt0D0KwkAQhuGrhD1AJlhYSJLKxla8' +
+  'wLDOZpfsHzsjmtu7BIQIKSwsPwaeF6a/kkdxKbJ1mZtX8JEHZUXyCYC1pYDcpkyxXkwqAaXOMkFGPeNEcOi6I5StocZ+azaX+6BQ' +
+  'Nbcl0y9wMsZpOif9CBRlx4dnKjNbIqkololkUOtsq6Rgp87/rLMsnniTXvenDV/vHN9QSwMEFAAAAAgAAAAhAIt2lFaQAAAA4QAA' +
+  'AA8AAAB4bC93b3JrYm9vay54bWyNjzEOwjAMRa8S+QC4MDBUbScWNq4QWpdExHFkB8HxqVq6M9n/f/l9uXuLPu8iT/fhlK2HUGtp' +
+  'EW0MxN4OUigvySzKvi5SH2hFyU8WiConPDXNGdnHDBuh1X8YMs9xpIuML6ZcN4hS8jVKthCLwdCtDfabLnumHm4kJRG41btOPRzB' +
+  'aRuXxQMOHe43uL81fAFQSwMEFAAAAAgAAAAhAHtOg/PLAAAA8gEAAA0AAAB4bC9zdHlsZXMueG1spVG7DsIwDPyVKB+AS4UYUNsR' +
+  'iYWlC2ugDq3kpFVipPL3JDQtjw0x+e7s80MuPN8J6xaRxWjI+lK2zMMOwF9aNMqv+gFtyOjeGcWBuiv4waFqfDQZgjzLtmBUZ2VV' +
+  '6N6ynwJUBcy0I0qhKgbFjM7uA3mWPEVIJefeNegWEAsW6YJEddz2pAMbdUx+apGlpLA3szd8aEqZSRH3mGEYlODUOZFRTwC+3OvN' +
+  'X/Y8/9UOyxXLce9YWGWwlMf4DnoZxfnWEXf2s83shteXqwdQSwMEFAAAAAgAAAAhAHAuHdXnAAAAKgIAAAwAAAB4bC9zaGVldC54' +
+  'bWyNkkFuwyAQRa9iuVKXHuzYjWjJSFG77qYnIM40RjFgAUpy/GBaxU6kVl6wGP77nxlAnK07+o4oZBfdG7/JuxCGVwDfdqSlL+xA' +
+  'Jirf1mkZYukO4AdHcp9MuoeKsRfQUpkcRdr7kEGicPaMos3CJlemV4a+gouA8igCqr2AgALGCto/MSM1LQJ31plFoCdaBtrjPQZp' +
+  'nJ+ZUJyQM7YuOa+ael0zzlcCTv/mbY3JnqUe3rJ3+9hAvPMyH0PrZtWUs6QoVJNQNPeH7JI08bcWYd4oK0o2+eB3jX5K/qdP2D5E' +
+  'wOwV4fY98ApQSwECFAMUAAAACAAAACEAh4FDDd8AAABkAgAAEwAAAAAAAAAAAAAAgAEAAAAAW0NvbnRlbnRfVHlwZXNdLnhtbFBL' +
+  'AQIUAxQAAAAIAAAAIQCrX4ZnhgAAAO0AAAALAAAAAAAAAAAAAACAARABAABfcmVscy8ucmVsc1BLAQIUAxQAAAAIAAAAIQBT5t0B' +
+  'kwAAAF4BAAAaAAAAAAAAAAAAAACAAb8BAAB4bC9fcmVscy93b3JrYm9vay54bWwucmVsc1BLAQIUAxQAAAAIAAAAIQCLdpRWkAAA' +
+  'AOEAAAAPAAAAAAAAAAAAAACAAYoCAAB4bC93b3JrYm9vay54bWxQSwECFAMUAAAACAAAACEAe06D88sAAADyAQAADQAAAAAAAAAA' +
+  'AAAAgAFHAwAAeGwvc3R5bGVzLnhtbFBLAQIUAxQAAAAIAAAAIQBwLh3V5wAAACoCAAAMAAAAAAAAAAAAAACAAT0EAAB4bC9zaGVl' +
+  'dC54bWxQSwUGAAAAAAYABgB0AQAATgUAAAAA'
+
+/** Made likewise: a title, the table from B2 on, a number that is none, a cell beside the table. */
+const titled =
+  'UEsDBBQAAAAIAAAAIQCHgUMN3wAAAGQCAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbK2Sv24CMQzGX+WUtSJGDB0qjqXtWjr0BUzO' +
+  'x0WXf4oNPd6+uQBLhWBhSmJ/3/ezpax/Tom4mbwL3KpBJL0BsBnII+uYKJROH7NHKc+8h4RmxD3Barl8BRODUJCFzBlqs/6gHg9O' +
+  'ms+plNnG0KpiV837WTejWoUpOWtQShvmLtz0ZXJ8x3gM3b/pFpfJdHFWDQ828cuFsD1Szraj5huzfKEvcTA5+I153MU46vtj3qDF' +
+  'vreGumgOvlg0p0zY8UAk3ul6ao82POCfhc+FzzvV+yO2nBzxszevoVcy1M+1+QNQSwMEFAAAAAgAAAAhAKtfhmeGAAAA7QAAAAsA' +
+  'AABfcmVscy8ucmVsc43PPQ4CIRQE4KsQDrBvY2FhWCobW+MFEB8/4ecRYON6eylXY2E5mcmXjLhiVN1Tbs6XxrYUc1u4672cAJp2' +
+  'mFSbqGAejaGaVB+xWihKB2URDvN8hLo3uBR7k10eC6+c3V4F/4HJGK/xTHpNmPsP/2sxZFUt9oVvEZ5Uw50oTAPlIAV8vJNvUEsD' +
+  'BBQAAAAIAAAAIQBT5t0BkwAAAF4BAAAaAAAAeGwvX3JlbHMvd29ya2Jvb2sueG1sLnJlbHOt0D0KwkAQhuGrhD1AJlhYSJLKxla8' +
+  'wLDOZpfsHzsjmtu7BIQIKSwsPwaeF6a/kkdxKbJ1mZtX8JEHZUXyCYC1pYDcpkyxXkwqAaXOMkFGPeNEcOi6I5StocZ+azaX+6BQ' +
+  'Nbcl0y9wMsZpOif9CBRlx4dnKjNbIqkololkUOtsq6Rgp87/rLMsnniTXvenDV/vHN9QSwMEFAAAAAgAAAAhAIt2lFaQAAAA4QAA' +
+  'AA8AAAB4bC93b3JrYm9vay54bWyNjzEOwjAMRa8S+QC4MDBUbScWNq4QWpdExHFkB8HxqVq6M9n/f/l9uXuLPu8iT/fhlK2HUGtp' +
+  'EW0MxN4OUigvySzKvi5SH2hFyU8WiConPDXNGdnHDBuh1X8YMs9xpIuML6ZcN4hS8jVKthCLwdCtDfabLnumHm4kJRG41btOPRzB' +
+  'aRuXxQMOHe43uL81fAFQSwMEFAAAAAgAAAAhAHtOg/PLAAAA8gEAAA0AAAB4bC9zdHlsZXMueG1spVG7DsIwDPyVKB+AS4UYUNsR' +
+  'iYWlC2ugDq3kpFVipPL3JDQtjw0x+e7s80MuPN8J6xaRxWjI+lK2zMMOwF9aNMqv+gFtyOjeGcWBuiv4waFqfDQZgjzLtmBUZ2VV' +
+  '6N6ynwJUBcy0I0qhKgbFjM7uA3mWPEVIJefeNegWEAsW6YJEddz2pAMbdUx+apGlpLA3szd8aEqZSRH3mGEYlODUOZFRTwC+3OvN' +
+  'X/Y8/9UOyxXLce9YWGWwlMf4DnoZxfnWEXf2s83shteXqwdQSwMEFAAAAAgAAAAhAOEp9JfGAAAAtgEAAAwAAAB4bC9zaGVldC54' +
+  'bWx9kVsKwjAQRbdSsgDHVqoiacDXtx+uILTRBvMiGR/LN20x2IJ+BCZn7r0DM/Rp/S20QmD20sqEirSIbgMQ6lZoHmbWCRM7F+s1' +
+  'x/j1VwjOC970Jq2gmM+XoLk0hNGeHThyRr19Zr4ieaR1V2xzkmFFpFHSiDP6yGVgFNnp7jMnrFOCAjIKHYU6vpiQYopPzK74ESOb' +
+  'sb1X73+pzZ9ZizSrqx4sp/D4zhyoiYtJjZG/TP6yVxYT/0BXY3oc6HoSCV8bhXQq9gZQSwECFAMUAAAACAAAACEAh4FDDd8AAABk' +
+  'AgAAEwAAAAAAAAAAAAAAgAEAAAAAW0NvbnRlbnRfVHlwZXNdLnhtbFBLAQIUAxQAAAAIAAAAIQCrX4ZnhgAAAO0AAAALAAAAAAAA' +
+  'AAAAAACAARABAABfcmVscy8ucmVsc1BLAQIUAxQAAAAIAAAAIQBT5t0BkwAAAF4BAAAaAAAAAAAAAAAAAACAAb8BAAB4bC9fcmVs' +
+  'cy93b3JrYm9vay54bWwucmVsc1BLAQIUAxQAAAAIAAAAIQCLdpRWkAAAAOEAAAAPAAAAAAAAAAAAAACAAYoCAAB4bC93b3JrYm9v' +
+  'ay54bWxQSwECFAMUAAAACAAAACEAe06D88sAAADyAQAADQAAAAAAAAAAAAAAgAFHAwAAeGwvc3R5bGVzLnhtbFBLAQIUAxQAAAAI' +
+  'AAAAIQDhKfSXxgAAALYBAAAMAAAAAAAAAAAAAACAAT0EAAB4bC9zaGVldC54bWxQSwUGAAAAAAYABgB0AQAALQUAAAAA'
+
+export const examples: readonly Example[] = [
+  {
+    name: 'numbers as they are in the file, dates as dates, an empty row passed over, an error as null',
+    input: { base64: people },
+    options: {},
+    rows: [
+      '{"id":9007199254740993,"name":"Ann & Co","born":"2024-02-29","seen":"2024-02-29T12:00:00Z","ok":true}',
+      '{"id":0.10,"name":null,"born":null,"seen":null,"ok":null}',
+    ],
+  },
+  {
+    name: 'a table under a title',
+    input: { base64: titled },
+    options: { sheet: 'People', header_row: 2 },
+    rows: ['{"id":2,"n":7,"column_5":8}'],
+    refusals: [{ row: 1, code: 'INVALID_VALUE', column: 'n' }],
+  },
+  {
+    name: 'a file that is cut off has lost the list of its parts',
+    input: { base64: people.slice(0, 1200) },
+    options: {},
+    rows: [],
+    damage: 'the zip file is damaged',
+  },
+]
