@@ -13,7 +13,7 @@ export interface Upload {
   /** The file's first bytes, HEAD_BYTES at most. */
   readonly head: Buffer
   readonly fields: Readonly<Record<string, string>>
-  /** SHA-256 over the fields and the file, whatever the form's boundary. */
+  /** SHA-256 over the fields, the file and its name, whatever the form's boundary and order. */
   readonly fingerprint: string
 }
 
@@ -21,6 +21,8 @@ type Form = InstanceType<typeof Busboy>
 
 const MAX_FIELD_BYTES = 65_536
 const MAX_NAME = 255
+/** Room for all of a form that is not its file. */
+const FORM_BYTES = 1_048_576
 /** Pieces of the file in memory on their way to where they are kept. */
 const PIECE_BYTES = 1_048_576
 
@@ -36,37 +38,37 @@ export interface UploadOptions {
 
 /**
  * Takes in a multipart form (RFC 7578) with one file, in constant memory: when the file is not kept as fast as it comes,
- * the socket is paused. Rejects with VALIDATION_ERROR naming the field, PAYLOAD_TOO_LARGE, or what `keep` rejected with.
+ * the socket is paused. Rejects with VALIDATION_ERROR naming the field, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE for a
+ * body that is zipped, or what `keep` rejected with; when it rejects, `keep` has come to an end.
  */
 export async function receiveUpload(options: UploadOptions): Promise<Upload> {
-  const { exchange, maxBytes } = options
-  const form = openForm(exchange)
+  const { exchange, fields: known } = options
+  const form = openForm(options)
   const fields: Record<string, string> = {}
-  const hash = createHash('sha256')
+  const streams: Readable[] = []
   let file: { filename: string; kept: Promise<FileTaken> } | undefined
   const { promise: whole, resolve, reject } = Promise.withResolvers<void>()
   whole.catch(() => undefined)
 
-  form.on('field', (name: string, value: string, nameCut: boolean, valueCut: boolean) => {
-    if (!options.fields.includes(name) || nameCut) {
-      const message = `this field is not known here; a form has file, ${options.fields.join(', ')}`
+  form.on('field', (name: string | undefined, value: string, nameCut: boolean, valueCut: boolean) => {
+    if (name === undefined) return reject(NAMELESS)
+    if (name === 'file') return reject(invalid('file', 'it came as a text: a file has a file name'))
+    if (!known.includes(name) || nameCut) {
+      const message = `this field is not known here; a form has file, ${known.join(', ')}`
       return reject(invalid(name.slice(0, 100), message))
     }
     if (valueCut) return reject(invalid(name, `it is longer than ${MAX_FIELD_BYTES} bytes`))
     if (name in fields) return reject(invalid(name, 'came twice'))
     fields[name] = value
   })
-  form.on('file', (name: string, stream: Readable & { truncated?: boolean }, filename: string | undefined) => {
-    if (name !== 'file' || file) {
-      stream.resume()
-      return reject(
-        invalid(
-          name.slice(0, 100),
-          file ? 'a form has one file, this is a second one' : 'the file goes in the field file',
-        ),
-      )
-    }
-    const kept = keepFile(stream, hash, options)
+  form.on('file', (name: string | undefined, stream: Readable, filename: string | undefined) => {
+    // A form that is cut off fails its file, too: where nobody reads that, the process would end.
+    stream.on('error', () => undefined)
+    streams.push(stream)
+    if (name === undefined) return reject(NAMELESS)
+    if (file) return reject(invalid(name.slice(0, 100), 'a form has one file, this is a second one'))
+    if (name !== 'file') return reject(invalid(name.slice(0, 100), 'the file goes in the field file'))
+    const kept = keepFile(stream, options)
     kept.catch(reject)
     file = { filename: cleanName(filename), kept }
   })
@@ -74,21 +76,35 @@ export async function receiveUpload(options: UploadOptions): Promise<Upload> {
   form.on('error', (error: Error) =>
     reject(new DomainError('VALIDATION_ERROR', `the form cannot be read: ${error.message}`)),
   )
-  feed(exchange, form, options.idleSeconds, reject)
+  const idle = watchIdle(exchange, options.idleSeconds)
   try {
+    feed(options, form, idle.heard, reject)
     await whole
     if (!file) throw invalid('file', 'is missing: the form has no file')
-    const { bytes, head } = await file.kept
-    for (const name of options.fields) hash.update(`\0${name}=${fields[name] ?? ''}`)
-    return { filename: file.filename, bytes, head, fields, fingerprint: hash.digest('base64url') }
+    const { filename } = file
+    const { bytes, head, sha256 } = await file.kept
+    const parts = [filename, bytes, sha256, ...known.map(name => fields[name] ?? null)]
+    const fingerprint = createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+    return { filename, bytes, head, fields, fingerprint }
   } catch (error) {
-    form.destroy()
+    for (const stream of streams) stream.destroy(error as Error)
     await file?.kept.catch(() => undefined)
-    throw error instanceof DomainError && error.code === 'PAYLOAD_TOO_LARGE' ? tooLarge(maxBytes) : error
+    throw error
+  } finally {
+    idle.stop()
+    form.destroy()
   }
 }
 
-function openForm(exchange: Exchange): Form {
+const NAMELESS = invalid('form', 'it has a part without a name')
+
+function openForm({ exchange, maxBytes }: UploadOptions): Form {
+  const encoding = exchange.header('content-encoding') ?? 'identity'
+  if (encoding !== 'identity') {
+    const message = `Content-Encoding ${encoding.slice(0, 40)}: a form is not zipped, its file may be`
+    throw new DomainError('UNSUPPORTED_MEDIA_TYPE', message)
+  }
+  if (Number(exchange.header('content-length') ?? 0) > maxBytes + FORM_BYTES) throw tooLarge(maxBytes)
   const limits = { fieldNameSize: 100, fieldSize: MAX_FIELD_BYTES, fields: 20, files: 2, parts: 25, headerPairs: 20 }
   const type = exchange.header('content-type') ?? ''
   try {
@@ -100,51 +116,47 @@ function openForm(exchange: Exchange): Form {
 }
 
 /** Gives the body to the form as fast as that takes it. */
-function feed(exchange: Exchange, form: Form, idleSeconds: number, fail: (error: unknown) => void): void {
-  const idle = watchIdle(exchange, idleSeconds)
-  form.on('close', () => idle.stop())
-  exchange.onAbort(() => {
-    idle.stop()
-    fail(new DomainError('VALIDATION_ERROR', 'the client went away'))
-    form.destroy()
+function feed(
+  { exchange, maxBytes }: UploadOptions,
+  form: Form,
+  heard: () => void,
+  fail: (error: unknown) => void,
+): void {
+  let bytes = 0
+  exchange.onAbort(() => fail(new DomainError('VALIDATION_ERROR', 'the client went away')))
+  form.on('drain', () => {
+    heard()
+    exchange.resume()
   })
   exchange.onChunk((chunk, last) => {
-    idle.heard()
+    heard()
+    bytes += chunk.length
+    // A file has its own bound; this one is for what is not in a file, or never ends.
+    if (bytes > maxBytes + FORM_BYTES) return fail(tooLarge(maxBytes))
     if (form.destroyed) return
-    if (!form.write(Buffer.from(chunk))) {
-      exchange.pause()
-      form.once('drain', () => exchange.resume())
-    }
-    if (!last) return
-    idle.stop()
-    form.end()
+    if (!form.write(Buffer.from(chunk))) exchange.pause()
+    if (last) form.end()
   })
 }
 
 interface FileTaken {
   readonly bytes: number
   readonly head: Buffer
+  readonly sha256: string
 }
 
-async function keepFile(
-  stream: Readable,
-  hash: ReturnType<typeof createHash>,
-  { maxBytes, keep }: UploadOptions,
-): Promise<FileTaken> {
-  let bytes = 0
+async function keepFile(stream: Readable, { maxBytes, keep }: UploadOptions): Promise<FileTaken> {
+  const hash = createHash('sha256')
   const head: Buffer[] = []
-  let headBytes = 0
+  let bytes = 0
   async function* pieces(): AsyncGenerator<Uint8Array> {
     let piece: Buffer[] = []
     let size = 0
     for await (const chunk of stream as AsyncIterable<Buffer>) {
+      if (bytes < HEAD_BYTES) head.push(Buffer.from(chunk.subarray(0, HEAD_BYTES - bytes)))
       bytes += chunk.length
       if (bytes > maxBytes) throw tooLarge(maxBytes)
       hash.update(chunk)
-      if (headBytes < HEAD_BYTES) {
-        head.push(Buffer.from(chunk.subarray(0, HEAD_BYTES - headBytes)))
-        headBytes += head.at(-1)!.length
-      }
       piece.push(chunk)
       size += chunk.length
       if (size < PIECE_BYTES) continue
@@ -154,13 +166,8 @@ async function keepFile(
     }
     if (size > 0) yield Buffer.concat(piece)
   }
-  try {
-    await keep(pieces())
-  } finally {
-    // What nobody wants any more must not hold up the rest of the form.
-    stream.resume()
-  }
-  return { bytes, head: Buffer.concat(head) }
+  await keep(pieces())
+  return { bytes, head: Buffer.concat(head), sha256: hash.digest('base64url') }
 }
 
 function tooLarge(maxBytes: number): DomainError {
@@ -171,5 +178,6 @@ function tooLarge(maxBytes: number): DomainError {
 function cleanName(filename: string | undefined): string {
   const name = (filename ?? '').split(/[\\/]/).at(-1)!
   const shown = [...name].filter(char => char >= ' ' && char !== '\u007f').join('')
-  return shown.slice(0, MAX_NAME) || 'file'
+  const short = shown.slice(0, MAX_NAME).replace(/[\ud800-\udbff]$/, '')
+  return /[^.]/.test(short) ? short : 'file'
 }

@@ -192,5 +192,9 @@ function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage)
 function take(intake: Intake, row: PulledPage['rows'][number]): void {
   if (!('refused' in row)) return intake.add(row, row.number, () => Buffer.from(row.data))
   const { original, originalBytes, ...why } = row.refused
-  intake.refuse(why, row.number, Buffer.from(original), originalBytes)
+  intake.refuse(why, row.number, asBuffer(original), originalBytes, row.id)
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }

@@ -1,34 +1,10 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { createBodies, type Held } from '../../src/edge/bodies.ts'
-import { createExchange, type Exchange } from '../../src/edge/exchange.ts'
+import { createBodies } from '../../src/edge/bodies.ts'
+import type { Exchange } from '../../src/edge/exchange.ts'
 import { readStream } from '../../src/edge/ingest/stream.ts'
 import type { Intake } from '../../src/intake/intake.ts'
-
-/** An exchange over a response that a test plays: `deliver` is what uWebSockets.js does when bytes come in. */
-function given(held: Held, headers: Record<string, string> = {}) {
-  let onData: (data: ArrayBuffer, last: boolean) => void = () => undefined
-  const res = {
-    onAborted: () => res,
-    onData(listener: typeof onData) {
-      onData = listener
-    },
-    getRemoteAddressAsText: () => new ArrayBuffer(0),
-    pause: () => undefined,
-    resume: () => undefined,
-  }
-  const req = {
-    forEach(each: (name: string, value: string) => void) {
-      for (const [name, value] of Object.entries(headers)) each(name, value)
-    },
-    getCaseSensitiveMethod: () => 'POST',
-    getUrl: () => '/',
-    getQuery: () => '',
-  }
-  const exchange = createExchange(res as unknown as HttpResponse, req as unknown as HttpRequest, held)
-  return { exchange, deliver: (bytes: Uint8Array, last: boolean) => onData(new Uint8Array(bytes).buffer, last) }
-}
+import { playExchange } from '../kit/exchange.ts'
 
 const REFUSED = { code: 'UNAVAILABLE', retryAfter: 1 }
 const LIMIT = 10_000
@@ -64,12 +40,12 @@ describe('bytes of bodies that all requests hold', () => {
     open().take(1000)
     const zipped = gzipSync(Buffer.alloc(9500))
     const held = open()
-    const { exchange, deliver } = given(held, { 'content-encoding': 'gzip' })
+    const { exchange, deliver } = playExchange(held, { 'content-encoding': 'gzip' })
     const body = exchange.body(LIMIT)
     deliver(zipped, true)
     await expect(body).rejects.toMatchObject(REFUSED)
     held.give()
-    const again = given(open(), { 'content-encoding': 'gzip' })
+    const again = playExchange(open(), { 'content-encoding': 'gzip' })
     const fits = again.exchange.body(LIMIT)
     again.deliver(gzipSync(Buffer.alloc(8000)), true)
     expect(await fits).toHaveLength(8000)
@@ -77,9 +53,9 @@ describe('bytes of bodies that all requests hold', () => {
 
   it('count a piece that comes before anybody reads, and once', async () => {
     const open = createBodies(LIMIT)
-    const first = given(open())
+    const first = playExchange(open())
     first.deliver(Buffer.alloc(6000), false)
-    const second = given(open())
+    const second = playExchange(open())
     second.deliver(Buffer.alloc(6000), false)
     await expect(second.exchange.body(LIMIT)).rejects.toMatchObject(REFUSED)
     const body = first.exchange.body(LIMIT)
@@ -90,7 +66,7 @@ describe('bytes of bodies that all requests hold', () => {
   it('refuse a stream whose first piece could not be kept, rather than begin it in the middle', async () => {
     const open = createBodies(LIMIT)
     open().take(9000)
-    const { exchange, deliver } = given(open())
+    const { exchange, deliver } = playExchange(open())
     deliver(Buffer.alloc(6000), false)
     await expect(streamed(exchange)).rejects.toMatchObject(REFUSED)
   })

@@ -41,7 +41,8 @@ export interface PulledPage {
 export type PulledRow =
   /** A record: its data as JSON text. Its number counts from 1 over the whole source. */
   | { readonly number: number; readonly id: string; readonly data: string }
-  | { readonly number: number; readonly refused: RefusedRow }
+  /** A row that cannot be taken, with the id that it would have had, where that is known. */
+  | { readonly number: number; readonly id: string | null; readonly refused: RefusedRow }
 
 export interface RefusedRow {
   readonly code: string

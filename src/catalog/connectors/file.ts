@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { skipMembers } from '../../kernel/json.ts'
-import { DEFAULT_LIMITS } from '../formats/format.ts'
+import { DEFAULT_LIMITS, shown } from '../formats/format.ts'
 import { type ReadRow, readInThread } from '../formats/thread.ts'
 import { defineConnector, type PulledRow } from './connector.ts'
 
@@ -45,27 +45,29 @@ export const file = defineConnector({
 /** A row with its id: the text of its column, else one that follows from the row's place, so that a resume gives it again. */
 function pulled(row: ReadRow, fileId: string, idColumn: string | null): PulledRow {
   const { number } = row
+  const ownId = idColumn === null ? `${fileId}-${String(number).padStart(12, '0')}` : null
   if ('refusal' in row) {
     const { column: field, ...why } = row.refusal
-    return { number, refused: { ...why, field, original: row.original, originalBytes: row.originalBytes } }
+    const { original, originalBytes } = row
+    return { number, id: ownId, refused: { ...why, field, original, originalBytes } }
   }
-  if (idColumn === null) return { number, id: `${fileId}-${String(number).padStart(12, '0')}`, data: row.json }
-  const id = idIn(row.json, idColumn)
+  if (ownId !== null) return { number, id: ownId, data: row.json }
+  const { id, text } = idIn(row.json, idColumn!)
   if (id !== undefined) return { number, id, data: row.json }
   const original = Buffer.from(row.json)
-  const message = `${idColumn}: expected the record's id, text or a number`
-  const refused = { code: 'MISSING_FIELD', field: idColumn, value: null, message }
-  return { number, refused: { ...refused, original, originalBytes: original.length } }
+  const message = `${idColumn}: expected the record's id, text or a number${text === undefined ? '' : `, got ${shown(text)}`}`
+  const why = { code: 'MISSING_FIELD', field: idColumn, value: text === undefined ? null : shown(text), message }
+  return { number, id: null, refused: { ...why, original, originalBytes: original.length } }
 }
 
-/** The text of a top-level field; of a number as it stands. */
-function idIn(json: string, column: string): string | undefined {
+/** A top-level field of a row as an id, and its JSON text: what a text says, a number as it stands. */
+export function idIn(json: string, column: string): { id?: string; text?: string } {
   const bytes = Buffer.from(json)
-  let found: string | undefined
+  let text: string | undefined
   skipMembers(bytes, 0, bytes.length, Number.MAX_SAFE_INTEGER, (keyStart, keyEnd, start, end) => {
-    if (JSON.parse(bytes.toString('utf8', keyStart, keyEnd)) !== column) return
-    const text = bytes.toString('utf8', start, end)
-    found = text.startsWith('"') ? JSON.parse(text) : /^-?\d/.test(text) ? text : undefined
+    if (JSON.parse(bytes.toString('utf8', keyStart, keyEnd)) === column) text = bytes.toString('utf8', start, end)
   })
-  return found === '' ? undefined : found
+  if (text === undefined) return {}
+  const id: string = text.startsWith('"') ? JSON.parse(text) : /^-?\d/.test(text) ? text : ''
+  return id === '' ? { text } : { id, text }
 }

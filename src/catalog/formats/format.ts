@@ -168,7 +168,11 @@ export function defineFormat<Options extends z.ZodObject>(format: Format<Options
 export function checkOptions(format: Format, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const result = format.options.safeParse(given)
   if (result.success) return result.data
-  const details = result.error.issues.map(({ path, message }) => ({ field: ['options', ...path].join('.'), message }))
+  const details = result.error.issues.flatMap(issue => {
+    const path = ['options', ...issue.path]
+    if (issue.code !== 'unrecognized_keys') return [{ field: path.join('.'), message: issue.message }]
+    return issue.keys.map(key => ({ field: [...path, key].join('.'), message: `${format.name} has no such option` }))
+  })
   const message = details.map(({ field, message }) => `${field}: ${message}`).join('; ')
   throw new DomainError('VALIDATION_ERROR', `${format.name}: ${message}`, { details })
 }

@@ -1,5 +1,5 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads'
-import { DomainError } from '../../kernel/errors.ts'
+import { DomainError, type ErrorDetail } from '../../kernel/errors.ts'
 import type { FormatLimits, Refusal, RowSink } from './format.ts'
 import { formatOf } from './index.ts'
 
@@ -33,7 +33,15 @@ type FromReader =
   | { readonly rows: readonly ReadRow[] }
   | { readonly notice: string }
   | { readonly count: number }
-  | { readonly failed: { readonly domain: boolean; readonly message: string; readonly row: number } }
+  | { readonly failed: Failed }
+
+interface Failed {
+  /** Whether the file or an option is to blame, and not we. */
+  readonly domain: boolean
+  readonly message: string
+  readonly details?: readonly ErrorDetail[]
+  readonly row: number
+}
 
 /** Pages that may be on their way: one that is read while the other is handled. */
 const AHEAD = 2
@@ -112,8 +120,8 @@ function listen(worker: Worker, put: (message: FromReader) => void): void {
   })
 }
 
-function failure({ domain, message }: { domain: boolean; message: string }): Error {
-  return domain ? new DomainError('VALIDATION_ERROR', message) : new Error(message)
+function failure({ domain, message, details = [] }: Failed): Error {
+  return domain ? new DomainError('VALIDATION_ERROR', message, { details }) : new Error(message)
 }
 
 /** The thread's own part. */
@@ -166,8 +174,10 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
   } catch (error) {
     if (rows.length > 0) await send()
     const row = (error as { row?: number }).row ?? last + 1
-    const domain = error instanceof DomainError
-    tell({ failed: { domain, message: domain ? error.message : String((error as Error).stack), row } })
+    if (error instanceof DomainError) {
+      const { message, details } = error
+      tell({ failed: { domain: true, message, details, row } })
+    } else tell({ failed: { domain: false, message: String((error as Error).stack), row } })
   }
   port.close()
 }

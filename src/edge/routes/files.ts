@@ -8,6 +8,7 @@ import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { check, requireType } from '../body.ts'
+import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once } from '../idempotency/once.ts'
 import { fileOf, findJob, reachJob } from '../jobs.ts'
 import { named } from '../names.ts'
@@ -64,7 +65,7 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const count = () => countInThread({ path: opened.path, format: format.name, options, limits })
   const { rows, damage } = await services.readers.take(exchange.gone, count).finally(() => opened.close())
   // With rows before the damage the import says where it stopped, and they are in.
-  if (damage && rows === 0) throw invalid('file', damage.message)
+  if (damage && rows === 0) throw damage.details.length > 0 ? damage : invalid('file', damage.message)
   const { filename, bytes } = upload
   const config: FileConfig = {
     ...{ file_id: fileId, filename, size_bytes: bytes, format: format.name, options, records_count: rows },
@@ -99,13 +100,14 @@ const pushFile: Route = {
     const receive = (keep: (pieces: AsyncIterable<Uint8Array>) => Promise<void>) =>
       receiveUpload({ exchange, maxBytes, idleSeconds, fields: ['format', 'options'], keep })
     let taken: string | undefined
+    const whole = (form: string) => fingerprintOf(exchange, ['dataset'], Buffer.from(form)).skipped()
     const fingerprint = {
       taken: () => taken,
-      skipped: async () => (await receive(discard)).fingerprint,
+      skipped: async () => whole((await receive(discard)).fingerprint),
     }
     const take = async () => {
       const upload = await receive(pieces => services.files.write(fileId, pieces))
-      taken = upload.fingerprint
+      taken = await whole(upload.fingerprint)
       try {
         return await importFile(request, fileId, upload)
       } catch (error) {
