@@ -9,7 +9,7 @@ import type { Keeper, Keys } from './edge/idempotency/keys.ts'
 import type { SharedRedis } from './edge/shared-redis.ts'
 import { schemas } from './events/index.ts'
 import { DomainError } from './kernel/errors.ts'
-import type { EmbeddedLog } from './log/embedded.ts'
+import type { EmbeddedLog, Grown } from './log/embedded.ts'
 import type { Log, TopicSpec } from './log/log.ts'
 import type { Migrated, Report } from './log/migrate/migrate.ts'
 import type { FileStore } from './store/files.ts'
@@ -52,8 +52,8 @@ function kafkaOptions(config: Config) {
 async function openEmbedded(config: Config, writer: MessagePort | undefined): Promise<EmbeddedLog> {
   const { openEmbeddedLog } = await import('./log/embedded.ts')
   const log = openEmbeddedLog({ file: join(config.dataDir, 'log.db'), maxPendingBytes: config.logPendingBytes })
-  writer?.on('message', ({ head }: { head?: number }) => {
-    if (head !== undefined) log.grewTo(head)
+  writer?.on('message', ({ grown }: { grown?: Grown }) => {
+    if (grown) log.grewTo(grown)
   })
   return log
 }

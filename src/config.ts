@@ -148,6 +148,7 @@ export const settings = {
     'none',
     'given: rate limits and idempotency keys are shared by all edges',
   ),
+  redisTimeoutMs: whole('REDIS_TIMEOUT_MS', 250, 'how long Redis may take before it counts as lost', 10),
   roles: roles('ROLES', 'what this process does; with Kafka and PostgreSQL the parts may be processes of their own'),
   adminClientId: optional('ADMIN_CLIENT_ID', 'made at first start', 'the first OAuth client, with all scopes'),
   adminClientSecret: optional(

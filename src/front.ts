@@ -113,7 +113,8 @@ async function startRules(
 
 async function openRedis({ config, logger, metrics, onStop }: Process): Promise<SharedRedis | undefined> {
   if (!config.redisUrl) return undefined
-  const redis = openSharedRedis(config.redisUrl, logger, up => metrics.redisUp.set(up ? 1 : 0))
+  const onChange = (up: boolean) => metrics.redisUp.set(up ? 1 : 0)
+  const redis = openSharedRedis({ url: config.redisUrl, timeoutMs: config.redisTimeoutMs, logger, onChange })
   onStop(async () => redis.stop())
   // Else the first pushes under a key would be known to this edge alone.
   await redis.known

@@ -102,9 +102,11 @@ async function startProjection({ metrics, thread }: Process, ports: MessagePort[
   const { progress, hold, advance } = holder(metrics)
   await thread('projector', { ports }, news => {
     if ('holding' in news) return hold(news.holding)
-    if (!('stream' in news)) return
-    advance(news.stream, news.through)
-    metrics.projected.inc(news.events)
+    if (!('progress' in news)) return
+    for (const [stream, { through, events }] of news.progress) {
+      advance(stream, through)
+      metrics.projected.inc(events)
+    }
   })
   return { topics: projectedTopics, progress, ours: true }
 }
@@ -113,7 +115,10 @@ async function startRunning({ metrics, thread }: Process, ports: MessagePort[]):
   const { progress, hold, advance } = holder(metrics)
   await thread('runner', { ports }, news => {
     if ('holding' in news) return hold(news.holding)
-    if ('stream' in news) return advance(news.stream, news.through)
+    if ('progress' in news) {
+      for (const [stream, { through }] of news.progress) advance(stream, through)
+      return
+    }
     if ('taken' in news) return metrics.taken(news.taken)
     const { connector, status, seconds } = news.ended
     metrics.operations.inc({ connector, status })

@@ -50,7 +50,7 @@ export const STOP = 'stop'
 /** What threads tell: how far a stream is, by how many events; which streams are held; how the thread's log is doing. */
 export type News = Progressed | { stats: LogStats }
 export type Progressed =
-  | { stream: string; through: number; events: number }
+  | { progress: ReadonlyMap<string, { through: number; events: number }> }
   | { holding: readonly string[] }
   | { taken: { accepted: number; rejected: number; bytes: number } }
   | { ended: { connector: string; status: 'success' | 'failure'; seconds: number } }
@@ -61,7 +61,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     tellStats(log)
     for (const port of ports) {
       serveAppends(port, log)
-      if ('onCommit' in log) log.onCommit(head => port.postMessage({ head }))
+      if ('onCommit' in log) log.onCommit(grown => port.postMessage({ grown }))
     }
     if (!keeping) return () => log.stop()
     const keeper = await openKeeper(config)
@@ -98,7 +98,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
             holding.set(topic, streams)
             tell({ holding: [...holding.values()].flat() })
           },
-          onProgress: (stream, through, events) => tell({ stream, through, events }),
+          onProgress: tellProgress,
         }),
       ),
     )
@@ -142,7 +142,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
       onTaken: taken => tell({ taken }),
       onEnded: (connector, status, seconds) => tell({ ended: { connector, status, seconds } }),
       onHolding: streams => tell({ holding: streams.map(({ name }) => name) }),
-      onProgress: (stream, through) => tell({ stream, through, events: 0 }),
+      onProgress: (stream, through) => tellProgress(stream, through, 0),
     })
     return async () => {
       clearInterval(sweeping)
@@ -175,6 +175,20 @@ async function removeOldFiles(files: FileStore, keepSeconds: number, logger: Log
 
 function tell(news: News): void {
   parentPort!.postMessage(news)
+}
+
+let untold = new Map<string, { through: number; events: number }>()
+
+/** Quiet streams advance with every commit of the log: what a turn of the event loop brings is told together. */
+function tellProgress(stream: string, through: number, events: number): void {
+  if (untold.size === 0) {
+    setImmediate(() => {
+      const progress = untold
+      untold = new Map()
+      tell({ progress })
+    })
+  }
+  untold.set(stream, { through, events: (untold.get(stream)?.events ?? 0) + events })
 }
 
 function tellStats(log: Log): void {

@@ -32,7 +32,11 @@ export const webhookDecider: Decider<WebhookState, WebhookCommand & { meta: Comm
       return accept({ type: 'WebhookConfigured', data: { ...data, ...stamp, created_at: meta.at } })
     }
     if (state.is !== 'there') return refuse('NOT_FOUND', `there is no webhook ${webhook_id}`)
-    if (type === 'DeleteWebhook') return accept({ type: 'WebhookDeleted', data: { ...stamp, webhook_id } })
-    return accept({ type: 'WebhookConfigured', data: { ...data, ...stamp, created_at: state.createdAt } })
+    switch (type) {
+      case 'UpdateWebhook':
+        return accept({ type: 'WebhookConfigured', data: { ...data, ...stamp, created_at: state.createdAt } })
+      case 'DeleteWebhook':
+        return accept({ type: 'WebhookDeleted', data: { ...stamp, webhook_id } })
+    }
   },
 }

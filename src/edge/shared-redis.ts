@@ -1,8 +1,6 @@
 import { createClient } from '@redis/client'
 import type { Logger } from '../telemetry/logger.ts'
 
-/** How long a command may take: a request waits so long once, then Redis counts as lost until it answers again. */
-const ANSWER_MS = 250
 const LOOK_AGAIN_MS = 1000
 const MAX_WAITING_COMMANDS = 10_000
 
@@ -18,8 +16,16 @@ export interface SharedRedis {
   stop(): void
 }
 
+export interface SharedRedisOptions {
+  url: string
+  /** How long a command may take: a request waits so long once, then Redis counts as lost until it answers again. */
+  timeoutMs: number
+  logger: Logger
+  onChange: (up: boolean) => void
+}
+
 /** Connects in the background: an edge starts, and goes on, without it. */
-export function openSharedRedis(url: string, logger: Logger, onChange: (up: boolean) => void): SharedRedis {
+export function openSharedRedis({ url, timeoutMs, logger, onChange }: SharedRedisOptions): SharedRedis {
   let up = false
   const { promise: known, resolve: know } = Promise.withResolvers<void>()
   const client: Client = createClient({
@@ -45,7 +51,7 @@ export function openSharedRedis(url: string, logger: Logger, onChange: (up: bool
   // A connection that is open says nothing about whether anyone answers.
   const looking = setInterval(() => {
     if (!client.isReady) return
-    inTime(client.ping()).then(
+    inTime(client.ping(), timeoutMs).then(
       () => turn(true),
       error => turn(false, error),
     )
@@ -59,7 +65,7 @@ export function openSharedRedis(url: string, logger: Logger, onChange: (up: bool
     async attempt(work) {
       if (!up) return undefined
       try {
-        return await inTime(work(client))
+        return await inTime(work(client), timeoutMs)
       } catch (error) {
         turn(false, error as Error)
         return undefined
@@ -72,8 +78,8 @@ export function openSharedRedis(url: string, logger: Logger, onChange: (up: bool
   }
 }
 
-function inTime<T>(answer: Promise<T>): Promise<T> {
+function inTime<T>(answer: Promise<T>, ms: number): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer for ${ANSWER_MS} ms`)), ANSWER_MS)
+  const timer = setTimeout(() => reject(new Error(`no answer for ${ms} ms`)), ms)
   return Promise.race([answer, late]).finally(() => clearTimeout(timer))
 }

@@ -13,6 +13,11 @@ export type Row = Readonly<Record<string, Value>>
 /** A row's key as one string: its parts joined by a NUL, which no part may contain. */
 export const KEY_SEPARATOR = '\0'
 
+/** A text from outside as every database takes it: PostgreSQL has no room for a NUL in one, which becomes U+FFFD. */
+export function storable<Text extends string | null>(text: Text): Text {
+  return text?.includes('\0') ? (text.replaceAll('\0', '\ufffd') as Text) : text
+}
+
 /**
  * The rows a batch of events works on: read from the store before, written back after. `get` has what `wants` named, and
  * what was put; `put` takes any row.

@@ -32,12 +32,18 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
+/** What a commit has brought: the file's last offset, and the last one of each topic that it wrote to. */
+export interface Grown {
+  readonly head: number
+  readonly topics: ReadonlyMap<string, number>
+}
+
 /** An embedded log, with what the threads around it need. */
 export interface EmbeddedLog extends Log {
-  /** Called after each commit with the file's last offset. */
-  onCommit(listener: (head: number) => void): void
-  /** Tells this connection that another one has committed up to `head`. */
-  grewTo(head: number): void
+  /** Called after each commit. */
+  onCommit(listener: (grown: Grown) => void): void
+  /** Tells this connection what another one, the only one that writes, has committed. */
+  grewTo(grown: Grown): void
 }
 
 const SCHEMA = `
@@ -62,7 +68,10 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   const schemaIds = new Map<string, number>()
   const specs = new Map<string, TopicSpec>()
   const growing = growth()
-  const listeners: ((head: number) => void)[] = []
+  const listeners: ((grown: Grown) => void)[] = []
+  /** No event of a topic is after this, for those of whom that is known: readers of quiet topics need not look. */
+  const quietAfter = new Map<string, number>()
+  let told = false
   const insert = db.prepare('insert into batches values (?, ?, ?, ?, ?, ?)')
   const checkpointOf = db.prepare('select offset from checkpoints where name = ?')
   const saveCheckpoint = db.prepare('insert or replace into checkpoints values (?, ?)')
@@ -89,7 +98,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   }
   learnTopics()
 
-  function put(entry: Waiting, next: number): number {
+  function put(entry: Waiting, next: number, topics: Map<string, number>): number {
     if (entry.consumed) {
       const { group, stream, offset } = entry.consumed
       const name = `${group} ${stream.name}`
@@ -102,6 +111,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       if (number === undefined) throw new Error(`topic ${topic} was not declared`)
       insert.run(next + count - 1, next, number, Date.now(), crc32(bytes), bytes)
       next += count
+      topics.set(topic, next - 1)
     }
     return next
   }
@@ -111,6 +121,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     waiting = []
     pendingBytes = 0
     const written: { entry: Waiting; last: number }[] = []
+    const topics = new Map<string, number>()
     let next = 0
     try {
       db.exec('begin immediate')
@@ -118,7 +129,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       next = Math.max(head, maxLast.get()!.last as number) + 1
       for (const entry of entries) {
         try {
-          next = put(entry, next)
+          next = put(entry, next, topics)
           written.push({ entry, last: next - 1 })
         } catch (error) {
           if (!(error instanceof DomainError)) throw error
@@ -138,7 +149,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     }
     head = next - 1
     for (const { entry, last } of written) entry.resolve(positionAt(id, TOTAL_ORDER, last))
-    for (const listener of listeners) listener(head)
+    for (const listener of listeners) listener({ head, topics })
     growing.grew()
     if (Date.now() > retentionDue) forgetOld()
   }
@@ -167,6 +178,8 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
 
   function readPage(stream: Stream, after: number, limits: ReadLimits): Page {
     const reached = Math.max(head, after)
+    if (told && (quietAfter.get(stream.topic) ?? Number.POSITIVE_INFINITY) <= after)
+      return { events: [], through: reached }
     const events: StoredEvent[] = []
     let bytes = 0
     for (const row of page.iterate(numbers.get(stream.topic)!, after)) {
@@ -182,6 +195,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       })
       if (full) return { events, through: events.at(-1)!.offset }
     }
+    if (events.length === 0) quietAfter.set(stream.topic, after)
     return { events, through: Math.max(reached, events.at(-1)?.offset ?? -1) }
   }
 
@@ -250,8 +264,10 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     },
     schema: async number => JSON.parse(db.prepare('select body from schemas where id = ?').get(number)!.body as string),
     onCommit: listener => void listeners.push(listener),
-    grewTo(newHead) {
-      head = newHead
+    grewTo(grown) {
+      told = true
+      head = grown.head
+      for (const [topic, last] of grown.topics) quietAfter.set(topic, last)
       growing.grew()
     },
     async stop() {

@@ -1,6 +1,14 @@
 import type { JobEvent } from '../domain/job.ts'
 import type { RunLogged, RunQueued } from '../events/index.ts'
-import { KEY_SEPARATOR, type Projection, type Row, type Rows, type Source, type Table } from '../kernel/projection.ts'
+import {
+  KEY_SEPARATOR,
+  type Projection,
+  type Row,
+  type Rows,
+  type Source,
+  storable,
+  type Table,
+} from '../kernel/projection.ts'
 
 /** Every job as it stands, with its run under way or its last one. A deleted one stays as a mark. */
 export const jobs: Table = {
@@ -151,7 +159,8 @@ function putJob(rows: Rows, event: JobEvent, source: Source): void {
   const was = rows.get(jobs, id)
   const place = { updated_at: event.data.at, stream: source.stream, offset: source.offset }
   if (event.type === 'JobConfigured') {
-    const { name, connector_type, config, created_at } = event.data
+    const { connector_type, config, created_at } = event.data
+    const name = storable(event.data.name)
     const row = { id, name, connector_type, config, created_at, ...place }
     rows.put(jobs, id, { status: 'pending', deleted: 0, run: null, ...was, ...row })
   } else if (was && event.type === 'JobDeleted') rows.put(jobs, id, { ...was, ...place, deleted: 1 })
@@ -168,7 +177,8 @@ export const jobsProjection: Projection<JobEvent['data'] | RunLogged, never> = {
   },
   evolve(rows, data, source, type) {
     if (type === 'RunLogged') {
-      const { job_id, run_id, level, message, metadata, at } = data as RunLogged
+      const { job_id, run_id, level, metadata, at } = data as RunLogged
+      const message = storable((data as RunLogged).message)
       const entry = JSON.stringify({ rank: LEVELS.indexOf(level), at })
       const place = placeOf(source)
       rows.put(runLogs, job_id + KEY_SEPARATOR + place, { job_id, place, run_id, level, message, metadata, entry })

@@ -1,5 +1,5 @@
 import type { RecordRejected, RejectionReplayed } from '../events/index.ts'
-import type { Projection, Row, Table } from '../kernel/projection.ts'
+import { type Projection, type Row, storable, type Table } from '../kernel/projection.ts'
 
 /** Every row that was refused. `original` is its bytes: as they are when they are text that a database takes, else base64. */
 export const rejections: Table = {
@@ -80,7 +80,9 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       }
       return undefined
     }
-    const { dataset, source, stage, code, field, message, value, record_id, original, job_id } = event
+    const { dataset, source, stage, code, original, job_id } = event
+    const [field, message] = [storable(event.field), storable(event.message)]
+    const [value, record_id] = [storable(event.value), storable(event.record_id)]
     const row: Row = {
       ...{ id: key, dataset, source, stage, code, field, message, value, record_id },
       ...shownBytes(original),

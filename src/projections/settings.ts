@@ -1,5 +1,5 @@
 import type { DatasetConfigured, Events } from '../events/index.ts'
-import type { Projection, Table } from '../kernel/projection.ts'
+import { type Projection, storable, type Table } from '../kernel/projection.ts'
 
 /** What was set for each data set, by its name; JSON texts as they were set. */
 export const settings: Table = {
@@ -25,7 +25,8 @@ export const settingsProjection: Projection<DatasetConfigured, never> = {
   tables: [settings],
   wants: ({ key }, want) => want(settings, key.slice(key.indexOf('/') + 1)),
   evolve(rows, { command_id, by, at, ...set }, { stream, offset }) {
-    rows.put(settings, set.dataset, { ...set, updated_at: at, stream, offset })
+    const [title, category] = [storable(set.title), storable(set.category)]
+    rows.put(settings, set.dataset, { ...set, title, category, updated_at: at, stream, offset })
     return undefined
   },
 }

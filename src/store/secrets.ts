@@ -44,8 +44,10 @@ export function sealing(store: SealedStore, key: Uint8Array): SecretStore {
         sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES),
         sealed.subarray(IV_BYTES + TAG_BYTES),
       ]
-      const decipher = createDecipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(reference)).setAuthTag(tag)
       try {
+        // Its length is asked for: a tag that was cut short would be easier to guess.
+        const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
+        decipher.setAAD(Buffer.from(reference)).setAuthTag(tag)
         return Buffer.concat([decipher.update(text), decipher.final()]).toString()
       } catch {
         throw new Error(

@@ -36,7 +36,8 @@ export function startDecider(options: DeciderOptions): Promise<{ stop(): Promise
   return shareOut({ log, group: GROUP, topic: COMMANDS, logger, onHolding, run })
 }
 
-async function decide({ log, onProgress }: DeciderOptions, stream: Stream, signal: AbortSignal): Promise<void> {
+async function decide(options: DeciderOptions, stream: Stream, signal: AbortSignal): Promise<void> {
+  const { log, onProgress } = options
   const codec = createCodec(log)
   let after = await log.own(GROUP, stream)
   onProgress(stream.name, after)
@@ -45,7 +46,7 @@ async function decide({ log, onProgress }: DeciderOptions, stream: Stream, signa
   while (!signal.aborted) {
     const page = await log.read(stream, after, { ...LIMITS, waitMs: 1000, signal })
     await codec.prepare(page.events)
-    if (page.events.length > 0) await decidePage(log, codec, states, stream, page)
+    if (page.events.length > 0) await decidePage(options, codec, states, stream, page)
     after = page.through
     onProgress(stream.name, after)
     if (after - forgotten > FORGET_EVERY) {
@@ -84,33 +85,57 @@ function evolve(states: States, aggregate: string, event: DecidedEvent): void {
   states.set(aggregate, decider.evolve(states.has(aggregate) ? states.get(aggregate) : decider.initial, event))
 }
 
-async function decidePage(log: Log, codec: Codec, states: States, stream: Stream, page: Page): Promise<void> {
+async function decidePage(
+  { log, logger }: DeciderOptions,
+  codec: Codec,
+  states: States,
+  stream: Stream,
+  page: Page,
+): Promise<void> {
   const batches: EventBatch[] = []
-  const put = (type: keyof Events, key: string, data: object) =>
-    void batches.push(codec.batch(topicOf[type], type, key, data as Events[typeof type]))
   for (const { offset, value } of page.events) {
     const command = codec.decode(value).data as CommandIssued
-    const { command_id, aggregate, actor, request_id, at } = command
-    const meta = { command_id, actor, request_id, at }
-    const asked = { type: command.type, data: JSON.parse(command.payload), meta }
-    const { events, refusal } = decideOne(states, aggregate, asked)
-    for (const event of events) {
-      put(event.type as keyof Events, event.key ?? aggregate, event.data)
-      if (event.key === undefined) evolve(states, aggregate, event)
-    }
+    const { command_id, aggregate } = command
+    const { events, encoded, refusal } = answer(codec, states, command, logger)
+    batches.push(...encoded)
+    for (const event of events) if (event.key === undefined) evolve(states, aggregate, event)
     const { code = null, message = null } = refusal ?? {}
     const place = { command_stream: stream.name, command_offset: offset }
-    put('CommandDecided', aggregate, { command_id, aggregate, code, message, ...place })
+    const outcome = { command_id, aggregate, code, message, ...place }
+    batches.push(codec.batch(topicOf.CommandDecided, 'CommandDecided', aggregate, outcome))
   }
   // When it fails, the states are ahead of the log: whoever decides this stream next folds them anew.
   await log.append(batches, { consumed: { group: GROUP, stream, offset: page.events.at(-1)!.offset } })
 }
 
-/** A command that nobody knows, from a newer version say, must not keep the others waiting for ever. */
-function decideOne(states: States, aggregate: string, command: object): Decision<DecidedEvent> {
+type Answered = Decision<DecidedEvent> & { readonly encoded: readonly EventBatch[] }
+
+/**
+ * Decides a command. One that cannot be, from a newer version say, would fail again each time it is tried: it is refused,
+ * so that it does not keep the others waiting for ever.
+ */
+function answer(codec: Codec, states: States, command: CommandIssued, logger: Logger): Answered {
+  const { command_id, aggregate } = command
+  try {
+    const decision = decideOne(states, command)
+    const encoded = decision.events.map(({ type, key = aggregate, data }) => {
+      const name = type as keyof Events
+      return codec.batch(topicOf[name], name, key, data as Events[typeof name])
+    })
+    return { ...decision, encoded }
+  } catch (error) {
+    logger.error({ err: error, command_id, aggregate, type: command.type }, 'a command cannot be decided')
+    const message = `${command.type.slice(0, 100)} cannot be decided; ${command_id} is in our logs`
+    return { ...refuse<DecidedEvent>('INTERNAL_ERROR', message), encoded: [] }
+  }
+}
+
+function decideOne(states: States, command: CommandIssued): Decision<DecidedEvent> {
+  const { command_id, aggregate, type, payload, actor, request_id, at } = command
   const decider = findRules(aggregate)?.decider
   if (!decider) return refuse('NOT_FOUND', `nobody here decides ${aggregate}`)
-  return decider.decide(states.has(aggregate) ? states.get(aggregate) : decider.initial, command)
+  const asked = { type, data: JSON.parse(payload), meta: { command_id, actor, request_id, at } }
+  return decider.decide(states.has(aggregate) ? states.get(aggregate) : decider.initial, asked)
 }
 
 function forget(states: States, now: number): void {

@@ -94,6 +94,7 @@ export function keysContract(name: string, start: () => Promise<KeysContext>): v
       await keys.stop()
       keys = await context.open(1)
       await (await claim('a')).finish(kept('first'))
+      await restart()
       const again = await until('its time to be over', async () => {
         const begun = await keys.begin('a')
         return begun.state === 'fresh' && begun.claim

@@ -4,6 +4,7 @@ import type { Row, Table } from '../../src/kernel/projection.ts'
 import type { Store } from '../../src/store/store.ts'
 import { commits } from './store-commits.ts'
 import { fieldConditions, thing } from './store-fields.ts'
+import { pages } from './store-pages.ts'
 
 /** The laws of `src/store/store.ts`, for any adapter. `open` opens the same store again when called again in one test. */
 export function storeContract(
@@ -137,39 +138,7 @@ export function storeContract(
       })
     })
 
-    describe('a page', () => {
-      /** In the order of their code points, which is that of their UTF-8 bytes and not of JavaScript's strings. */
-      const ORDERED = ['', ' ', '-', '10', '9', 'A', 'Z', 'a', 'a ', 'aa', 'z', '~', 'ä', '你', '～', '😀']
-
-      it('is in the order of the last key column, by code point', async () => {
-        await put(things, ...[...ORDERED].reverse().map(id => thing(id)))
-        expect(ids(await store.page({ table: things, equal: { owner: 'o' }, limit: 100 }))).toEqual(ORDERED)
-      })
-
-      it.each([1, 3, 16, 17])('after page of %i, every row comes once', async limit => {
-        await put(things, ...ORDERED.map(id => thing(id)), thing('b', { owner: 'other' }))
-        const found: unknown[] = []
-        let after: string | undefined
-        // Bounded, so that a store whose pages do not move on fails instead of going round.
-        for (let pages = 0; pages <= ORDERED.length; pages++) {
-          const query = { table: things, equal: { owner: 'o' }, ...(after === undefined ? {} : { after }), limit }
-          const page = await store.page(query)
-          expect(page.length).toBeLessThanOrEqual(limit)
-          found.push(...ids(page))
-          if (page.length < limit) break
-          after = page.at(-1)!.id as string
-        }
-        expect(found).toEqual(ORDERED)
-      })
-
-      it('has the rows whose columns equal what was asked', async () => {
-        await put(things, thing('a', { count: 1, order: 'x' }), thing('b', { count: 2 }), thing('c', { count: 1 }))
-        expect(ids(await store.page({ table: things, equal: { count: 1 }, limit: 9 }))).toEqual(['a', 'c'])
-        expect(ids(await store.page({ table: things, equal: { count: 1, order: 'x' }, limit: 9 }))).toEqual(['a'])
-        expect(ids(await store.page({ table: things, equal: { owner: "o' or 1=1 --" }, limit: 9 }))).toEqual([])
-      })
-    })
-
+    pages(() => ({ store, open: place.open, things, put: (table, rows) => put(table, ...rows) }))
     fieldConditions(() => ({ store, things, put: rows => put(things, ...rows) }))
   })
 }

@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { type Answer, call, type PushAnswer, pushLines, readRecords } from '../kit/api.ts'
 import { openStream } from '../kit/raw.ts'
-import { type Service, startService } from '../kit/service.ts'
+import { type Service, startService, untilProjected } from '../kit/service.ts'
+
+// A test here starts several services, one after the other.
+vi.setConfig({ testTimeout: 240_000 })
 
 let dataDir: string
 let service: Service
@@ -29,8 +32,10 @@ const push = (name: string) =>
     body: twice,
     headers: { 'content-type': 'application/json', ...key(name) },
   })
-const versions = async (dataset: string, { body }: Answer<PushAnswer>) =>
-  (await readRecords(service, dataset, body.position)).map(({ version }) => version)
+async function versions(dataset: string, { body }: Answer<PushAnswer>): Promise<number[]> {
+  await untilProjected(service, body.position)
+  return (await readRecords(service, dataset, body.position)).map(({ version }) => version)
+}
 
 it('a key is known after a restart, and after kill -9', async () => {
   await start()

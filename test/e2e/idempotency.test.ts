@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer, call, NDJSON, type PushAnswer, pushLines, readRecords } from '../kit/api.ts'
 import { until } from '../kit/processes.ts'
 import { openStream } from '../kit/raw.ts'
-import { removeData, type Service, startService } from '../kit/service.ts'
+import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
 
 let service: Service
 beforeAll(async () => {
@@ -26,8 +26,10 @@ const push = (key: string, body: string | Buffer, headers = {}, query = ''): Pro
   })
 const stream = (key: string, query: string, body: string | Buffer, headers = {}): Promise<Pushed> =>
   pushLines(service, query, body, { 'idempotency-key': key, ...headers })
-const versions = async (dataset: string, { body }: Pushed) =>
-  (await readRecords(service, dataset, body.position)).map(({ id, data, version }) => [id, data.n, version])
+async function versions(dataset: string, { body }: Pushed): Promise<unknown[][]> {
+  await untilProjected(service, body.position)
+  return (await readRecords(service, dataset, body.position)).map(({ id, data, version }) => [id, data.n, version])
+}
 
 /** The second is the first one's answer again, and says so. */
 function expectReplay(first: Pushed, second: Pushed): void {
@@ -210,6 +212,7 @@ describe('a stream under an Idempotency-Key', () => {
       expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, null])
       const { accepted, position } = JSON.parse(again.text.trim().split('\n').at(-1)!)
       expect(accepted).toBe(20_000)
+      await untilProjected(service, position)
       expect(await readRecords(service, dataset, position)).toHaveLength(5000)
     }
   })

@@ -4,7 +4,7 @@ import { compileTransformations, type TransformationLimits } from '../../src/cat
 export const LIMITS: TransformationLimits = {
   transformations: 50,
   rowLength: 1_048_576,
-  computeMs: 1000,
+  computeMs: 10_000,
   dedupeKeys: 100_000,
 }
 

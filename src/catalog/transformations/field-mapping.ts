@@ -34,8 +34,8 @@ export const fieldMapping = transformation({
     {
       about: 'a target that is there is replaced',
       config: { mappings: { customer_id: 'id' } },
-      input: '{"id":1,"customer_id":7}',
-      output: '{"id":7}',
+      input: '{"x":1,"customer_id":7,"n":1.0,"id":1}',
+      output: '{"x":1,"id":7,"n":1.0}',
     },
     {
       about: 'only mapped fields, if wanted',

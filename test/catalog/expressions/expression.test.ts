@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { compileExpression } from '../../../src/catalog/expressions/expression.ts'
+import { currentRealm } from '../../../src/catalog/expressions/realm.ts'
 import { membersOf } from '../../../src/kernel/members.ts'
 
 const BIG = '9007199254740993'
 
 function evaluate(expression: string, row: string) {
-  return compileExpression(expression, 2000)(membersOf(row))
+  return compileExpression(expression, 10_000)(membersOf(row))
 }
 
 describe('an expression', () => {
@@ -93,6 +94,7 @@ describe('an expression that wants too much', () => {
     '$map([1..3000], function($i) { $map([1..3000], function($j) { 1 }) })',
     // much memory
     '$pad("", 1000000000)',
+    '$pad("", 9000000)',
     '$reduce([1..60], function($a, $i) { $a & $a }, "xxxxxxxxxx")',
     '$reduce([1..60], function($a, $i) { {"a": $a, "b": $a} }, {"x": 1})',
     '$reduce([1..60], function($a, $i) { $append($a, $a) }, [1, 2])',
@@ -107,11 +109,19 @@ describe('an expression that wants too much', () => {
     expect(evaluate(expression, row)).toEqual({ failed: expect.any(String), limit: true })
   })
 
+  it('is stopped before the library makes the text it would join', () => {
+    const result = evaluate('$join($split(words, " "), text)', row)
+    expect(result).toEqual({ failed: expect.stringMatching(/^it wants a value larger than/), limit: true })
+  })
+
   it('within one step of the library is stopped by the clock, and the next one runs', () => {
     const fields = membersOf(JSON.stringify({ n: Array.from({ length: 60_000 }, (_, i) => (i * 7919) % 60_013) }))
-    const harmless = compileExpression('$count(n)', 200)
+    const harmless = compileExpression('$count(n)', 10_000)
+    const realm = currentRealm()
     expect(compileExpression('$sort(n)', 200)(fields)).toEqual({ failed: 'it took more than 200 ms', limit: true })
+    // What was cut off may have left anything behind.
+    expect(currentRealm()).not.toBe(realm)
     expect(harmless(fields)).toEqual({ json: '60000' })
-    expect(compileExpression('$sort(n)', 2000)(membersOf('{"n":[2,1]}'))).toEqual({ json: '[1,2]' })
+    expect(compileExpression('$sort(n)', 10_000)(membersOf('{"n":[2,1]}'))).toEqual({ json: '[1,2]' })
   })
 })

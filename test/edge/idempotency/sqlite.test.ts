@@ -83,7 +83,6 @@ describe('keys in a file', () => {
   it('are deleted when their time is over, while others come and when none come', async () => {
     keys = open(dir, { seconds: 1 })
     await Promise.all(Array.from({ length: 1500 }, (_, n) => finish(`old ${n}`, 'a')))
-    expect(rows()).toBe(1500)
     await until('the first of them to be over', async () => (await keys.begin('old 0')).state === 'fresh')
     await finish('new', 'a')
     await until('all to be gone', () => rows() === 0)

@@ -1,0 +1,60 @@
+import type { Projection, Row, Rows, Source, Table } from '../../src/kernel/projection.ts'
+import { cut, type Random } from './random.ts'
+
+/** An event with its type and the place it was read from. */
+export interface Sourced {
+  readonly type: string
+  readonly event: object
+  readonly source: Source
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each projection knows its own events
+type AnyProjection = Projection<any, never>
+
+/**
+ * A store's tables as maps, for a projection without outputs. A batch sees the rows that it asked for and what it has put,
+ * and no others.
+ */
+export function foldedTables(projection: AnyProjection) {
+  const tables = new Map<string, Map<string, Row>>(projection.tables.map(({ name }) => [name, new Map()]))
+  return {
+    fold(batch: readonly Sourced[]): void {
+      const seen = new Map<string, Row | undefined>()
+      const place = (table: Table, key: string) => JSON.stringify([table.name, key])
+      for (const { source } of batch) {
+        projection.wants(source, (table, key) => seen.set(place(table, key), tables.get(table.name)!.get(key)))
+      }
+      const rows: Rows = {
+        get(table, key) {
+          if (!seen.has(place(table, key))) throw new Error(`${place(table, key)} was not asked for`)
+          return seen.get(place(table, key))
+        },
+        put(table, key, row) {
+          const columns = Object.keys(table.columns)
+          if (columns.some(column => row[column] === undefined)) throw new Error(`${place(table, key)} lacks a column`)
+          seen.set(place(table, key), row)
+          tables.get(table.name)!.set(key, Object.fromEntries(columns.map(column => [column, row[column]!])))
+        },
+      }
+      for (const { event, source, type } of batch) projection.evolve(rows, event, source, type)
+    },
+    rows: (table: Table): Row[] => [...tables.get(table.name)!.values()],
+    /** All rows of all tables as one text, in an order of their own. */
+    text: () =>
+      [...tables]
+        .map(([name, rows]) => [name, ...[...rows.values()].map(row => JSON.stringify(row)).sort()])
+        .join('\n'),
+  }
+}
+
+/** Streams of events in batches of random length, those of different streams in any order. */
+export function batchesOf(events: readonly Sourced[], longest: number, random: Random): Sourced[][] {
+  const streams = new Map<string, Sourced[]>()
+  for (const each of events) streams.set(each.source.stream, [...(streams.get(each.source.stream) ?? []), each])
+  const queues = [...streams.values()].map(stream => cut(stream, longest, random))
+  const batches: Sourced[][] = []
+  while (queues.some(queue => queue.length > 0)) {
+    batches.push(random.pick(queues.filter(queue => queue.length > 0)).shift()!)
+  }
+  return batches
+}
