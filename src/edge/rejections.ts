@@ -1,9 +1,11 @@
+import { isUtf8 } from 'node:buffer'
 import type { RecordPushed } from '../events/index.ts'
 import { checkName, createRecordParser, type ParsedRecord, RowRefused } from '../intake/parse.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
 import { JsonError, skipMembers, skipSpace, wholeValue } from '../kernel/json.ts'
 import { mergePositions, type Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
+import { idOf, textAt } from '../kernel/record-id.ts'
 import { writtenUnder } from '../log/commands.ts'
 import { recordKey } from '../projections/records.ts'
 import type { Request } from './router.ts'
@@ -19,15 +21,22 @@ interface Mended {
   readonly updatedAt: string | null
 }
 
+/** What a replay brings along: the row's data as JSON text, and its id. */
+export interface Mend {
+  data?: Buffer
+  recordId?: string
+}
+
 const RECORD_FIELDS = ['id', 'data', 'op', 'dataset', 'metadata']
 const OPEN = 123
 
 /** The `data` of a replay's body as its text stands, and the id that goes with it; nothing for an empty body. */
-export function readMend(body: Buffer, maxDepth: number): { data?: Buffer; recordId?: string } {
+export function readMend(body: Buffer, maxDepth: number): Mend {
   if (body.length === 0) return {}
-  const mend: { data?: Buffer; recordId?: string } = {}
+  const mend: Mend = {}
   try {
     const { start } = wholeValue(body, 0, body.length, maxDepth + 1)
+    if (!isUtf8(body)) throw invalid('body', 'it is not valid UTF-8')
     if (body[start] !== OPEN) throw invalid('body', 'expected an object with data')
     skipMembers(body, start, body.length, maxDepth + 1, (keyStart, keyEnd, from, to) => {
       const name: string = JSON.parse(body.toString('utf8', keyStart, keyEnd))
@@ -68,29 +77,27 @@ function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): Par
 }
 
 /** What a refused row becomes: its mended data, else its own bytes read again. Throws VALIDATION_ERROR. */
-export function mendedRow(row: Row, mend: { data?: Buffer; recordId?: string }, maxDepth: number): Mended {
+function mendedRow(row: Row, mend: Mend, maxDepth: number): Mended {
   const encoding = row.original_encoding === 'base64' ? 'base64' : 'utf8'
   const bytes = mend.data ?? Buffer.from(row.original as string, encoding)
-  const recordId = mend.recordId ?? (row.record_id as string | null)
-  const whole = asRecord(bytes, recordId, maxDepth)
-  if (whole) {
-    const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
-    return {
-      id,
-      dataset,
-      op,
-      version,
-      updatedAt,
-      data: dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd),
-    }
-  }
+  if (!isUtf8(bytes)) throw stillRefused(row)
   if (mend.data === undefined && (row.original_bytes as number) > bytes.length) {
     throw invalid('data', `the row had ${row.original_bytes} bytes and was too long to be kept whole; send it mended`)
   }
+  const recordId = mend.recordId ?? (row.record_id as string | null)
+  const whole = row.data_only === 1 ? undefined : asRecord(bytes, recordId, maxDepth)
+  if (whole) {
+    const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
+    const data = dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd)
+    return { id, dataset, op, version, updatedAt, data }
+  }
+  // A record as it was pushed that still is none: its text is not its data.
+  if (mend.data === undefined && row.data_only === 0) throw stillRefused(row)
   const data = dataOf(bytes, maxDepth, row)
-  if (recordId === null) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
-  checkId(recordId)
-  return { id: recordId, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
+  const id = recordId ?? (row.id_at === null ? undefined : idOf(textAt(data, row.id_at as string)))
+  if (id === undefined) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
+  checkId(id)
+  return { id, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
 }
 
 function dataOf(bytes: Buffer, maxDepth: number, row: Row): string {
@@ -100,7 +107,11 @@ function dataOf(bytes: Buffer, maxDepth: number, row: Row): string {
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
   }
-  throw invalid('data', `the row is still refused (${row.code}: ${row.message}); send it mended`)
+  throw stillRefused(row)
+}
+
+function stillRefused({ code, message }: Row): DomainError {
+  return invalid('data', `the row is still refused (${code}: ${message}); send it mended`)
 }
 
 function checkId(id: string): void {
@@ -113,15 +124,13 @@ function checkId(id: string): void {
 }
 
 /** Sends a refused row in again: once, whoever asks how often. Rejects with VALIDATION_ERROR when it is still bad. */
-export async function replay(
-  { services, exchange, principal }: Request,
-  row: Row,
-  mend: { data?: Buffer; recordId?: string },
-): Promise<Position> {
-  const { config, log, commands } = services
+export async function replay({ services, exchange, principal }: Request, row: Row, mend: Mend): Promise<Position> {
+  const { config, log, commands, rules } = services
   const mended = mendedRow(row, mend, config.jsonDepth)
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
-  const data = mended.op === 'delete' ? mended.data : services.rules.require(dataset, mended.data)
+  // What is sent mended says itself what is a number.
+  const textOnly = row.text_only === 1 && mend.data === undefined
+  const data = mended.op === 'delete' ? mended.data : rules.require(dataset, mended.data, textOnly)
   if (Buffer.byteLength(data) > config.lineBytes) throw invalid('data', `it is larger than ${config.lineBytes} bytes`)
   const record: RecordPushed = {
     ...{ dataset, id: mended.id, op: mended.op, data, version: mended.version, updated_at: mended.updatedAt },

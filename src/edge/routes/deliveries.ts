@@ -59,11 +59,17 @@ interface Delivery {
   readonly webhook: WebhookConfigured
   readonly body: Buffer
   readonly intake: Intake
+  /** The record's, when it is known. */
+  readonly id?: string | undefined
 }
 
 /** Keeps a delivery that is refused with its bytes, and tells why. */
-async function refuse({ body, intake }: Delivery, error: RowError, details: readonly Violation[] = []): Promise<never> {
-  intake.refuse(error, 0, body, body.length)
+async function refuse(
+  { body, intake, id }: Delivery,
+  error: RowError,
+  details: readonly Violation[] = [],
+): Promise<never> {
+  intake.refuse(error, 0, body, body.length, id ?? null)
   await intake.flush()
   const shown = details.map(({ pointer, message }) => ({ field: pointer, message }))
   const fields = error.field === null ? [] : [{ field: error.field, message: error.message }]
@@ -113,18 +119,20 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
     intakeOptions(
       request,
       { source, dataset, upsert: true, validate: true, transform: true },
-      { numbering: 'index', expectedBytes: body.length },
+      { numbering: 'index', expectedBytes: body.length, dataOnly: { idAt: webhook.record_id } },
     ),
   )
-  const delivery = { webhook, body, intake }
+  // What cannot be read has the id that it would have had where that is not in it.
+  const own = webhook.record_id === null ? recordId(webhook, exchange, undefined, eventId) : undefined
+  const delivery = { webhook, body, intake, id: own }
   const { value, data } = await readDelivery(delivery, services.config.jsonDepth)
+  const id = recordId(webhook, exchange, value, eventId)
   const violations = validatorOf(services, webhook)?.(data)
   if (violations) {
     const [first] = violations
     const error = { code: 'SCHEMA', field: first!.pointer, message: `${first!.pointer}: ${first!.message}` }
-    return refuse(delivery, { ...error, stage: 'validate' }, violations)
+    return refuse({ ...delivery, id }, { ...error, stage: 'validate' }, violations)
   }
-  const id = recordId(webhook, exchange, value, eventId)
   if (id === undefined) {
     const message = `${webhook.record_id}: expected the record's id, text or a whole number`
     return refuse(delivery, { code: 'MISSING_FIELD', field: webhook.record_id, message })
