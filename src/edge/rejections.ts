@@ -9,6 +9,8 @@ import { idOf, textAt } from '../kernel/record-id.ts'
 import { writtenUnder } from '../log/commands.ts'
 import { recordKey } from '../projections/records.ts'
 import type { Request } from './router.ts'
+import type { Services } from './services.ts'
+import { refusalOf, violationsOf } from './webhooks/delivered.ts'
 
 /** A row's parts as they are to go in. */
 interface Mended {
@@ -123,10 +125,19 @@ function checkId(id: string): void {
   }
 }
 
+/** A delivery has its webhook's schema to pass before its data set's. Throws VALIDATION_ERROR. */
+function requireDelivery(services: Services, { webhook_id }: Row, data: string): void {
+  const webhook = webhook_id === null ? undefined : services.webhooks.view.get(webhook_id as string)
+  const violations = webhook && violationsOf(services, webhook, data)
+  if (violations) throw refusalOf(violations)
+}
+
 /** Sends a refused row in again: once, whoever asks how often. Rejects with VALIDATION_ERROR when it is still bad. */
-export async function replay({ services, exchange, principal }: Request, row: Row, mend: Mend): Promise<Position> {
+export async function replay(request: Request, row: Row, mend: Mend): Promise<Position> {
+  const { services, exchange, principal } = request
   const { config, log, commands, rules } = services
   const mended = mendedRow(row, mend, config.jsonDepth)
+  requireDelivery(services, row, mended.data)
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
   // What is sent mended says itself what is a number.
   const textOnly = row.text_only === 1 && mend.data === undefined

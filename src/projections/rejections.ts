@@ -21,6 +21,7 @@ export const rejections: Table = {
     id_at: 'text',
     text_only: 'integer',
     job_id: 'text',
+    webhook_id: 'text',
     request_id: 'text',
     line: 'integer',
     at: 'integer',
@@ -91,7 +92,15 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       ...shownBytes(original),
       original_bytes: event.original_bytes,
       ...{ data_only: event.data_only ? 1 : 0, id_at: storable(event.id_at), text_only: event.text_only ? 1 : 0 },
-      ...{ job_id, request_id: event.request_id, line: event.line, at: event.received_at, stream, offset },
+      ...{
+        job_id,
+        webhook_id: event.webhook_id,
+        request_id: event.request_id,
+        line: event.line,
+        at: event.received_at,
+        stream,
+        offset,
+      },
     }
     rows.put(rejections, key, row)
     return undefined

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, type PushAnswer, pushLines, tokenFor } from '../kit/api.ts'
 import { jobEnd, pushFile } from '../kit/forms.ts'
+import { until } from '../kit/processes.ts'
 import { findRejected, pushRefused, type Rejected, type RejectedPage } from '../kit/rejected.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
 
@@ -161,6 +162,32 @@ describe('a refused row that is sent again', () => {
     const answer = await replay(row!.id)
     expect(answer.status, answer.text).toBe(200)
     expect(await recordText('csv', 'a', answer.body.position)).toContain('"n":0.50')
+  })
+
+  it.each([
+    ['in its body', '/key', 'k1'],
+    ['its own', null, expect.stringMatching(/^evt_/)],
+  ])('from a webhook whose id is %s goes in with it, its whole body as data', async (_name, record_id, id) => {
+    const dataset = `hook ${record_id}`
+    const body = { name: dataset, dataset, schema: AMOUNT, record_id, signature: { scheme: 'none' } }
+    const made = await call<{ id: string }>(service, '/webhooks', { body })
+    const deliver = (delivery: object) => call(service, `/push/webhook/${made.body.id}`, { body: delivery })
+    expect((await deliver({ id: 'x', data: { n: 1 } })).status).toBe(400)
+    expect((await deliver({ key: 'k1', n: 0 })).status).toBe(400)
+    const rows = await until('both to be there', async () => {
+      const found = await itemsOf(`dataset=${encodeURIComponent(dataset)}`)
+      return found.length === 2 && found
+    })
+    const [whole, keyed] = ['"data"', '"key"'].map(part => rows.find(({ original }) => original.includes(part))!)
+    const mended = { id: 'x', data: { n: 1 }, key: 'k1', n: 2 }
+    for (const row of [whole!, keyed!]) {
+      expect((await replay(row.id)).status).toBe(400)
+      const answer = await replay(row.id, { data: mended })
+      expect(answer.status, answer.text).toBe(200)
+      const path = `/datasets/${encodeURIComponent(dataset)}/records?min_position=${answer.body.position}`
+      const { items } = (await call<RejectedPage>(service, path)).body
+      expect(items.at(-1)).toMatchObject({ id, data: mended })
+    }
   })
 
   it('needs who may write', async () => {

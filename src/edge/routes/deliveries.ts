@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
-import type { Validator, Violation } from '../../catalog/schemas/compile.ts'
 import type { WebhookConfigured } from '../../events/index.ts'
 import { createIntake, type Intake } from '../../intake/intake.ts'
 import type { RowError } from '../../intake/parse.ts'
@@ -14,6 +13,7 @@ import type { Exchange } from '../exchange.ts'
 import { keyOf as idempotencyKey, onceUnder } from '../idempotency/once.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import type { Services } from '../services.ts'
+import { refusalOf, violationsOf } from '../webhooks/delivered.ts'
 import { checkSignature, deliveryId } from '../webhooks/signatures.ts'
 import { findWebhook } from '../webhooks/webhooks.ts'
 import { intakeOptions } from './push.ts'
@@ -64,16 +64,12 @@ interface Delivery {
 }
 
 /** Keeps a delivery that is refused with its bytes, and tells why. */
-async function refuse(
-  { body, intake, id }: Delivery,
-  error: RowError,
-  details: readonly Violation[] = [],
-): Promise<never> {
+async function refuse({ body, intake, id }: Delivery, error: RowError, told?: DomainError): Promise<never> {
   intake.refuse(error, 0, body, body.length, id ?? null)
   await intake.flush()
-  const shown = details.map(({ pointer, message }) => ({ field: pointer, message }))
-  const fields = error.field === null ? [] : [{ field: error.field, message: error.message }]
-  throw new DomainError('VALIDATION_ERROR', error.message, { details: shown.length > 0 ? shown : fields })
+  const { field, message } = error
+  const details = field === null ? [] : [{ field, message }]
+  throw told ?? new DomainError('VALIDATION_ERROR', message, { details })
 }
 
 async function readDelivery(delivery: Delivery, maxDepth: number): Promise<{ value: unknown; data: string }> {
@@ -98,19 +94,6 @@ function recordId({ record_id, scheme }: WebhookConfigured, exchange: Exchange, 
   return typeof found === 'string' || Number.isSafeInteger(found) ? String(found) : undefined
 }
 
-const validators = new WeakMap<WebhookConfigured, Validator>()
-
-/** Compiled once for each setting of a webhook. */
-function validatorOf({ schemas }: Services, webhook: WebhookConfigured): Validator | undefined {
-  if (webhook.schema === null) return undefined
-  let found = validators.get(webhook)
-  if (!found) {
-    found = schemas(JSON.parse(webhook.schema), 'schema')
-    validators.set(webhook, found)
-  }
-  return found
-}
-
 async function take(request: Request, webhook: WebhookConfigured, body: Buffer): Promise<Reply> {
   const { exchange, services } = request
   const eventId = timeOrderedId('evt', Date.now(), randomBytes(12))
@@ -119,7 +102,11 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
     intakeOptions(
       request,
       { source, dataset, upsert: true, validate: true, transform: true },
-      { numbering: 'index', expectedBytes: body.length, dataOnly: { idAt: webhook.record_id } },
+      {
+        numbering: 'index',
+        expectedBytes: body.length,
+        dataOnly: { idAt: webhook.record_id, webhookId: webhook.webhook_id },
+      },
     ),
   )
   // What cannot be read has the id that it would have had where that is not in it.
@@ -127,11 +114,11 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
   const delivery = { webhook, body, intake, id: own }
   const { value, data } = await readDelivery(delivery, services.config.jsonDepth)
   const id = recordId(webhook, exchange, value, eventId)
-  const violations = validatorOf(services, webhook)?.(data)
+  const violations = violationsOf(services, webhook, data)
   if (violations) {
-    const [first] = violations
-    const error = { code: 'SCHEMA', field: first!.pointer, message: `${first!.pointer}: ${first!.message}` }
-    return refuse({ ...delivery, id }, { ...error, stage: 'validate' }, violations)
+    const told = refusalOf(violations)
+    const error = { code: 'SCHEMA', field: violations[0]!.pointer, message: told.message, stage: 'validate' as const }
+    return refuse({ ...delivery, id }, error, told)
   }
   if (id === undefined) {
     const message = `${webhook.record_id}: expected the record's id, text or a whole number`
