@@ -124,11 +124,13 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     followed.onChange(() => void rules.prepare().catch(error => logger.error({ err: error }, 'secrets cannot be read')))
     const files = await openFiles(config)
     const keepFiles = () => removeOldFiles(files, config.fileKeepSeconds, logger)
+    void keepFiles()
     const sweeping = setInterval(keepFiles, SWEEP_MS).unref()
     const commands = await startCommands(log, logger)
     const runner = await startRunner({
       ...{ log, logger, commands, files, codec: createCodec(log) },
       ...{ rules, grow: createGrow({ ...followed, view: settings }, commands) },
+      rulesReady: () => followed.caughtUp().then(() => rules.prepare()),
       // A page is a transaction of its own on Kafka, and has to fit into memory with what it becomes.
       limits: {
         pageRows: config.projectionEvents,

@@ -19,6 +19,8 @@ export interface RunContext {
   readonly logger: Logger
   readonly commands: Commands
   readonly rules: Rules
+  /** Resolves once `rules` are those that were set when this is called. */
+  readonly rulesReady: () => Promise<void>
   readonly grow: Grow
   readonly files: FileStore
   readonly limits: {
@@ -49,7 +51,7 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
   const group = `job-${job.id}`
   const owned = await log.own(group, stream)
   // Whoever had the job before may have appended something that has not been followed yet.
-  await context.seen(await log.written(stream), signal)
+  await Promise.all([context.seen(await log.written(stream), signal), context.rulesReady()])
   const by = { actor: ACTOR, requestId: runId }
   const ids = { job_id: job.id, run_id: runId }
   if (!(await accepted(commands.send(`job/${job.id}`, { type: 'BeginRun', data: ids }, by)))) return

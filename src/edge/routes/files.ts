@@ -12,6 +12,7 @@ import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once } from '../idempotency/once.ts'
 import { fileOf, findJob, reachJob } from '../jobs.ts'
 import { named } from '../names.ts'
+import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { receiveUpload, type Upload } from '../upload.ts'
 
@@ -129,8 +130,10 @@ const oneFile: Route = {
   path: '/files/:id',
   auth: 'sync:read',
   limit: 'api',
-  async handle({ services, params }) {
+  async handle(request) {
+    const { services, params } = request
     const id = params.id!
+    await reachMinPosition(request, ['sync.jobs'])
     const row = id.startsWith('file_')
       ? await findJob(services, id.replace(/^file_/, 'job_')).catch(notThis(id))
       : undefined
