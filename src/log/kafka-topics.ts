@@ -2,6 +2,11 @@ import type { Admin, KafkaJSProtocolError } from 'kafkajs'
 import { streamName } from '../kernel/position.ts'
 import type { Stream, TopicSpec } from './log.ts'
 
+/** A topic with settings of Kafka's for which declarations have no word. */
+export interface KafkaTopic extends TopicSpec {
+  readonly settings?: Readonly<Record<string, string>>
+}
+
 /** The id of the log that a cluster holds: from its own id, so that every process of every start has the same. */
 export async function clusterLogId(admin: Admin): Promise<string> {
   const { clusterId } = await admin.describeCluster()
@@ -18,7 +23,7 @@ const LOOK_AGAIN_MS = 100
  */
 export async function declareTopics(
   admin: Admin,
-  topics: readonly TopicSpec[],
+  topics: readonly KafkaTopic[],
   streams: Map<string, readonly Stream[]>,
 ): Promise<void> {
   const existing = new Set(await admin.listTopics())
@@ -48,7 +53,7 @@ export async function learnStreams(
   }
 }
 
-async function create(admin: Admin, topics: readonly TopicSpec[]): Promise<void> {
+async function create(admin: Admin, topics: readonly KafkaTopic[]): Promise<void> {
   if (topics.length === 0) return
   try {
     await admin.createTopics({
@@ -61,6 +66,7 @@ async function create(admin: Admin, topics: readonly TopicSpec[]): Promise<void>
           { name: 'cleanup.policy', value: topic.cleanup_policy },
           { name: 'retention.ms', value: String(topic.retention_ms) },
           { name: 'max.message.bytes', value: String(topic.max_message_bytes) },
+          ...Object.entries(topic.settings ?? {}).map(([name, value]) => ({ name, value })),
         ],
       })),
     })

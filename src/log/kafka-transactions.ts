@@ -13,6 +13,7 @@ import type { Admin } from 'kafkajs'
 import { DomainError } from '../kernel/errors.ts'
 import { passPoint } from '../kernel/points.ts'
 import { alreadyConsumed } from './consumed.ts'
+import { CHECKPOINTS_STREAM, checkpointKey, checkpointPart, lastCheckpoint } from './kafka-checkpoints.ts'
 import {
   again,
   type Brokers,
@@ -23,6 +24,7 @@ import {
   type Part,
   produceToLeaders,
 } from './kafka-produce.ts'
+import type { createReader } from './kafka-reader.ts'
 import type { Consumed, Stream } from './log.ts'
 
 interface Owned {
@@ -46,6 +48,7 @@ const TRANSACTION_MS = 60_000
  */
 export function createTransactions(
   admin: Admin,
+  reader: ReturnType<typeof createReader>,
   options: { brokers: readonly string[]; clientId: string; timeoutMs: number },
 ) {
   const { clientId, timeoutMs } = options
@@ -80,7 +83,7 @@ export function createTransactions(
   }
 
   async function own(group: string, stream: Stream): Promise<number> {
-    const name = `${group}-${stream.name}`
+    const name = checkpointKey(group, stream.name)
     owners.delete(name)
     const end = Date.now() + timeoutMs
     const opened = await ask(TRANSACTION, name, end, connection =>
@@ -97,27 +100,26 @@ export function createTransactions(
     const offsets = await whileRetriable(() => admin.fetchOffsets({ groupId: group, topics: [stream.topic] }))
     const found = offsets[0]?.partitions.find(({ partition }) => partition === stream.partition)
     const next = Number(found?.offset ?? -1)
-    return next < 0 ? -1 : next - 1
+    return next < 0 ? lastCheckpoint(reader, checkpointKey(group, stream.name), timeoutMs) : next - 1
   }
 
   /** All of it in one transaction; resolves with the last offset of each stream once it is committed. */
   async function transact(
     id: string,
     { identity, ...numbering }: Numbering,
-    parts: readonly Part[],
+    events: readonly Part[],
     { group, stream, offset }: Consumed,
   ): Promise<Map<string, number>> {
+    const parts = [...events, checkpointPart(id, offset)]
     const end = Date.now() + timeoutMs
     const who = { transactionalId: id, producerId: identity.id, producerEpoch: identity.epoch }
     const topics = [...Map.groupBy(parts, ({ topic }) => topic)].map(([name, ofTopic]) => ({
       name,
       partitions: [...new Set(ofTopic.map(({ partition }) => partition))],
     }))
-    if (topics.length > 0) {
-      await ask(TRANSACTION, id, end, connection =>
-        addPartitionsToTxnV3.api.async(connection, [{ ...who, verifyOnly: false, topics }]),
-      )
-    }
+    await ask(TRANSACTION, id, end, connection =>
+      addPartitionsToTxnV3.api.async(connection, [{ ...who, verifyOnly: false, topics }]),
+    )
     const adding = ask(TRANSACTION, id, end, connection =>
       addOffsetsToTxnV3.api.async(connection, id, identity.id, identity.epoch, group),
     )
@@ -131,6 +133,7 @@ export function createTransactions(
       }, end)
       for (const [name, at] of sent) last.set(name, at)
     }
+    last.delete(CHECKPOINTS_STREAM.name)
     passPoint('kafka.events-sent')
     await adding
     const partition = {
@@ -164,7 +167,7 @@ export function createTransactions(
     },
     async append(parts: readonly Part[], consumed: Consumed): Promise<Map<string, number>> {
       const { group, stream, offset } = consumed
-      const name = `${group}-${stream.name}`
+      const name = checkpointKey(group, stream.name)
       if (!owners.has(name)) await own(group, stream)
       const owned = owners.get(name)!
       if (offset <= owned.checkpoint) throw alreadyConsumed(offset, name)

@@ -1,5 +1,7 @@
 import type { Producer } from 'kafkajs'
 import { passPoint } from '../../kernel/points.ts'
+import { streamName } from '../../kernel/position.ts'
+import { CHECKPOINTS, checkpointKey } from '../kafka-checkpoints.ts'
 import { refused, type Target } from './target.ts'
 
 /** Where a group goes on: the offset of the next event to handle. */
@@ -36,8 +38,13 @@ async function commit(producer: Producer, group: string, handled: readonly Handl
     topic,
     partitions: list.map(({ partition, next }) => ({ partition, offset: String(next) })),
   }))
+  const messages = handled.map(({ topic, partition, next }) => ({
+    key: checkpointKey(group, streamName(topic, partition)),
+    value: String(next - 1),
+  }))
   const transaction = await producer.transaction()
   try {
+    await transaction.send({ topic: CHECKPOINTS, messages })
     await transaction.sendOffsets({ consumerGroupId: group, topics })
     await transaction.commit()
   } catch (error) {
