@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, credentialsOf, type Problem, pushBatch, tokenFor } from '../kit/api.ts'
@@ -186,7 +186,8 @@ it('leaves no secret in DATA_DIR, in errors or in the log lines', async () => {
   const secrets = [client_secret, key, key.slice(8), mac(refresh_token), mac(second.refresh_token), mac(access_token)]
   const files = readdirSync(service.dataDir, { recursive: true, encoding: 'utf8' })
   expect(files).toEqual(expect.arrayContaining(['log.db', 'read.db', 'credentials.json', 'encryption.key']))
-  const kept = files.filter(name => name !== 'credentials.json' && name !== 'encryption.key')
+  const open = ['credentials.json', 'encryption.key']
+  const kept = files.filter(name => !open.includes(name) && statSync(join(service.dataDir, name)).isFile())
   const encryptionKey = readFileSync(join(service.dataDir, 'encryption.key'), 'utf8')
   let found = 0
   for (const name of kept) {

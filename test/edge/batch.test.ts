@@ -23,7 +23,14 @@ function failure(text: string): DomainError {
   throw new Error(`${text} was taken`)
 }
 
-const DEFAULTS = { source: undefined, dataset: undefined, upsert: true, ack: 'durable' }
+const DEFAULTS = {
+  source: undefined,
+  dataset: undefined,
+  upsert: true,
+  validate: true,
+  transform: true,
+  ack: 'durable',
+}
 
 describe('a batch', () => {
   it.each([
