@@ -41,7 +41,7 @@ describe('a batch', () => {
     ['{"records":[{}],"options":{}}', { records: ['{}'] }],
     [
       '{"options":{"upsert":false,"validate":true,"transform":false,"ack":"projected"},"records":[{}]}',
-      { upsert: false, ack: 'projected', records: ['{}'] },
+      { upsert: false, transform: false, ack: 'projected', records: ['{}'] },
     ],
     ['{"options":{"upsert":true,"ack":"durable"},"records":[{}]}', { records: ['{}'] }],
     ['{"records":[{"n":9007199254740993,"__proto__":1.0}]}', { records: ['{"n":9007199254740993,"__proto__":1.0}'] }],
