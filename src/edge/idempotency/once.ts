@@ -15,6 +15,8 @@ export interface Once {
   /** Who asks for what: the same key elsewhere, or of another caller, is another one. */
   readonly scope: string
   readonly key: string
+  /** The header it comes in, for messages. */
+  readonly header: string
   /** Tells a body from another under the same key; without it the first body wins. */
   readonly fingerprint?: Fingerprint | undefined
 }
@@ -28,7 +30,8 @@ export async function once(request: Request, fingerprint: Fingerprint, push: () 
   const { exchange, principal } = request
   const key = keyOf(exchange)
   if (key === undefined) return push()
-  return onceUnder(request, { scope: `${principal.id} ${exchange.method} ${exchange.path}`, key, fingerprint }, push)
+  const scope = `${principal.id} ${exchange.method} ${exchange.path}`
+  return onceUnder(request, { scope, key, header: HEADER, fingerprint }, push)
 }
 
 /** The key that a request bears; undefined when it bears none. */
@@ -41,7 +44,7 @@ export function keyOf(exchange: Exchange): string | undefined {
 /** `once` for a key that comes another way, as a delivery's id does. */
 export async function onceUnder(
   request: Request,
-  { scope, key, fingerprint }: Once,
+  { scope, key, header, fingerprint }: Once,
   push: () => Promise<Reply>,
 ): Promise<Reply> {
   const { keys, metrics } = request.services
@@ -49,11 +52,11 @@ export async function onceUnder(
   if (begun.state === 'fresh') return makeAndKeep(request, begun.claim, fingerprint, push)
   if (begun.state === 'running') {
     metrics.idempotency.inc({ result: 'conflict' })
-    throw new DomainError('CONFLICT', 'a push under this Idempotency-Key is still running', { retryAfter: 1 })
+    throw new DomainError('CONFLICT', `${header}: the push under this key is still running`, { retryAfter: 1 })
   }
   if (fingerprint && (await fingerprint.skipped()) !== begun.kept.fingerprint) {
     metrics.idempotency.inc({ result: 'mismatch' })
-    const message = 'this Idempotency-Key was given to a push with another body or other query parameters'
+    const message = `${header}: this key was given to a push with another body or other query parameters`
     throw new DomainError('UNPROCESSABLE', message)
   }
   metrics.idempotency.inc({ result: 'replayed' })

@@ -8,7 +8,7 @@ import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { check, requireType } from '../body.ts'
-import { keyOf, onceUnder } from '../idempotency/once.ts'
+import { once } from '../idempotency/once.ts'
 import { fileOf, findJob, reachJob } from '../jobs.ts'
 import { named } from '../names.ts'
 import type { Reply, Request, Route } from '../router.ts'
@@ -114,9 +114,7 @@ const pushFile: Route = {
         throw error
       }
     }
-    const key = keyOf(exchange)
-    if (key === undefined) return take()
-    return onceUnder(request, { scope: `${request.principal.id} POST ${exchange.path}`, key, fingerprint }, take)
+    return once(request, fingerprint, take)
   },
 }
 
