@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { RecordPushed } from '../events/index.ts'
 import { checkName, createRecordParser, type ParsedRecord, RowRefused } from '../intake/parse.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
@@ -7,6 +8,9 @@ import type { Row } from '../kernel/projection.ts'
 import { writtenUnder } from '../log/commands.ts'
 import { recordKey } from '../projections/records.ts'
 import type { Request } from './router.ts'
+import type { Services } from './services.ts'
+import { idAt } from './webhooks/pointer.ts'
+import { validatorOf } from './webhooks/webhooks.ts'
 
 /** A row's parts as they are to go in. */
 interface Mended {
@@ -25,6 +29,7 @@ const OPEN = 123
 /** The `data` of a replay's body as its text stands, and the id that goes with it; nothing for an empty body. */
 export function readMend(body: Buffer, maxDepth: number): { data?: Buffer; recordId?: string } {
   if (body.length === 0) return {}
+  if (!isUtf8(body)) throw new DomainError('VALIDATION_ERROR', 'the body is not valid UTF-8')
   const mend: { data?: Buffer; recordId?: string } = {}
   try {
     const { start } = wholeValue(body, 0, body.length, maxDepth + 1)
@@ -53,7 +58,7 @@ function readId(text: string): string {
 function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): ParsedRecord | undefined {
   const names: string[] = []
   const start = skipSpace(bytes, 0, bytes.length)
-  if (bytes[start] !== OPEN) return undefined
+  if (bytes[start] !== OPEN || !isUtf8(bytes)) return undefined
   try {
     skipMembers(bytes, start, bytes.length, maxDepth, (from, to) => {
       names.push(JSON.parse(bytes.toString('utf8', from, to)))
@@ -67,12 +72,25 @@ function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): Par
   }
 }
 
+/** The webhook that a row was delivered to, as it is now. */
+interface DeliveredTo {
+  readonly pointer: string | null
+  /** Throws VALIDATION_ERROR when data does not fit its schema. */
+  check(data: string): void
+}
+
 /** What a refused row becomes: its mended data, else its own bytes read again. Throws VALIDATION_ERROR. */
-export function mendedRow(row: Row, mend: { data?: Buffer; recordId?: string }, maxDepth: number): Mended {
+function mendedRow(
+  row: Row,
+  mend: { data?: Buffer; recordId?: string },
+  maxDepth: number,
+  delivered: DeliveredTo | undefined,
+): Mended {
   const encoding = row.original_encoding === 'base64' ? 'base64' : 'utf8'
   const bytes = mend.data ?? Buffer.from(row.original as string, encoding)
   const recordId = mend.recordId ?? (row.record_id as string | null)
-  const whole = asRecord(bytes, recordId, maxDepth)
+  // All of what was delivered to a webhook is data, whatever it looks like.
+  const whole = row.webhook_id === null ? asRecord(bytes, recordId, maxDepth) : undefined
   if (whole) {
     const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
     return {
@@ -88,15 +106,17 @@ export function mendedRow(row: Row, mend: { data?: Buffer; recordId?: string }, 
     throw invalid('data', `the row had ${row.original_bytes} bytes and was too long to be kept whole; send it mended`)
   }
   const data = dataOf(bytes, maxDepth, row)
-  if (recordId === null) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
-  checkId(recordId)
-  return { id: recordId, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
+  delivered?.check(data)
+  const id = mend.recordId ?? (delivered?.pointer && idAt(Buffer.from(data), delivered.pointer, maxDepth)) ?? recordId
+  if (id === null) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
+  checkId(id)
+  return { id, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
 }
 
 function dataOf(bytes: Buffer, maxDepth: number, row: Row): string {
   try {
     const { start, end } = wholeValue(bytes, 0, bytes.length, maxDepth)
-    if (bytes[start] === OPEN) return bytes.toString('utf8', start, end)
+    if (bytes[start] === OPEN && isUtf8(bytes)) return bytes.toString('utf8', start, end)
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
   }
@@ -112,6 +132,20 @@ function checkId(id: string): void {
   }
 }
 
+function deliveredTo(services: Services, row: Row): DeliveredTo | undefined {
+  const webhook = services.webhooks.view.get((row.webhook_id as string | null) ?? '')
+  if (!webhook) return undefined
+  return {
+    pointer: webhook.record_id,
+    check(data) {
+      const violations = validatorOf(services, webhook)?.(data)
+      if (!violations) return
+      const details = violations.map(({ pointer, message }) => ({ field: pointer, message }))
+      throw new DomainError('VALIDATION_ERROR', `${details[0]!.field}: ${details[0]!.message}`, { details })
+    },
+  }
+}
+
 /** Sends a refused row in again: once, whoever asks how often. Rejects with VALIDATION_ERROR when it is still bad. */
 export async function replay(
   { services, exchange, principal }: Request,
@@ -119,7 +153,7 @@ export async function replay(
   mend: { data?: Buffer; recordId?: string },
 ): Promise<Position> {
   const { config, log, commands } = services
-  const mended = mendedRow(row, mend, config.jsonDepth)
+  const mended = mendedRow(row, mend, config.jsonDepth, deliveredTo(services, row))
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
   const data = mended.op === 'delete' ? mended.data : services.rules.require(dataset, mended.data)
   if (Buffer.byteLength(data) > config.lineBytes) throw invalid('data', `it is larger than ${config.lineBytes} bytes`)

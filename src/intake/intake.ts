@@ -41,6 +41,8 @@ export interface IntakeOptions extends PushRules {
   numbering: 'line' | 'index'
   /** The job that brings these rows, if one does. */
   jobId?: string
+  /** The webhook that they were delivered to, if they were. */
+  webhookId?: string
   /** Makes a position of these appends one of the whole log. */
   complete: (position: Position) => Position
   /** Called for each refused row. */
@@ -190,6 +192,7 @@ export function createIntake(options: IntakeOptions): Intake {
       received_at: event.received_at,
       job_id: event.job_id,
       value: row.value ?? null,
+      webhook_id: options.webhookId ?? null,
     }
     rejected.add(Buffer.from(id), (buffer, at) => codec.write('RecordRejected', rejection, buffer, at))
     if (tally.errors.length < SHOWN_ERRORS) tally.errors.push(shown)

@@ -18,6 +18,7 @@ export const rejections: Table = {
     original_encoding: 'text',
     original_bytes: 'integer',
     job_id: 'text',
+    webhook_id: 'text',
     request_id: 'text',
     line: 'integer',
     at: 'integer',
@@ -80,14 +81,14 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       }
       return undefined
     }
-    const { dataset, source, stage, code, original, job_id } = event
+    const { dataset, source, stage, code, original, job_id, webhook_id } = event
     const [field, message] = [storable(event.field), storable(event.message)]
     const [value, record_id] = [storable(event.value), storable(event.record_id)]
     const row: Row = {
       ...{ id: key, dataset, source, stage, code, field, message, value, record_id },
       ...shownBytes(original),
       original_bytes: event.original_bytes,
-      ...{ job_id, request_id: event.request_id, line: event.line, at: event.received_at, stream, offset },
+      ...{ job_id, webhook_id, request_id: event.request_id, line: event.line, at: event.received_at, stream, offset },
     }
     rows.put(rejections, key, row)
     return undefined

@@ -110,7 +110,7 @@ describe('an older schema', () => {
     await codec.prepare([stored(1000, body)])
     const { colour: _, ...rest } = event
     expect(asJson(codec.decode(stored(1000, body).value).data)).toEqual(
-      asJson({ ...rest, dataset: null, record_id: null, job_id: null, value: null }),
+      asJson({ ...rest, dataset: null, record_id: null, job_id: null, value: null, webhook_id: null }),
     )
   })
 
