@@ -21,7 +21,10 @@ export interface RejectionState {
   readonly replayed: boolean
 }
 
-/** The record and the note that its row was replayed are decided together: neither is ever there without the other. */
+/**
+ * The record and the note that its row was replayed are decided together: neither is ever there without the other. The
+ * record comes first, so that the place of the note includes it.
+ */
 export const rejectionDecider: Decider<RejectionState, RejectionCommand & { meta: CommandMeta }, RejectionEvent> = {
   initial: { replayed: false },
 
@@ -32,8 +35,8 @@ export const rejectionDecider: Decider<RejectionState, RejectionCommand & { meta
     const { command_id, actor: by, at } = meta
     const { dataset, id: record_id } = record
     return accept<RejectionEvent>(
-      { type: 'RejectionReplayed', data: { command_id, rejection_id, dataset, record_id, mended, by, at } },
       { type: 'RecordPushed', data: record, key },
+      { type: 'RejectionReplayed', data: { command_id, rejection_id, dataset, record_id, mended, by, at } },
     )
   },
 }

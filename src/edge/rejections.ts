@@ -5,11 +5,11 @@ import { DomainError, invalid } from '../kernel/errors.ts'
 import { JsonError, skipMembers, skipSpace, wholeValue } from '../kernel/json.ts'
 import { mergePositions, type Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
+import { idOf, textAt } from '../kernel/record-id.ts'
 import { writtenUnder } from '../log/commands.ts'
 import { recordKey } from '../projections/records.ts'
 import type { Request } from './router.ts'
 import type { Services } from './services.ts'
-import { idAt } from './webhooks/pointer.ts'
 import { validatorOf } from './webhooks/webhooks.ts'
 
 /** A row's parts as they are to go in. */
@@ -23,16 +23,22 @@ interface Mended {
   readonly updatedAt: string | null
 }
 
+/** What a replay brings along: the row's data as JSON text, and its id. */
+export interface Mend {
+  data?: Buffer
+  recordId?: string
+}
+
 const RECORD_FIELDS = ['id', 'data', 'op', 'dataset', 'metadata']
 const OPEN = 123
 
 /** The `data` of a replay's body as its text stands, and the id that goes with it; nothing for an empty body. */
-export function readMend(body: Buffer, maxDepth: number): { data?: Buffer; recordId?: string } {
+export function readMend(body: Buffer, maxDepth: number): Mend {
   if (body.length === 0) return {}
-  if (!isUtf8(body)) throw new DomainError('VALIDATION_ERROR', 'the body is not valid UTF-8')
-  const mend: { data?: Buffer; recordId?: string } = {}
+  const mend: Mend = {}
   try {
     const { start } = wholeValue(body, 0, body.length, maxDepth + 1)
+    if (!isUtf8(body)) throw invalid('body', 'it is not valid UTF-8')
     if (body[start] !== OPEN) throw invalid('body', 'expected an object with data')
     skipMembers(body, start, body.length, maxDepth + 1, (keyStart, keyEnd, from, to) => {
       const name: string = JSON.parse(body.toString('utf8', keyStart, keyEnd))
@@ -72,42 +78,27 @@ function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): Par
   }
 }
 
-/** The webhook that a row was delivered to, as it is now. */
-interface DeliveredTo {
-  readonly pointer: string | null
-  /** Throws VALIDATION_ERROR when data does not fit its schema. */
-  check(data: string): void
-}
-
 /** What a refused row becomes: its mended data, else its own bytes read again. Throws VALIDATION_ERROR. */
-function mendedRow(
-  row: Row,
-  mend: { data?: Buffer; recordId?: string },
-  maxDepth: number,
-  delivered: DeliveredTo | undefined,
-): Mended {
+function mendedRow(row: Row, mend: Mend, maxDepth: number, check: (data: string) => void): Mended {
   const encoding = row.original_encoding === 'base64' ? 'base64' : 'utf8'
   const bytes = mend.data ?? Buffer.from(row.original as string, encoding)
-  const recordId = mend.recordId ?? (row.record_id as string | null)
-  // All of what was delivered to a webhook is data, whatever it looks like.
-  const whole = row.webhook_id === null ? asRecord(bytes, recordId, maxDepth) : undefined
-  if (whole) {
-    const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
-    return {
-      id,
-      dataset,
-      op,
-      version,
-      updatedAt,
-      data: dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd),
-    }
-  }
+  if (!isUtf8(bytes)) throw stillRefused(row)
   if (mend.data === undefined && (row.original_bytes as number) > bytes.length) {
     throw invalid('data', `the row had ${row.original_bytes} bytes and was too long to be kept whole; send it mended`)
   }
+  const recordId = mend.recordId ?? (row.record_id as string | null)
+  const whole = row.data_only === 1 ? undefined : asRecord(bytes, recordId, maxDepth)
+  if (whole) {
+    const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
+    const data = dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd)
+    return { id, dataset, op, version, updatedAt, data }
+  }
+  // A record as it was pushed that still is none: its text is not its data.
+  if (mend.data === undefined && row.data_only === 0) throw stillRefused(row)
   const data = dataOf(bytes, maxDepth, row)
-  delivered?.check(data)
-  const id = mend.recordId ?? (delivered?.pointer && idAt(Buffer.from(data), delivered.pointer, maxDepth)) ?? recordId
+  check(data)
+  const own = row.id_at === null ? undefined : idOf(textAt(data, row.id_at as string))
+  const id = mend.recordId ?? own ?? recordId
   if (id === null) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
   checkId(id)
   return { id, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
@@ -120,7 +111,11 @@ function dataOf(bytes: Buffer, maxDepth: number, row: Row): string {
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
   }
-  throw invalid('data', `the row is still refused (${row.code}: ${row.message}); send it mended`)
+  throw stillRefused(row)
+}
+
+function stillRefused({ code, message }: Row): DomainError {
+  return invalid('data', `the row is still refused (${code}: ${message}); send it mended`)
 }
 
 function checkId(id: string): void {
@@ -132,30 +127,23 @@ function checkId(id: string): void {
   }
 }
 
-function deliveredTo(services: Services, row: Row): DeliveredTo | undefined {
+/** Holds what was delivered to a webhook against its schema as it is now. Throws VALIDATION_ERROR. */
+function checkDelivered(services: Services, row: Row, data: string): void {
   const webhook = services.webhooks.view.get((row.webhook_id as string | null) ?? '')
-  if (!webhook) return undefined
-  return {
-    pointer: webhook.record_id,
-    check(data) {
-      const violations = validatorOf(services, webhook)?.(data)
-      if (!violations) return
-      const details = violations.map(({ pointer, message }) => ({ field: pointer, message }))
-      throw new DomainError('VALIDATION_ERROR', `${details[0]!.field}: ${details[0]!.message}`, { details })
-    },
-  }
+  const violations = webhook && validatorOf(services, webhook)?.(data)
+  if (!violations) return
+  const details = violations.map(({ pointer, message }) => ({ field: pointer, message }))
+  throw new DomainError('VALIDATION_ERROR', `${details[0]!.field}: ${details[0]!.message}`, { details })
 }
 
 /** Sends a refused row in again: once, whoever asks how often. Rejects with VALIDATION_ERROR when it is still bad. */
-export async function replay(
-  { services, exchange, principal }: Request,
-  row: Row,
-  mend: { data?: Buffer; recordId?: string },
-): Promise<Position> {
-  const { config, log, commands } = services
-  const mended = mendedRow(row, mend, config.jsonDepth, deliveredTo(services, row))
+export async function replay({ services, exchange, principal }: Request, row: Row, mend: Mend): Promise<Position> {
+  const { config, log, commands, rules } = services
+  const mended = mendedRow(row, mend, config.jsonDepth, data => checkDelivered(services, row, data))
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
-  const data = mended.op === 'delete' ? mended.data : services.rules.require(dataset, mended.data)
+  // What is sent mended says itself what is a number.
+  const textOnly = row.text_only === 1 && mend.data === undefined
+  const data = mended.op === 'delete' ? mended.data : rules.require(dataset, mended.data, textOnly)
   if (Buffer.byteLength(data) > config.lineBytes) throw invalid('data', `it is larger than ${config.lineBytes} bytes`)
   const record: RecordPushed = {
     ...{ dataset, id: mended.id, op: mended.op, data, version: mended.version, updated_at: mended.updatedAt },

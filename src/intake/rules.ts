@@ -26,8 +26,8 @@ export interface Rules {
   begin(dataset: string, options: RunOptions): RowRule | undefined
   /** Has the secrets at hand that settings refer to; to be awaited when those have changed. */
   prepare(): Promise<void>
-  /** One row by itself. Throws VALIDATION_ERROR when it is refused, or left out. */
-  require(dataset: string, data: string): string
+  /** One row by itself, from a source that has only text or not. Throws VALIDATION_ERROR when it is refused, or left out. */
+  require(dataset: string, data: string, textOnly: boolean): string
 }
 
 /** Rules after what is set for data sets now; each setting is compiled once. */
@@ -76,8 +76,9 @@ export function createRules(
         },
       }
     },
-    require(dataset, data) {
-      const outcome = rules.begin(dataset, { validate: true, transform: true })?.apply(data) ?? { json: data }
+    require(dataset, data, textOnly) {
+      const rule = rules.begin(dataset, { validate: true, transform: true, textOnly })
+      const outcome = rule?.apply(data) ?? { json: data }
       if ('json' in outcome) return outcome.json
       if ('dropped' in outcome) throw invalid('data', 'the transformations of the data set leave this row out')
       throw asError('refused' in outcome ? outcome.refused : outcome.frozen)

@@ -17,6 +17,9 @@ export const rejections: Table = {
     original: 'text',
     original_encoding: 'text',
     original_bytes: 'integer',
+    data_only: 'integer',
+    id_at: 'text',
+    text_only: 'integer',
     job_id: 'text',
     webhook_id: 'text',
     request_id: 'text',
@@ -88,6 +91,7 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       ...{ id: key, dataset, source, stage, code, field, message, value, record_id },
       ...shownBytes(original),
       original_bytes: event.original_bytes,
+      ...{ data_only: event.data_only ? 1 : 0, id_at: storable(event.id_at), text_only: event.text_only ? 1 : 0 },
       ...{ job_id, webhook_id, request_id: event.request_id, line: event.line, at: event.received_at, stream, offset },
     }
     rows.put(rejections, key, row)

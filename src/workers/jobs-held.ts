@@ -12,6 +12,8 @@ export interface JobConfig {
     readonly transform: boolean
     /** Whether the source has only text, as csv does. */
     readonly text_only?: boolean
+    /** Where in the source's data the records' ids are, as a JSON pointer. */
+    readonly id_at?: string | null
   }
 }
 

@@ -167,7 +167,12 @@ function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage)
       transform: target.transform,
       textOnly: target.text_only ?? false,
     },
-    ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes, numbering: 'line' as const },
+    ...{
+      maxDepth: limits.maxDepth,
+      maxRecordBytes: limits.maxRecordBytes,
+      numbering: 'line' as const,
+      dataOnly: { idAt: target.id_at ?? null },
+    },
     onTaken: context.onTaken,
     complete: appended => appended,
     append(batches) {

@@ -25,7 +25,7 @@ const replayed = {
 const pushed = { type: 'RecordPushed' as const, data: record, key: 'orders\0r1' }
 
 it('a refused row that is sent again goes in, under its own key, together with the note that it was', () => {
-  given().when(replay).then(replayed, pushed)
+  given().when(replay).then(pushed, replayed)
 })
 
 it('goes in once, mended or not, whoever asks', () => {

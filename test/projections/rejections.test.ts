@@ -66,13 +66,14 @@ function replayed(rejection_id: string, at: number, offset: number): Sourced {
 it('a refused row is kept with everything that is known of it', () => {
   const tables = foldedTables(rejectionsProjection)
   const original = bytes('{"id":1,"n":9007199254740993}')
-  const event = rejection({ original, original_bytes: 5_000_000, job_id: 'job_1' })
+  const event = rejection({ original, original_bytes: 5_000_000, job_id: 'job_1', data_only: true, id_at: '/id' })
   tables.fold([refused(event, 7)])
   const { received_at, actor, ...rest } = event
   expect(tables.rows(rejections)).toEqual([
     {
       ...rest,
       ...{ original: '{"id":1,"n":9007199254740993}', original_encoding: 'utf8', at: received_at },
+      ...{ data_only: 1, text_only: 0 },
       ...{ stream: 'sync.rejected-0', offset: 7 },
     },
   ])
@@ -81,10 +82,10 @@ it('a refused row is kept with everything that is known of it', () => {
 
 it('what came with a NUL is shown with another character in its place, and the rest as it was', () => {
   const tables = foldedTables(rejectionsProjection)
-  const event = rejection({ field: 'a\0', message: '"a\0" is \0 unknown', value: '\0', record_id: null })
+  const event = rejection({ field: 'a\0', message: '"a\0" is \0 unknown', value: '\0', record_id: null, id_at: '/\0' })
   tables.fold([refused(event, 0)])
   const [field, message, value] = ['a\ufffd', '"a\ufffd" is \ufffd unknown', '\ufffd']
-  expect(tables.rows(rejections)).toMatchObject([{ field, message, value, record_id: null }])
+  expect(tables.rows(rejections)).toMatchObject([{ field, message, value, record_id: null, id_at: '/\ufffd' }])
 })
 
 it('the first replay of a row is the one that counts, also when it is read before the row', () => {

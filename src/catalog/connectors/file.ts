@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { skipMembers } from '../../kernel/json.ts'
+import { membersOf } from '../../kernel/members.ts'
+import { idOf } from '../../kernel/record-id.ts'
 import { DEFAULT_LIMITS, shown } from '../formats/format.ts'
 import { type ReadRow, readInThread } from '../formats/thread.ts'
 import { defineConnector, type PulledRow } from './connector.ts'
@@ -52,22 +53,11 @@ function pulled(row: ReadRow, fileId: string, idColumn: string | null): PulledRo
     return { number, id: ownId, refused: { ...why, field, original, originalBytes } }
   }
   if (ownId !== null) return { number, id: ownId, data: row.json }
-  const { id, text } = idIn(row.json, idColumn!)
+  const text = membersOf(row.json).get(idColumn!)
+  const id = idOf(text)
   if (id !== undefined) return { number, id, data: row.json }
   const original = Buffer.from(row.json)
   const message = `${idColumn}: expected the record's id, text or a number${text === undefined ? '' : `, got ${shown(text)}`}`
   const why = { code: 'MISSING_FIELD', field: idColumn, value: text === undefined ? null : shown(text), message }
   return { number, id: null, refused: { ...why, original, originalBytes: original.length } }
-}
-
-/** A top-level field of a row as an id, and its JSON text: what a text says, a number as it stands. */
-export function idIn(json: string, column: string): { id?: string; text?: string } {
-  const bytes = Buffer.from(json)
-  let text: string | undefined
-  skipMembers(bytes, 0, bytes.length, Number.MAX_SAFE_INTEGER, (keyStart, keyEnd, start, end) => {
-    if (JSON.parse(bytes.toString('utf8', keyStart, keyEnd)) === column) text = bytes.toString('utf8', start, end)
-  })
-  if (text === undefined) return {}
-  const id: string = text.startsWith('"') ? JSON.parse(text) : /^-?\d/.test(text) ? text : ''
-  return id === '' ? { text } : { id, text }
 }

@@ -69,8 +69,11 @@ async function refuse(
 
 /** The text of the object that was delivered. */
 async function readDelivery(delivery: Delivery): Promise<string> {
-  const { body, maxDepth } = delivery
-  const failed = (code: string, message: string) => refuse(delivery, { code, field: null, message }, null)
+  const { webhook, exchange, body, eventId, maxDepth } = delivery
+  // What cannot be read has the id that it would have had where that is not in it.
+  const id =
+    webhook.record_id === null ? (deliveryId(webhook.scheme, exchange.header, () => undefined) ?? eventId) : null
+  const failed = (code: string, message: string) => refuse(delivery, { code, field: null, message }, id)
   if (!isUtf8(body)) return failed('INVALID_UTF8', 'the body is not valid UTF-8')
   try {
     const { start, end } = wholeValue(body, 0, body.length, maxDepth)
@@ -97,7 +100,7 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
     ...intakeOptions(
       request,
       { source, dataset, upsert: true, validate: true, transform: true },
-      { numbering: 'index', expectedBytes: body.length },
+      { numbering: 'index', expectedBytes: body.length, dataOnly: { idAt: webhook.record_id } },
     ),
     webhookId: webhook.webhook_id,
   })

@@ -7,6 +7,7 @@ import { countInThread } from '../../catalog/formats/thread.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
+import { pointerTo } from '../../kernel/record-id.ts'
 import { check, requireType } from '../body.ts'
 import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once } from '../idempotency/once.ts'
@@ -73,7 +74,8 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
     ...{ id_column: push.id_column ?? null, max_row_bytes: services.config.lineBytes },
   }
   const { validate, transform, upsert } = push
-  const target = { dataset, source, upsert, validate, transform, text_only: format.name === 'csv' }
+  const id_at = push.id_column === undefined ? null : pointerTo(push.id_column)
+  const target = { dataset, source, upsert, validate, transform, text_only: format.name === 'csv', id_at }
   const job_id = fileId.replace(/^file_/, 'job_')
   const settings = { connector: { type: 'file', config }, schedule: { type: 'manual' }, target }
   const queue = { run_id: timeOrderedId('run', Date.now(), randomBytes(12)), trigger: 'upload' }

@@ -27,7 +27,7 @@ interface PushOptions {
 export function intakeOptions(
   { services, principal, exchange }: Request,
   options: Omit<PushOptions, 'ack'>,
-  more: { numbering: 'line' | 'index'; expectedBytes?: number; onRejected?: (error: ShownError) => void },
+  more: Pick<IntakeOptions, 'numbering' | 'expectedBytes' | 'onRejected' | 'dataOnly'>,
 ): IntakeOptions {
   const { log, codec, metrics, config, rules, grow, completePosition: complete } = services
   const { source, dataset, upsert, validate, transform } = options

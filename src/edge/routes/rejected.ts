@@ -1,20 +1,22 @@
 import { z } from 'zod'
 import { DomainError } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
-import { encodePosition, mergePositions, type Position } from '../../kernel/position.ts'
+import { encodePosition, isTotal, mergePositions, type Position } from '../../kernel/position.ts'
 import type { Row } from '../../kernel/projection.ts'
 import { rejections, replays } from '../../projections/rejections.ts'
 import type { ReadStore } from '../../threads/store.ts'
 import { check, readBody } from '../body.ts'
 import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once } from '../idempotency/once.ts'
-import { reachMinPosition } from '../reach.ts'
-import { readMend, replay } from '../rejections.ts'
+import { reach, reachMinPosition } from '../reach.ts'
+import { readMend, replay as sendAgain } from '../rejections.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { cursorAfter, cursorOf, limitOf } from './pages.ts'
 
 /** What these routes read is made of. */
-const TOPICS = ['sync.rejected', 'sync.replays']
+const REPLAYS = 'sync.replays'
+const TOPICS = ['sync.rejected', REPLAYS]
+const RECORDS = 'sync.records'
 
 const time = z.iso.datetime({ offset: true })
 const name = z.string().min(1).max(512)
@@ -91,23 +93,37 @@ async function find(
   }
 }
 
-function placeOf({ services: { log } }: Request, topics: readonly string[], row: Row): string {
-  const stream = topics.flatMap(topic => log.streams(topic)).find(({ name }) => name === row.stream)!
-  return encodePosition(log.place(stream, row.offset as number))
+function placeOf({ services: { log } }: Request, topic: string, row: Row): Position {
+  const stream = log.streams(topic).find(({ name }) => name === row.stream)!
+  return log.place(stream, row.offset as number)
 }
 
-/** A rejection as the API shows it. */
-function shown(request: Request, { row, replay }: Found): object {
-  const { id, dataset, source, stage, code, field, message, value, record_id, original, original_encoding } = row
-  return {
-    ...{ id, dataset, source, stage, code, field, message, value, record_id },
-    status: replay ? 'replayed' : 'open',
-    ...{ original, original_encoding, original_bytes: row.original_bytes },
-    ...{ job_id: row.job_id, webhook_id: row.webhook_id, request_id: row.request_id, line: row.line },
-    created_at: new Date(row.at as number).toISOString(),
-    position: placeOf(request, ['sync.rejected'], row),
-    ...(replay ? { replay: { position: placeOf(request, ['sync.replays'], replay) } } : {}),
-  }
+/**
+ * What the place of a replay is told with, so that it includes the record: in a log of one order nothing, for the record
+ * comes before the note; on Kafka the end of all records, where its own is not known any more.
+ */
+async function placeOfRecords({ services: { log } }: Request, found: readonly Found[]): Promise<Position> {
+  const nothing = { log: log.id, offsets: new Map() }
+  if (!found.some(({ replay }) => replay) || isTotal(log.place(log.streams(RECORDS)[0]!, 0))) return nothing
+  return { log: log.id, offsets: await log.ends(RECORDS) }
+}
+
+/** Rejections as the API shows them. */
+async function shown(request: Request, found: readonly Found[]): Promise<object[]> {
+  const records = await placeOfRecords(request, found)
+  return found.map(({ row, replay }) => {
+    const { id, dataset, source, stage, code, field, message, value, record_id, original, original_encoding } = row
+    const replayed = replay && mergePositions(placeOf(request, REPLAYS, replay), records)
+    return {
+      ...{ id, dataset, source, stage, code, field, message, value, record_id },
+      status: replay ? 'replayed' : 'open',
+      ...{ original, original_encoding, original_bytes: row.original_bytes },
+      ...{ job_id: row.job_id, webhook_id: row.webhook_id, request_id: row.request_id, line: row.line },
+      created_at: new Date(row.at as number).toISOString(),
+      position: encodePosition(placeOf(request, 'sync.rejected', row)),
+      ...(replayed ? { replay: { position: encodePosition(replayed) } } : {}),
+    }
+  })
 }
 
 async function findOne({ services: { store } }: Request, id: string): Promise<Found> {
@@ -135,7 +151,7 @@ const list: Route = {
     const after = cursorOf(exchange)
     await reachMinPosition(request, TOPICS)
     const { found, next } = await find(services.store, filter, limit, after)
-    return { status: 200, body: { items: found.map(each => shown(request, each)), next_cursor: next } }
+    return { status: 200, body: { items: await shown(request, found), next_cursor: next } }
   },
 }
 
@@ -146,7 +162,8 @@ const one: Route = {
   limit: 'api',
   async handle(request) {
     await reachMinPosition(request, TOPICS)
-    return { status: 200, body: shown(request, await findOne(request, request.params.id!)) }
+    const [item] = await shown(request, [await findOne(request, request.params.id!)])
+    return { status: 200, body: item! }
   },
 }
 
@@ -161,8 +178,11 @@ const replayOne: Route = {
     const body = await exchange.body(2 * lineBytes)
     return once(request, fingerprintOf(exchange, [], body), async () => {
       const mend = readMend(body, jsonDepth)
-      const { row } = await findOne(request, params.id!)
-      const position = encodePosition(await replay(request, row, mend))
+      const { row, replay } = await findOne(request, params.id!)
+      if (replay) throw new DomainError('CONFLICT', `${row.id} was replayed already`)
+      const place = await sendAgain(request, row, mend)
+      await reach(services, REPLAYS, place)
+      const position = encodePosition(place)
       return {
         status: 200,
         body: { request_id: exchange.requestId, id: row.id, status: 'replayed', replay: { position }, position },
@@ -183,7 +203,7 @@ async function replayAll(request: Request, filter: Filter): Promise<Reply> {
   const sendOne = async ({ row }: Found) => {
     const place = index++
     try {
-      const position = await replay(request, row, {})
+      const position = await sendAgain(request, row, {})
       tally.accepted++
       tally.position = tally.position ? mergePositions(tally.position, position) : position
     } catch (error) {
@@ -200,6 +220,7 @@ async function replayAll(request: Request, filter: Filter): Promise<Reply> {
     if (next === null) break
     after = Buffer.from(next, 'base64url').toString()
   }
+  if (tally.position) await reach(services, REPLAYS, tally.position)
   return answerTo(exchange.requestId, tally, started)
 }
 
