@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { classPath } from '../test/kit/jars.ts'
 import { freePort, type Running, run } from '../test/kit/processes.ts'
-import { DATASET } from './fill.ts'
+import { DATASET, type LastRecord } from './fill.ts'
 import type { KafkaParts } from './parts.ts'
 import { type Database, PASSWORD, USER } from './postgres.ts'
 
@@ -21,8 +21,8 @@ export interface Sink {
   readonly process: Running
   /** Rows that are there. */
   rows(): Promise<number>
-  /** How many of these ids have rows. */
-  found(ids: readonly string[]): Promise<number>
+  /** How many of these records are in its rows. */
+  has(records: readonly LastRecord[]): Promise<number>
   stop(): Promise<void>
 }
 
@@ -84,7 +84,12 @@ export async function startSink(parts: KafkaParts, database: Database): Promise<
   return {
     process,
     rows: () => count('', []),
-    found: ids => count('where dataset = $1 and id = any($2)', [DATASET, ids]),
+    has: records =>
+      count('join unnest($2::text[], $3::bigint[]) as r(id, line) using (id, line) where dataset = $1', [
+        DATASET,
+        records.map(({ id }) => id),
+        records.map(({ line }) => line),
+      ]),
     async stop() {
       await process.end()
       rmSync(dir, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { Kafka } from 'kafkajs'
 import { jars } from '../test/kit/jars.ts'
-import { startBroker, startRegistry } from '../test/kit/kafka.ts'
+import { startJvmBroker, startJvmRegistry } from '../test/kit/kafka.ts'
 import { run } from '../test/kit/processes.ts'
 import { RECORD_BYTES } from './records.ts'
 
@@ -22,7 +22,7 @@ export async function kafkaParts(): Promise<KafkaParts> {
 
 /** A broker and a registry of our own with nothing in them; what they kept goes with them. */
 export async function freshKafkaParts(): Promise<KafkaParts> {
-  const [broker, registry] = await Promise.all([startBroker(), startRegistry()])
+  const [broker, registry] = await Promise.all([startJvmBroker(), startJvmRegistry()])
   const stop = async () => {
     await Promise.all([broker.stop(), registry.stop()])
     rmSync(broker.dir, { recursive: true, force: true })

@@ -3,13 +3,13 @@
  * bytes over some connections, whole bodies from memory, and prints one JSON line with what it was answered.
  */
 import { connect } from 'node:net'
-import { type PushJob, RECORD_BYTES, recordLine } from './records.ts'
+import { idOf, type PushJob, RECORD_BYTES, recordLine } from './records.ts'
 
 function body(job: PushJob, from: number, count: number): Buffer {
   const buffer = Buffer.alloc(count * RECORD_BYTES)
   for (let i = 0; i < count; i++) {
     const n = from + i
-    buffer.write(recordLine(job.keys > 0 ? (n * 7919) % job.keys : n, n), i * RECORD_BYTES, 'latin1')
+    buffer.write(recordLine(idOf(n, job.keys), n), i * RECORD_BYTES, 'latin1')
   }
   return buffer
 }

@@ -11,6 +11,14 @@ export interface PushJob {
 
 export const RECORD_BYTES = 92
 
+/**
+ * The number in the id of record `n` when there are so many different ids; with 0 each record has its own. Those that
+ * share an id are `keys` records apart, and neighbours are not neighbours in the key's order.
+ */
+export function idOf(n: number, keys: number): number {
+  return keys > 0 ? (n * 7919) % keys : n
+}
+
 /** A record's id and its data as JSON text. */
 export function recordParts(id: number, n: number): { id: string; data: string } {
   const head = `{"n":${String(n).padStart(9, '1')},"name":"`

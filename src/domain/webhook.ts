@@ -6,14 +6,15 @@ export type WebhookEvent = { [Name in WebhookEventName]: { type: Name; data: Eve
 
 type Settings = Omit<Events['WebhookConfigured'], 'command_id' | 'by' | 'at' | 'created_at'>
 
+/** `was`: only while the references to its secrets are these, so that nobody keeps one that somebody else has replaced. */
 export type WebhookCommand =
   | { type: 'CreateWebhook'; data: Settings }
-  | { type: 'UpdateWebhook'; data: Settings }
+  | { type: 'UpdateWebhook'; data: Settings & { readonly was: readonly string[] } }
   | { type: 'DeleteWebhook'; data: { webhook_id: string } }
 
 export type WebhookState =
   | { readonly is: 'absent' }
-  | { readonly is: 'there'; readonly createdAt: number }
+  | { readonly is: 'there'; readonly createdAt: number; readonly secrets: readonly string[] }
   | { readonly is: 'deleted' }
 
 /** One webhook. Deliveries to it are records, and no concern of its own. */
@@ -21,7 +22,8 @@ export const webhookDecider: Decider<WebhookState, WebhookCommand & { meta: Comm
   initial: { is: 'absent' },
 
   evolve(_state, { type, data }) {
-    return type === 'WebhookDeleted' ? { is: 'deleted' } : { is: 'there', createdAt: data.created_at }
+    if (type === 'WebhookDeleted') return { is: 'deleted' }
+    return { is: 'there', createdAt: data.created_at, secrets: data.secrets }
   },
 
   decide(state, { type, data, meta }) {
@@ -33,8 +35,13 @@ export const webhookDecider: Decider<WebhookState, WebhookCommand & { meta: Comm
     }
     if (state.is !== 'there') return refuse('NOT_FOUND', `there is no webhook ${webhook_id}`)
     switch (type) {
-      case 'UpdateWebhook':
-        return accept({ type: 'WebhookConfigured', data: { ...data, ...stamp, created_at: state.createdAt } })
+      case 'UpdateWebhook': {
+        const { was, ...settings } = data
+        if (was.join() !== state.secrets.join()) {
+          return refuse('CONFLICT', `the secrets of webhook ${webhook_id} have been changed meanwhile`)
+        }
+        return accept({ type: 'WebhookConfigured', data: { ...settings, ...stamp, created_at: state.createdAt } })
+      }
       case 'DeleteWebhook':
         return accept({ type: 'WebhookDeleted', data: { ...stamp, webhook_id } })
     }

@@ -1,9 +1,12 @@
 import { isUtf8 } from 'node:buffer'
 import type { z } from 'zod'
 import { DomainError, type ErrorDetail } from '../kernel/errors.ts'
+import { JsonError, wholeValue } from '../kernel/json.ts'
 import type { Exchange } from './exchange.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
+/** Levels that are looked at for what is wrong with a text. */
+const MAX_DEPTH = 1000
 
 /** The media type of a request, without its parameters. */
 export function mediaType(exchange: Exchange): string {
@@ -43,9 +46,21 @@ export async function readBody<T>(
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (error) {
-    throw new DomainError('VALIDATION_ERROR', `the body is not JSON: ${(error as Error).message.slice(0, 200)}`)
+  } catch {
+    throw new DomainError('VALIDATION_ERROR', `the body is not JSON: ${whatIsWrong(text)}`)
   }
+}
+
+/** Where a text stops being JSON. JSON.parse says it with some of the text, and that may be a secret. */
+function whatIsWrong(text: string): string {
+  const bytes = Buffer.from(text)
+  try {
+    wholeValue(bytes, 0, bytes.length, MAX_DEPTH)
+  } catch (error) {
+    if (error instanceof JsonError) return error.message
+    throw error
+  }
+  return 'it cannot be read'
 }
 
 /** Checks a value against a schema. Throws VALIDATION_ERROR with the path and the complaint for each fault. */

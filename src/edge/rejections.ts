@@ -10,7 +10,7 @@ import { writtenUnder } from '../log/commands.ts'
 import { recordKey } from '../projections/records.ts'
 import type { Request } from './router.ts'
 import type { Services } from './services.ts'
-import { refusalOf, violationsOf } from './webhooks/delivered.ts'
+import { validatorOf } from './webhooks/webhooks.ts'
 
 /** A row's parts as they are to go in. */
 interface Mended {
@@ -64,7 +64,7 @@ function readId(text: string): string {
 function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): ParsedRecord | undefined {
   const names: string[] = []
   const start = skipSpace(bytes, 0, bytes.length)
-  if (bytes[start] !== OPEN) return undefined
+  if (bytes[start] !== OPEN || !isUtf8(bytes)) return undefined
   try {
     skipMembers(bytes, start, bytes.length, maxDepth, (from, to) => {
       names.push(JSON.parse(bytes.toString('utf8', from, to)))
@@ -79,7 +79,7 @@ function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): Par
 }
 
 /** What a refused row becomes: its mended data, else its own bytes read again. Throws VALIDATION_ERROR. */
-function mendedRow(row: Row, mend: Mend, maxDepth: number): Mended {
+function mendedRow(row: Row, mend: Mend, maxDepth: number, check: (data: string) => void): Mended {
   const encoding = row.original_encoding === 'base64' ? 'base64' : 'utf8'
   const bytes = mend.data ?? Buffer.from(row.original as string, encoding)
   if (!isUtf8(bytes)) throw stillRefused(row)
@@ -96,8 +96,10 @@ function mendedRow(row: Row, mend: Mend, maxDepth: number): Mended {
   // A record as it was pushed that still is none: its text is not its data.
   if (mend.data === undefined && row.data_only === 0) throw stillRefused(row)
   const data = dataOf(bytes, maxDepth, row)
-  const id = recordId ?? (row.id_at === null ? undefined : idOf(textAt(data, row.id_at as string)))
-  if (id === undefined) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
+  check(data)
+  const own = row.id_at === null ? undefined : idOf(textAt(data, row.id_at as string))
+  const id = mend.recordId ?? own ?? recordId
+  if (id === null) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
   checkId(id)
   return { id, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
 }
@@ -105,7 +107,7 @@ function mendedRow(row: Row, mend: Mend, maxDepth: number): Mended {
 function dataOf(bytes: Buffer, maxDepth: number, row: Row): string {
   try {
     const { start, end } = wholeValue(bytes, 0, bytes.length, maxDepth)
-    if (bytes[start] === OPEN) return bytes.toString('utf8', start, end)
+    if (bytes[start] === OPEN && isUtf8(bytes)) return bytes.toString('utf8', start, end)
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
   }
@@ -125,19 +127,19 @@ function checkId(id: string): void {
   }
 }
 
-/** A delivery has its webhook's schema to pass before its data set's. Throws VALIDATION_ERROR. */
-function requireDelivery(services: Services, { webhook_id }: Row, data: string): void {
-  const webhook = webhook_id === null ? undefined : services.webhooks.view.get(webhook_id as string)
-  const violations = webhook && violationsOf(services, webhook, data)
-  if (violations) throw refusalOf(violations)
+/** Holds what was delivered to a webhook against its schema as it is now. Throws VALIDATION_ERROR. */
+function checkDelivered(services: Services, row: Row, data: string): void {
+  const webhook = services.webhooks.view.get((row.webhook_id as string | null) ?? '')
+  const violations = webhook && validatorOf(services, webhook)?.(data)
+  if (!violations) return
+  const details = violations.map(({ pointer, message }) => ({ field: pointer, message }))
+  throw new DomainError('VALIDATION_ERROR', `${details[0]!.field}: ${details[0]!.message}`, { details })
 }
 
 /** Sends a refused row in again: once, whoever asks how often. Rejects with VALIDATION_ERROR when it is still bad. */
-export async function replay(request: Request, row: Row, mend: Mend): Promise<Position> {
-  const { services, exchange, principal } = request
+export async function replay({ services, exchange, principal }: Request, row: Row, mend: Mend): Promise<Position> {
   const { config, log, commands, rules } = services
-  const mended = mendedRow(row, mend, config.jsonDepth)
-  requireDelivery(services, row, mended.data)
+  const mended = mendedRow(row, mend, config.jsonDepth, data => checkDelivered(services, row, data))
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
   // What is sent mended says itself what is a number.
   const textOnly = row.text_only === 1 && mend.data === undefined

@@ -39,10 +39,12 @@ export interface IntakeOptions extends PushRules {
   expectedBytes?: number
   /** Whether rows are counted as lines of a stream, from 1, or as indexes of a batch, from 0. */
   numbering: 'line' | 'index'
-  /** Given when rows are only the data of records, as a file's are: where in it the id is, as a JSON pointer, and whose. */
-  dataOnly?: { readonly idAt: string | null; readonly webhookId?: string }
+  /** Given when rows are only the data of records, as a file's are: where in it the id is, as a JSON pointer. */
+  dataOnly?: { readonly idAt: string | null }
   /** The job that brings these rows, if one does. */
   jobId?: string
+  /** The webhook that they were delivered to, if they were. */
+  webhookId?: string
   /** Makes a position of these appends one of the whole log. */
   complete: (position: Position) => Position
   /** Called for each refused row. */
@@ -192,10 +194,10 @@ export function createIntake(options: IntakeOptions): Intake {
       received_at: event.received_at,
       job_id: event.job_id,
       value: row.value ?? null,
+      webhook_id: options.webhookId ?? null,
       data_only: options.dataOnly !== undefined,
       id_at: options.dataOnly?.idAt ?? null,
       text_only: options.textOnly ?? false,
-      webhook_id: options.dataOnly?.webhookId ?? null,
     }
     rejected.add(Buffer.from(id), (buffer, at) => codec.write('RecordRejected', rejection, buffer, at))
     if (tally.errors.length < SHOWN_ERRORS) tally.errors.push(shown)

@@ -1,9 +1,10 @@
+import type { Admin } from 'kafkajs'
 import { DomainError } from '../kernel/errors.ts'
 import { streamName } from '../kernel/position.ts'
 import type { Part } from './kafka-produce.ts'
 import type { createReader } from './kafka-reader.ts'
 import { recordBatch } from './kafka-records.ts'
-import type { KafkaTopic } from './kafka-topics.ts'
+import { declareTopics, type KafkaTopic } from './kafka-topics.ts'
 import type { Stream } from './log.ts'
 
 /*
@@ -17,7 +18,7 @@ import type { Stream } from './log.ts'
 export const CHECKPOINTS = 'sync.checkpoints'
 export const CHECKPOINTS_STREAM: Stream = { name: streamName(CHECKPOINTS, 0), topic: CHECKPOINTS, partition: 0 }
 
-export const CHECKPOINTS_TOPIC: KafkaTopic = {
+const TOPIC: KafkaTopic = {
   name: CHECKPOINTS,
   key: 'the group, a hyphen, the stream',
   records: [],
@@ -35,6 +36,11 @@ export const CHECKPOINTS_TOPIC: KafkaTopic = {
 }
 
 const LIMITS = { maxEvents: 50_000, maxBytes: 4_194_304, waitMs: 100 }
+
+/** Creates the topic if it is missing. It is kept out of the log's own streams: nobody reads or copies it. */
+export function declareCheckpoints(admin: Admin): Promise<void> {
+  return declareTopics(admin, [TOPIC], new Map())
+}
 
 export function checkpointKey(group: string, stream: string): string {
   return `${group}-${stream}`

@@ -1,6 +1,6 @@
 import { ConnectionPool, Consumer, protocolErrorsCodesById } from '@platformatic/kafka'
 import { DomainError } from '../kernel/errors.ts'
-import { pageOf } from './kafka-batches.ts'
+import { type Batches, readBatches } from './kafka-batches.ts'
 import { type Fetched, fetchRecords } from './kafka-fetch.ts'
 import type { Page, ReadLimits, Stream } from './log.ts'
 
@@ -8,6 +8,8 @@ const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 /** The longest that a fetch is asked to wait for news. */
 const MAX_WAIT_MS = 1000
+/** The most that is fetched at once, batches that are larger apart: what a page leaves of it waits for the next. */
+const MAX_FETCH_BYTES = 4 * 1024 * 1024
 const RETRY_MS = 100
 const OUT_OF_RANGE = 1
 /** ListOffsets' names for the next and the first offset. */
@@ -35,6 +37,8 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
     autocommit: false,
   })
   const pools = new Map<string, ConnectionPool>()
+  /** What the last response for a stream has left, for whoever reads on from there. */
+  const rests = new Map<string, Batches>()
 
   /** A connection of its own for each stream and for those who do not wait: brokers answer a connection's requests in turn. */
   function poolOf(name: string): ConnectionPool {
@@ -58,7 +62,7 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
       topic,
       partition,
       offset: after + 1,
-      maxBytes: limits.maxBytes,
+      maxBytes: Math.min(limits.maxBytes, MAX_FETCH_BYTES),
       maxWaitMs,
     })
     if (fetched.errorCode === 0 || fetched.errorCode === OUT_OF_RANGE) return fetched
@@ -68,8 +72,16 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
   }
 
   async function read(stream: Stream, after: number, limits: ReadLimits): Promise<Page> {
+    const rest = rests.get(stream.name)
+    if (rest?.through === after && !rest.done) return rest.page(limits)
     const fetched = await untilAnswered(refresh => fetchOnce(stream, after, limits, refresh))
-    if (fetched.errorCode !== OUT_OF_RANGE) return pageOf(fetched.records, fetched.aborted, after, limits)
+    if (fetched.errorCode !== OUT_OF_RANGE) {
+      const batches = readBatches(fetched.records, fetched.aborted, after)
+      const page = batches.page(limits)
+      if (batches.done) rests.delete(stream.name)
+      else rests.set(stream.name, batches)
+      return page
+    }
     const start = (await offsets([stream], EARLIEST)).get(stream.name)!
     if (after + 1 < start) return { events: [], through: start - 1 }
     throw unreadable(new Error(`${stream.name} was read up to ${after} before, and does not reach so far any more`))

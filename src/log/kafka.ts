@@ -3,7 +3,7 @@ import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { mergePositions, type Position, positionAt, streamName } from '../kernel/position.ts'
 import { eachEvent, eventAt } from './batch.ts'
-import { CHECKPOINTS_TOPIC } from './kafka-checkpoints.ts'
+import { declareCheckpoints } from './kafka-checkpoints.ts'
 import { createCopyReader } from './kafka-copies.ts'
 import { joinGroup } from './kafka-groups.ts'
 import { createAdoption, ORIGINS, readMark, requireFinished } from './kafka-origins.ts'
@@ -182,7 +182,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const log: Log = {
     id,
     async declare(topics, declared) {
-      await declareTopics(admin, [...topics, CHECKPOINTS_TOPIC], streams)
+      await declareTopics(admin, topics, streams)
+      await declareCheckpoints(admin)
       for (const { name, max_message_bytes } of topics) maxBytes.set(name, max_message_bytes)
       await schemas.register(topics, declared)
       if (!streams.has(ORIGINS)) return

@@ -84,7 +84,7 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       }
       return undefined
     }
-    const { dataset, source, stage, code, original, job_id } = event
+    const { dataset, source, stage, code, original, job_id, webhook_id } = event
     const [field, message] = [storable(event.field), storable(event.message)]
     const [value, record_id] = [storable(event.value), storable(event.record_id)]
     const row: Row = {
@@ -92,15 +92,7 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       ...shownBytes(original),
       original_bytes: event.original_bytes,
       ...{ data_only: event.data_only ? 1 : 0, id_at: storable(event.id_at), text_only: event.text_only ? 1 : 0 },
-      ...{
-        job_id,
-        webhook_id: event.webhook_id,
-        request_id: event.request_id,
-        line: event.line,
-        at: event.received_at,
-        stream,
-        offset,
-      },
+      ...{ job_id, webhook_id, request_id: event.request_id, line: event.line, at: event.received_at, stream, offset },
     }
     rows.put(rejections, key, row)
     return undefined

@@ -92,6 +92,15 @@ describe('the changes between two records', () => {
       expect(canonicalJson(changes)).toBe(canonicalJson(`{${members.join(',')}}`))
     }))
 
+  it('are found in records of a hundred thousand fields, in other order, most of them gone', () => {
+    const fields = Array.from({ length: 100_000 }, (_, n) => `"f${n}":${n}`)
+    const all = `{${fields.join(',')}}`
+    expect(changedFields(all, `{${fields.toReversed().join(',')}}`)).toBeUndefined()
+    const few = JSON.parse(changedFields(all, `{${fields.slice(50_000).toReversed().join(',')}}`)!)
+    expect(Object.keys(few)).toHaveLength(50_000)
+    expect(few.f7).toEqual({ old: 7, new: null })
+  })
+
   it('are found in records larger than any before', () => {
     const long = 'ä'.repeat(200_000)
     expect(changedFields(`{"a":"${long}","b":1}`, `{"a":"${long}","b":2}`)).toBe('{"b":{"old":1,"new":2}}')
@@ -99,10 +108,14 @@ describe('the changes between two records', () => {
   })
 })
 
+const NAMES = ['a', 'b', 'ä', '__proto__', 'a"', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l']
+
+/** Few fields, or many of which some come twice. */
 function randomObject(random: Random): Extract<Json, { members: unknown }> {
+  const most = random.chance(0.2) ? 25 : 6
   return {
-    members: Array.from({ length: random.int(6) }, () => [
-      random.pick(['a', 'b', 'ä', '__proto__', 'a"']),
+    members: Array.from({ length: random.int(most) }, () => [
+      random.pick(most > 6 ? NAMES : NAMES.slice(0, 5)),
       randomJson(random, 1),
     ]),
   }

@@ -22,10 +22,13 @@ const SETTINGS = {
   secrets: ['sec_1'],
   enabled: true,
 }
-const CHANGED = { ...SETTINGS, name: 'the other till', secrets: ['sec_1', 'sec_2'], enabled: false }
+const CHANGED = { ...SETTINGS, name: 'the other till', secrets: ['sec_2', 'sec_3'], enabled: false }
 
 const configured: WebhookEvent = { type: 'WebhookConfigured', data: { ...SETTINGS, ...past, created_at: MADE } }
-const changed: WebhookEvent = { type: 'WebhookConfigured', data: { ...CHANGED, ...past, created_at: MADE } }
+const changed: WebhookEvent = {
+  type: 'WebhookConfigured',
+  data: { ...CHANGED, secrets: ['sec_1'], ...past, created_at: MADE },
+}
 const removed: WebhookEvent = { type: 'WebhookDeleted', data: { webhook_id: 'wh_1', ...past } }
 
 const STATES = {
@@ -36,7 +39,7 @@ const STATES = {
 } as const satisfies Record<string, readonly WebhookEvent[]>
 
 const create: WebhookCommand = { type: 'CreateWebhook', data: SETTINGS }
-const update: WebhookCommand = { type: 'UpdateWebhook', data: CHANGED }
+const update: WebhookCommand = { type: 'UpdateWebhook', data: { ...CHANGED, was: ['sec_1'] } }
 const remove: WebhookCommand = { type: 'DeleteWebhook', data: { webhook_id: 'wh_1' } }
 
 const made: WebhookEvent = { type: 'WebhookConfigured', data: { ...SETTINGS, ...stamp, created_at: NOW } }
@@ -63,3 +66,22 @@ for (const [state, events] of Object.entries(STATES)) {
     }
   })
 }
+
+describe('changing a webhook whose secrets somebody else has changed meanwhile', () => {
+  const others: WebhookEvent = {
+    type: 'WebhookConfigured',
+    data: { ...SETTINGS, secrets: ['sec_9'], ...past, created_at: MADE },
+  }
+
+  it('is refused: what it would keep is gone', () => {
+    given(configured, others)
+      .when({ ...update, meta })
+      .thenRefused('CONFLICT')
+    given(configured, changed)
+      .when({ type: 'UpdateWebhook', data: { ...CHANGED, was: [] }, meta })
+      .thenRefused('CONFLICT')
+    given(configured, changed)
+      .when({ type: 'UpdateWebhook', data: { ...CHANGED, was: ['sec_1', 'sec_2'] }, meta })
+      .thenRefused('CONFLICT')
+  })
+})

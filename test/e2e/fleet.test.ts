@@ -136,7 +136,8 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
       const answer = await fetch(`${stuck.url}/health/ready`)
       return { status: answer.status, body: (await answer.json()) as { stalled: string[]; lag: object } }
     }
-    await until('it to hold every stream', async () => Object.keys((await ready()).body.lag).length === 6)
+    const records = async () => Object.keys((await ready()).body.lag).filter(name => name.startsWith('sync.records-'))
+    await until('it to hold every stream', async () => (await records()).length === 6)
     wire.silence()
     await push(one!, 'b')
     const told = await until('it to say that it is stuck', async () => {

@@ -23,7 +23,14 @@ function failure(text: string): DomainError {
   throw new Error(`${text} was taken`)
 }
 
-const DEFAULTS = { source: undefined, dataset: undefined, upsert: true, ack: 'durable' }
+const DEFAULTS = {
+  source: undefined,
+  dataset: undefined,
+  upsert: true,
+  validate: true,
+  transform: true,
+  ack: 'durable',
+}
 
 describe('a batch', () => {
   it.each([
@@ -34,7 +41,7 @@ describe('a batch', () => {
     ['{"records":[{}],"options":{}}', { records: ['{}'] }],
     [
       '{"options":{"upsert":false,"validate":true,"transform":false,"ack":"projected"},"records":[{}]}',
-      { upsert: false, ack: 'projected', records: ['{}'] },
+      { upsert: false, transform: false, ack: 'projected', records: ['{}'] },
     ],
     ['{"options":{"upsert":true,"ack":"durable"},"records":[{}]}', { records: ['{}'] }],
     ['{"records":[{"n":9007199254740993,"__proto__":1.0}]}', { records: ['{"n":9007199254740993,"__proto__":1.0}'] }],

@@ -109,9 +109,13 @@ describe('an older schema', () => {
     const codec = codecOver([fixture])
     await codec.prepare([stored(1000, body)])
     const { colour: _, ...rest } = event
-    const added = { data_only: false, id_at: null, text_only: false, webhook_id: null }
+    const added = { data_only: false, id_at: null, text_only: false }
     expect(asJson(codec.decode(stored(1000, body).value).data)).toEqual(
-      asJson({ ...rest, ...{ dataset: null, record_id: null, job_id: null, value: null }, ...added }),
+      asJson({
+        ...rest,
+        ...{ dataset: null, record_id: null, job_id: null, value: null, webhook_id: null },
+        ...added,
+      }),
     )
   })
 

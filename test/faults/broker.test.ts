@@ -29,8 +29,8 @@ const outages = [
   {
     name: 'frozen',
     seconds: LONG ? 10 : 5,
-    begin: async (broker: Broker) => broker.pause(),
-    end: async (broker: Broker) => broker.resume(),
+    begin: (broker: Broker) => broker.pause(),
+    end: (broker: Broker) => broker.resume(),
   },
 ]
 const ROUNDS = LONG ? 3 : 1
@@ -145,7 +145,7 @@ it.skipIf(!possible)(
         await service.stop('SIGKILL')
         removeData(service)
       }
-      broker.resume()
+      await broker.resume()
       await broker.stop()
       await wire?.stop()
     }

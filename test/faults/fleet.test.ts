@@ -155,9 +155,9 @@ describe.skipIf(!possible)('roles in processes of their own, under load', () => 
   }, 120_000)
 
   it('the broker is frozen', async () => {
-    broker.pause()
+    await broker.pause()
     await lasting(LONG ? 30_000 : between(random, 4000, 8000))
-    broker.resume()
+    await broker.resume()
     await untilTaken()
     await untilRead()
   }, 300_000)

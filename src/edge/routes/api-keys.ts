@@ -19,10 +19,7 @@ const keyBody = z.strictObject({
     .max(200)
     .refine(name => !CONTROL.test(name), 'it has a control character'),
   permissions: z.array(z.enum(SCOPES)).min(1),
-  expires_at: z.iso
-    .datetime({ offset: true })
-    .refine(time => !(Date.parse(time) <= Date.now()), 'it has passed already')
-    .nullish(),
+  expires_at: z.iso.datetime({ offset: true }).nullish(),
   rate_limit: z.int().min(1).max(1_000_000).nullish(),
 })
 

@@ -29,6 +29,7 @@ const filterFields = {
   code: name.optional(),
   record_id: name.optional(),
   job_id: name.optional(),
+  webhook_id: name.optional(),
   request_id: name.optional(),
   status: z.enum(['open', 'replayed']).optional(),
   since: time.optional(),
@@ -42,6 +43,11 @@ const MOST_LOOKED_AT = 20_000
 /** The first and the last id of a millisecond: ids begin with their time. */
 const NONE = new Uint8Array(12)
 const ALL = new Uint8Array(12).fill(31)
+
+/** Milliseconds since 1970; ids know nothing earlier. */
+function since1970(time: string): number {
+  return Math.max(0, Date.parse(time))
+}
 
 function equalColumns({ status, since, until, ...equal }: Filter): Record<string, string> {
   return Object.fromEntries(Object.entries(equal).filter(([, value]) => value !== undefined)) as Record<string, string>
@@ -60,9 +66,9 @@ async function find(
   after: string | undefined,
 ): Promise<{ found: Found[]; next: string | null }> {
   const found: Found[] = []
-  const first = filter.since ? timeOrderedId('rej', Date.parse(filter.since), NONE) : ''
+  const first = filter.since ? timeOrderedId('rej', since1970(filter.since), NONE) : ''
   let from = after !== undefined && after > first ? after : first
-  const before = filter.until ? timeOrderedId('rej', Date.parse(filter.until), ALL) : undefined
+  const before = filter.until ? timeOrderedId('rej', since1970(filter.until), ALL) : undefined
   for (let looked = 0; ; ) {
     const page = { table: rejections, equal: equalColumns(filter), limit, after: from }
     const rows = (await store.page(page)).filter(({ id }) => before === undefined || (id as string) <= before)
@@ -112,7 +118,7 @@ async function shown(request: Request, found: readonly Found[]): Promise<object[
       ...{ id, dataset, source, stage, code, field, message, value, record_id },
       status: replay ? 'replayed' : 'open',
       ...{ original, original_encoding, original_bytes: row.original_bytes },
-      ...{ job_id: row.job_id, request_id: row.request_id, line: row.line },
+      ...{ job_id: row.job_id, webhook_id: row.webhook_id, request_id: row.request_id, line: row.line },
       created_at: new Date(row.at as number).toISOString(),
       position: encodePosition(placeOf(request, 'sync.rejected', row)),
       ...(replayed ? { replay: { position: encodePosition(replayed) } } : {}),

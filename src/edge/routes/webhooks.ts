@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { checkName, RowRefused } from '../../intake/parse.ts'
-import { DomainError, invalid } from '../../kernel/errors.ts'
+import { DomainError } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { readBody } from '../body.ts'
+import { named } from '../names.ts'
 import type { Request, Route } from '../router.ts'
 import { findWebhook, settingsOf, shownWebhook, type WebhookBody, webhookBody } from '../webhooks/webhooks.ts'
 import { limitOf, pageOfIds } from './pages.ts'
@@ -11,12 +11,9 @@ const LIMIT = 262_144
 
 async function readWebhook(request: Request): Promise<WebhookBody> {
   const body = await readBody(request.exchange, webhookBody, { limit: LIMIT })
-  try {
-    checkName(body.dataset, 'dataset')
-  } catch (error) {
-    if (error instanceof RowRefused) throw invalid('dataset', error.message.replace('dataset: ', ''))
-    throw error
-  }
+  // Its deliveries have it as their source.
+  named('name', body.name, '')
+  named('dataset', body.dataset, '')
   if (body.schema) request.services.schemas(body.schema, 'schema')
   return body
 }
@@ -28,10 +25,13 @@ async function configure(
   id: string,
   body: WebhookBody,
 ): Promise<object> {
-  const { settings, made, dropped } = await settingsOf(services, id, body, services.webhooks.view.get(id))
+  const seen = services.webhooks.view.get(id)
+  const { settings, made, dropped } = await settingsOf(services, id, body, seen)
   const by = { actor: principal.id, requestId: exchange.requestId }
+  const was = seen?.secrets ?? []
   try {
-    const position = await services.commands.send(`webhook/${id}`, { type, data: settings }, by)
+    const command = type === 'CreateWebhook' ? { type, data: settings } : { type, data: { ...settings, was } }
+    const position = await services.commands.send(`webhook/${id}`, command, by)
     await services.webhooks.reached(position)
   } catch (error) {
     // One that may have been decided all the same keeps what it was given.

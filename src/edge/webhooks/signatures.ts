@@ -1,12 +1,13 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { WebhookConfigured } from '../../events/index.ts'
-import { DomainError } from '../../kernel/errors.ts'
-import { sameSecret } from '../auth/keys.ts'
+import { DomainError, invalid } from '../../kernel/errors.ts'
 
 export type Scheme = WebhookConfigured['scheme']
 
 /** Seconds that a signed time may differ from ours, either way: what Standard Webhooks, Stripe and Slack all say. */
 const TOLERANCE_SECONDS = 300
+/** Signatures of one delivery that are looked at: providers send two while a secret is being rotated. */
+const MOST_SIGNATURES = 10
 
 type Header = (name: string) => string | undefined
 
@@ -65,12 +66,27 @@ const SCHEMES: Record<Exclude<Scheme, 'none'>, (header: Header, body: Buffer) =>
   slack,
 }
 
-/** A Standard Webhooks secret is base64 after `whsec_`; others are text. Without the prefix it may be either. */
+const PREFIX = 'whsec_'
+const BASE64 = /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}(==)?|[A-Za-z0-9+/]{3}=?)?$/
+
+/**
+ * A Standard Webhooks secret is base64 after `whsec_`; others are text. Without the prefix it may be either. Only what is
+ * base64 to its end is read as such: of other text some characters would be left, or none, and anyone knows that key.
+ */
 function keysOf(scheme: Scheme, secret: string): Buffer[] {
   if (scheme !== 'standard') return [Buffer.from(secret)]
-  if (secret.startsWith('whsec_')) return [Buffer.from(secret.slice(6), 'base64')]
-  return [Buffer.from(secret, 'base64'), Buffer.from(secret)]
+  if (secret.startsWith(PREFIX)) return [Buffer.from(secret.slice(PREFIX.length), 'base64')]
+  return BASE64.test(secret) ? [Buffer.from(secret, 'base64'), Buffer.from(secret)] : [Buffer.from(secret)]
 }
+
+/** Throws a VALIDATION_ERROR when a secret cannot be one of a scheme's. */
+export function checkSecret(scheme: Scheme, secret: string): void {
+  if (scheme !== 'standard' || !secret.startsWith(PREFIX)) return
+  const coded = secret.slice(PREFIX.length)
+  if (coded === '' || !BASE64.test(coded)) throw invalid('signature.secret', `expected base64 after ${PREFIX}`)
+}
+
+const SIGNATURE = { hex: /^[0-9a-f]{64}$/i, base64: /^[A-Za-z0-9+/]{43}=$/ }
 
 /**
  * Checks a delivery's signature over its raw bytes, against each live secret, in constant time. `now`: milliseconds
@@ -91,31 +107,35 @@ export function checkSignature(
       throw new DomainError('UNAUTHORIZED', message)
     }
   }
+  const signatures = given.filter(each => SIGNATURE[encoding].test(each)).map(each => Buffer.from(each, encoding))
   let good = false
   // No early end: how long it takes says nothing about which secret or signature came near.
   for (const key of secrets.flatMap(secret => keysOf(scheme, secret))) {
     const hmac = createHmac('sha256', key)
     for (const part of content) hmac.update(part)
-    const expected = hmac.digest(encoding)
-    for (const each of given.slice(0, 10)) if (sameSecret(each, expected)) good = true
+    const expected = hmac.digest()
+    for (const each of signatures.slice(0, MOST_SIGNATURES)) if (timingSafeEqual(each, expected)) good = true
   }
   if (!good) throw new DomainError('UNAUTHORIZED', 'the signature does not match the body')
 }
 
-/** What a provider calls this delivery in every attempt; undefined when it does not say. */
-export function deliveryId(scheme: Scheme, header: Header, body: unknown): string | undefined {
-  const field = (name: string) => {
-    const value = typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined
-    return typeof value === 'string' && value !== '' ? value : undefined
-  }
+/**
+ * What a provider calls this delivery in every attempt; undefined when it does not say. `field` gives the text at a JSON
+ * pointer of the body.
+ */
+export function deliveryId(
+  scheme: Scheme,
+  header: Header,
+  field: (pointer: string) => string | undefined,
+): string | undefined {
   switch (scheme) {
     case 'github':
-      return header('x-github-delivery')
+      return header('x-github-delivery') || undefined
     case 'stripe':
-      return field('id')
+      return field('/id') || undefined
     case 'slack':
-      return field('event_id')
+      return field('/event_id') || undefined
     default:
-      return header('webhook-id') ?? header('svix-id')
+      return header('webhook-id') || header('svix-id') || undefined
   }
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import type { Validator } from '../../catalog/schemas/compile.ts'
 import type { WebhookConfigured } from '../../events/index.ts'
 import { HIDDEN } from '../../intake/hidden.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import type { Services } from '../services.ts'
+import { checkSecret } from './signatures.ts'
 
 export const SCHEMES = ['none', 'standard', 'github', 'stripe', 'slack'] as const
 
@@ -18,7 +20,7 @@ export const webhookBody = z.strictObject({
   record_id: z
     .string()
     .max(500)
-    .regex(/^(\/[^/]*)+$/, 'expected a JSON pointer such as /id')
+    .regex(/^(\/([^/~]|~[01])*)+$/, 'expected a JSON pointer such as /id')
     .nullish(),
   signature: z
     .strictObject({
@@ -46,11 +48,15 @@ export async function settingsOf(
   const given = [body.signature?.secret ?? []].flat()
   if (scheme === 'none' && given.length > 0) throw invalid('signature.secret', 'a webhook without signatures has none')
   // All of them or none: of a pair that is sent back nobody could tell which one is new.
-  const kept = was !== undefined && given.length > 0 && given.every(text => text === HIDDEN)
+  const kept = was !== undefined && was.secrets.length > 0 && given.length > 0 && given.every(text => text === HIDDEN)
   if (scheme !== 'none' && given.length === 0) throw invalid('signature.secret', `the scheme ${scheme} needs a secret`)
   if (!kept && given.includes(HIDDEN)) {
-    throw invalid('signature.secret', `"${HIDDEN}" keeps the stored secrets and cannot stand beside a new one`)
+    throw invalid(
+      'signature.secret',
+      `"${HIDDEN}" keeps the stored secrets, and cannot stand where there are none or beside a new one`,
+    )
   }
+  for (const text of kept ? [] : given) checkSecret(scheme, text)
   const made: string[] = []
   for (const text of kept ? [] : given) {
     const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
@@ -93,5 +99,30 @@ export async function findWebhook({ webhooks }: Services, id: string): Promise<W
   if (!webhooks.view.has(id)) await webhooks.caughtUp()
   const found = webhooks.view.get(id)
   if (!found) throw new DomainError('NOT_FOUND', `there is no webhook ${id.slice(0, 100)}`)
+  return found
+}
+
+const validators = new WeakMap<WebhookConfigured, Validator>()
+
+/** What checks a webhook's deliveries, compiled once for each setting of it; undefined for one that takes any object. */
+export function validatorOf({ schemas }: Services, webhook: WebhookConfigured): Validator | undefined {
+  if (webhook.schema === null) return undefined
+  let found = validators.get(webhook)
+  if (!found) {
+    found = schemas(JSON.parse(webhook.schema), 'schema')
+    validators.set(webhook, found)
+  }
+  return found
+}
+
+const opened = new WeakMap<WebhookConfigured, readonly string[]>()
+
+/** The secrets of a webhook, asked for once for each setting of it: every delivery needs them. */
+export async function secretsOf({ secrets }: Services, webhook: WebhookConfigured): Promise<readonly string[]> {
+  const known = opened.get(webhook)
+  if (known) return known
+  const asked = await Promise.all(webhook.secrets.map(reference => secrets.get(reference)))
+  const found = asked.filter(secret => secret !== undefined)
+  if (found.length === asked.length) opened.set(webhook, found)
   return found
 }

@@ -2,7 +2,7 @@ import type { LogCopied } from '../../events/index.ts'
 import { withoutPassword } from '../../kernel/address.ts'
 import { DomainError } from '../../kernel/errors.ts'
 import { encodePosition, type Position, streamName } from '../../kernel/position.ts'
-import { CHECKPOINTS_TOPIC } from '../kafka-checkpoints.ts'
+import { declareCheckpoints } from '../kafka-checkpoints.ts'
 import { ORIGINS } from '../kafka-origins.ts'
 import { declareTopics } from '../kafka-topics.ts'
 import type { TopicSpec } from '../log.ts'
@@ -126,7 +126,8 @@ async function write(
   const { source, target, topics, declared, mark, report } = copy
   await requireNobody(target, [...new Set(source.checkpoints.map(({ group }) => group))])
   const schemaIds = await registerSchemas(copy)
-  await declareTopics(target.admin, [...declared, CHECKPOINTS_TOPIC], target.streams)
+  await declareTopics(target.admin, declared, target.streams)
+  await declareCheckpoints(target.admin)
   for (const [topic, { partitions }] of layouts) {
     const there = target.streams.get(topic)!.length
     if (there !== partitions) throw refused(`${topic} had ${partitions} partitions a moment ago and has ${there} now`)

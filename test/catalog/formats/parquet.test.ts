@@ -68,6 +68,19 @@ describe('parquet: files that lie', () => {
     expect(damage?.message).toContain('the column n')
   })
 
+  it('about levels above the highest, and the length of what values share', async () => {
+    const above = page({ body: Buffer.concat([levels(3, 3), body]), values: 3 })
+    expect((await readAll(parquet, parquetFile({ pages: above, rows: 3 }))).damage?.message).toContain(
+      'the number 3 is above 1',
+    )
+    // One value each, as differences: it shares 5 bytes with none before it, and has 2 of its own.
+    const shared = page({ body: Buffer.from('800104010a8001040104' + '6162', 'hex'), values: 1, encoding: 7 })
+    const text = { 1: 6, 3: 0, 4: 'n', 6: 0 }
+    const { damage, rows } = await readAll(parquet, parquetFile({ pages: shared, rows: 1, element: text }))
+    expect(damage?.message).toContain('the value before ends too early')
+    expect(rows.size).toBe(0)
+  })
+
   it('keeps the rows before a page that is wrong', async () => {
     const bad = page({ body: int32s(1, 2, 3), values: 3, crc: 1 })
     const good = page({ body: int32s(7, 8, 9), values: 3 })

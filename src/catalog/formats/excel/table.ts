@@ -22,6 +22,8 @@ export interface TableOptions {
 export function createTable(options: TableOptions, sink: RowSink | undefined, control: ReadControl): Table {
   const { limits, after = 0, onNotice } = control
   let keys: string[] | undefined
+  /** What stands before each value in the JSON text. */
+  let prefixes: string[] = []
   let first = 0
   let number = 0
 
@@ -32,6 +34,7 @@ export function createTable(options: TableOptions, sink: RowSink | undefined, co
     const { names, notices } = uniqueColumns(given)
     for (const notice of notices) onNotice?.(notice)
     keys = names
+    prefixes = names.map((name, i) => `${i === 0 ? '{' : ','}${JSON.stringify(name)}:`)
   }
 
   /** A name is a text, or the text of a number, a date or what else stands there. */
@@ -47,12 +50,12 @@ export function createTable(options: TableOptions, sink: RowSink | undefined, co
 
   function jsonOf({ cells }: SheetRow): string {
     let json = ''
-    const put = (key: string, value: string) => {
-      json += `${json === '' ? '{' : ','}${JSON.stringify(key)}:${value}`
+    for (let i = 0; i < prefixes.length; i++) json += prefixes[i]! + (cells[first + i] ?? 'null')
+    const end = first + prefixes.length
+    for (let column = 0; column < cells.length; column++) {
+      if (column === first) column = end
+      if (cells[column] !== undefined) json += `,${JSON.stringify(besideName(column))}:${cells[column]}`
     }
-    for (const [i, key] of keys!.entries()) put(key, cells[first + i] ?? 'null')
-    const beside = [...cells.keys()].filter(column => column < first || column >= first + keys!.length)
-    for (const column of beside) if (cells[column] !== undefined) put(besideName(column), cells[column])
     return `${json}}`
   }
 
