@@ -68,7 +68,8 @@ export function oauthError(error: unknown): string {
 export class OAuthError extends DomainError {
   readonly oauth: string
   constructor(code: ErrorCode, oauth: string, message: string) {
-    super(code, message)
+    const [, field] = /^([a-z_]+): /.exec(message) ?? []
+    super(code, message, field === undefined ? {} : { details: [{ field, message: message.slice(field.length + 2) }] })
     this.oauth = oauth
   }
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { RecordPushed } from '../events/index.ts'
 import type { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
@@ -8,7 +7,7 @@ import type { Codec } from '../log/codec.ts'
 import type { EventBatch, Log } from '../log/log.ts'
 import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
 import { type PushRules, pushRules } from './push-rules.ts'
-import { asError } from './rules.ts'
+import { asFrozen, inOrder } from './refusals.ts'
 
 const SHOWN_ERRORS = 100
 
@@ -129,13 +128,13 @@ export function createIntake(options: IntakeOptions): Intake {
     if (own) {
       const outcome = own.apply(event.data)
       if ('frozen' in outcome) {
-        frozen ??= asError(outcome.frozen)
+        frozen ??= asFrozen(outcome.frozen, number, event)
         return
       }
       if ('dropped' in outcome) return void dropped++
       if ('refused' in outcome) {
         const bytes = original()
-        return refuse(outcome.refused, number, bytes, bytes.length, event.id)
+        return refuse(outcome.refused, number, bytes, bytes.length, event.id, event.dataset)
       }
       event.data = outcome.json
     }
@@ -165,6 +164,7 @@ export function createIntake(options: IntakeOptions): Intake {
     original: Buffer,
     originalBytes: number,
     recordId: string | null = null,
+    dataset = options.dataset,
   ): void {
     refusals++
     const place = options.numbering === 'line' ? { index: number - 1, line: number } : { index: number }
@@ -176,10 +176,10 @@ export function createIntake(options: IntakeOptions): Intake {
       message: row.message,
       retryable: false,
     }
-    const id = timeOrderedId('rej', event.received_at, randomBytes(12))
+    const id = timeOrderedId('rej', event.received_at, inOrder(refusals))
     const rejection = {
       id,
-      dataset: options.dataset,
+      dataset,
       record_id: recordId,
       stage: row.stage ?? 'parse',
       code: row.code,

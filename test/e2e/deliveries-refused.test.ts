@@ -70,13 +70,13 @@ describe('a delivery that does not fit the schema', () => {
     expect(new Set(answer.body.error!.details.map(({ field }) => field))).toEqual(new Set(pointers))
     const row = await refusedOf(dataset)
     expect(row).toMatchObject({
-      ...{ dataset, source: 'tests', stage: 'validate', code: 'SCHEMA', field: pointers[0], record_id: 'a' },
+      ...{ dataset, source: 'tests', stage: 'validate', code: 'SCHEMA_VIOLATION', field: pointers[0], record_id: 'a' },
       ...{ status: 'open', original: body, original_encoding: 'utf8', webhook_id: id },
     })
     expect(row.message).toContain(pointers[0]!)
     for (const query of [
       `webhook_id=${id}`,
-      `dataset=${dataset}&stage=validate&code=SCHEMA&source=tests&status=open`,
+      `dataset=${dataset}&stage=validate&code=SCHEMA_VIOLATION&source=tests&status=open`,
     ]) {
       expect(await rejectedOf(service, query)).toEqual([row])
     }

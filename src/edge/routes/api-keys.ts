@@ -6,7 +6,9 @@ import type { ApiKey } from '../../projections/access.ts'
 import { type Principal, SCOPES } from '../auth/authenticate.ts'
 import { sha256 } from '../auth/keys.ts'
 import { readBody } from '../body.ts'
+import { reachMinPosition } from '../reach.ts'
 import type { Route } from '../router.ts'
+import { limitOf, pageOfIds } from './pages.ts'
 
 const LIMIT = 65_536
 /** Nobody can see them in a list, and in a terminal or a log they are more than text. */
@@ -64,10 +66,13 @@ const list: Route = {
   path: '/api-keys',
   auth: 'sync:read',
   limit: 'api',
-  async handle({ services, principal }) {
+  async handle(request) {
+    const { exchange, services, principal } = request
+    await reachMinPosition(request, [])
     await services.access.caughtUp()
     const keys = [...services.access.view.keysByHash.values()].filter(key => mayManage(principal, key))
-    return { status: 200, body: { items: keys.map(shown), next_cursor: null } }
+    const { items, next_cursor } = pageOfIds(new Map(keys.map(key => [key.id, key])), exchange, limitOf(exchange))
+    return { status: 200, body: { items: items.map(shown), next_cursor } }
   },
 }
 

@@ -1,6 +1,6 @@
 import { offerSchema } from '../../intake/infer.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { encodePosition, type Position } from '../../kernel/position.ts'
+import { encodePosition, mergePositions, type Position } from '../../kernel/position.ts'
 import type { Row } from '../../kernel/projection.ts'
 import {
   type DatasetView,
@@ -19,7 +19,7 @@ import { named } from '../names.ts'
 import { reach, reachMinPosition } from '../reach.ts'
 import type { Request, Route } from '../router.ts'
 import { readWhere } from '../where.ts'
-import { cursorOf, limitOf, MAX_PAGE, nextCursor } from './pages.ts'
+import { cursorAfter, cursorOf, limitOf, MAX_PAGE, nextCursor } from './pages.ts'
 
 /** What these routes read is made of. */
 const TOPICS = ['sync.records', 'sync.datasets']
@@ -71,14 +71,26 @@ const list: Route = {
     await reachMinPosition(request, TOPICS)
     const category = exchange.query.get('category')
     const search = exchange.query.get('search')?.toLowerCase() ?? ''
-    const { rows, next_cursor } = await pageOf(services.store, category, after, limit)
-    const views = await Promise.all(rows.map(({ row, set }) => viewOf(services.store, row, set)))
-    const found = views.filter(({ name, quality_score }) => {
-      return name.toLowerCase().includes(search) && (least === undefined || (quality_score ?? -1) >= least)
-    })
-    return { status: 200, body: { datasets: found, next_cursor } }
+    const found: DatasetView[] = []
+    let next = after
+    // What does not fit is passed over: a page is full, or the last one.
+    for (let pages = 0; pages < MOST_PAGES; pages++) {
+      const { rows, next_cursor } = await pageOf(services.store, category, next, limit - found.length)
+      const views = await Promise.all(rows.map(({ row, set }) => viewOf(services.store, row, set)))
+      found.push(
+        ...views.filter(({ name, quality_score }) => {
+          return name.toLowerCase().includes(search) && (least === undefined || (quality_score ?? -1) >= least)
+        }),
+      )
+      next = next_cursor === null ? undefined : Buffer.from(next_cursor, 'base64url').toString()
+      if (next === undefined || found.length >= limit) break
+    }
+    return { status: 200, body: { datasets: found, next_cursor: next === undefined ? null : cursorAfter(next) } }
   },
 }
+
+/** Pages that one request looks through for what fits. */
+const MOST_PAGES = 20
 
 /** A page of data sets in the order of their names; those of a category are found by what is set. */
 async function pageOf(store: ReadStore, category: string | null, after: string | undefined, limit: number) {
@@ -115,7 +127,14 @@ async function shownDataset({ services, params }: Request): Promise<object> {
   const row = await findDataset(services.store, params.dataset!)
   const name = row.name as string
   await services.settings.caughtUp()
-  return { ...(await viewOf(services.store, row)), dataset: name, ...shownSettings(services.settings.view.get(name)) }
+  const counts = await services.store.page({ table: datasetCounts, equal: { dataset: name }, limit: MAX_PAGE })
+  const streams = new Map(services.log.streams('sync.records').map(stream => [stream.name, stream]))
+  const places = counts.map(({ stream, offset }) =>
+    services.log.place(streams.get(stream as string)!, offset as number),
+  )
+  const position = places.length === 0 ? {} : { position: encodePosition(places.reduce(mergePositions)) }
+  const settings = shownSettings(services.settings.view.get(name))
+  return { ...(await viewOf(services.store, row)), dataset: name, ...settings, ...position }
 }
 
 const configure: Route = {

@@ -13,6 +13,7 @@ import { requireType } from '../body.ts'
 import type { Exchange } from '../exchange.ts'
 import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once, onceUnder } from '../idempotency/once.ts'
+import { problemOf } from '../problem.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import type { Services } from '../services.ts'
 import { idAt } from '../webhooks/pointer.ts'
@@ -105,12 +106,25 @@ async function take(request: Request, webhook: WebhookConfigured, body: Buffer):
     webhookId: webhook.webhook_id,
   })
   const delivery = { webhook, exchange, body, intake, eventId, maxDepth: services.config.jsonDepth }
+  try {
+    return await takeIn(request, delivery)
+  } catch (error) {
+    const { position } = intake.tally
+    if (!(error instanceof DomainError) || error.code !== 'VALIDATION_ERROR' || !position) throw error
+    // It is kept among the refused rows, and there is its place.
+    const { status, headers, body: problem } = problemOf(error, exchange.requestId)
+    return { status, headers, body: { ...problem, position: encodePosition(position) } }
+  }
+}
+
+async function takeIn({ services }: Request, delivery: Delivery): Promise<Reply> {
+  const { webhook, body, intake, eventId } = delivery
   const data = await readDelivery(delivery)
   const id = recordId(delivery)
   const violations = validatorOf(services, webhook)?.(data)
   if (violations) {
     const [first] = violations
-    const error = { code: 'SCHEMA', field: first!.pointer, message: `${first!.pointer}: ${first!.message}` }
+    const error = { code: 'SCHEMA_VIOLATION', field: first!.pointer, message: `${first!.pointer}: ${first!.message}` }
     return refuse(delivery, { ...error, stage: 'validate' }, id ?? null, violations)
   }
   if (id === undefined) {

@@ -52,14 +52,14 @@ export function intakeOptions(
   }
 }
 
-function summary({ exchange }: Request, { accepted, rejected, errors, position }: Tally, started: number) {
+export function summary({ exchange }: Request, { accepted, rejected, errors, position }: Tally, started: number) {
   const took = { processing_time_ms: Date.now() - started }
   const place = position ? { position: encodePosition(position) } : {}
   return { request_id: exchange.requestId, accepted, rejected, errors, ...took, ...place }
 }
 
 /** The answer to a push that is done: 200, 207 when some rows were refused, 400 when none was taken. */
-function answer(request: Request, tally: Tally, started: number): Reply {
+export function answer(request: Request, tally: Tally, started: number): Reply {
   const { accepted, rejected, errors } = tally
   const body = summary(request, tally, started)
   if (accepted > 0) return { status: rejected > 0 ? 207 : 200, body }

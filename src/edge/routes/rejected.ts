@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Tally } from '../../intake/intake.ts'
 import { DomainError } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition, isTotal, mergePositions, type Position } from '../../kernel/position.ts'
@@ -12,6 +13,7 @@ import { reach, reachMinPosition } from '../reach.ts'
 import { readMend, replay as sendAgain } from '../rejections.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { cursorAfter, cursorOf, limitOf } from './pages.ts'
+import { answer, summary } from './push.ts'
 
 /** What these routes read is made of. */
 const REPLAYS = 'sync.replays'
@@ -196,9 +198,9 @@ const AT_ONCE = 100
 
 /** Replays every open rejection that fits, and answers like a batch whose rows are these. */
 async function replayAll(request: Request, filter: Filter): Promise<Reply> {
-  const { services, exchange } = request
+  const { services } = request
   const started = Date.now()
-  const tally = { accepted: 0, rejected: 0, errors: [] as object[], position: undefined as Position | undefined }
+  const tally: Tally = { accepted: 0, rejected: 0, errors: [], position: undefined }
   let index = 0
   const sendOne = async ({ row }: Found) => {
     const place = index++
@@ -211,32 +213,24 @@ async function replayAll(request: Request, filter: Filter): Promise<Reply> {
       tally.rejected++
       const [detail] = error.details
       const why = { field: detail?.field ?? null, code: error.code, message: error.message, retryable: false }
-      if (tally.errors.length < 100) tally.errors.push({ index: place, id: row.id, ...why })
+      if (tally.errors.length < 100) tally.errors.push({ index: place, id: row.id as string, ...why })
     }
+  }
+  const inTurn = async (each: readonly Found[]) => {
+    for (const one of each) await sendOne(one)
   }
   for (let after: string | undefined, left = services.config.batchRecords; left > 0; left -= AT_ONCE) {
     const { found, next } = await find(services.store, { ...filter, status: 'open' }, AT_ONCE, after)
-    await Promise.all(found.map(sendOne))
+    // Rows of one record in their order, others side by side.
+    const byRecord = Map.groupBy(found, ({ row }) => `${row.dataset}\0${row.record_id ?? row.id}`)
+    await Promise.all([...byRecord.values()].map(inTurn))
     if (next === null) break
     after = Buffer.from(next, 'base64url').toString()
   }
   if (tally.position) await reach(services, REPLAYS, tally.position)
-  return answerTo(exchange.requestId, tally, started)
-}
-
-function answerTo(
-  request_id: string,
-  {
-    accepted,
-    rejected,
-    errors,
-    position,
-  }: { accepted: number; rejected: number; errors: object[]; position: Position | undefined },
-  started: number,
-): Reply {
-  const place = position ? { position: encodePosition(position) } : {}
-  const body = { request_id, accepted, rejected, errors, processing_time_ms: Date.now() - started, ...place }
-  return { status: accepted === 0 && rejected > 0 ? 400 : rejected > 0 ? 207 : 200, body }
+  // Nothing that fits is no fault.
+  if (index === 0) return { status: 200, body: summary(request, tally, started) }
+  return answer(request, tally, started)
 }
 
 const replayMany: Route = {

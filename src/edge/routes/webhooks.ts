@@ -3,6 +3,7 @@ import { DomainError } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { readBody } from '../body.ts'
 import { named } from '../names.ts'
+import { reachMinPosition } from '../reach.ts'
 import type { Request, Route } from '../router.ts'
 import { findWebhook, settingsOf, shownWebhook, type WebhookBody, webhookBody } from '../webhooks/webhooks.ts'
 import { limitOf, pageOfIds } from './pages.ts'
@@ -63,7 +64,9 @@ const list: Route = {
   path: '/webhooks',
   auth: 'sync:read',
   limit: 'api',
-  async handle({ exchange, services }) {
+  async handle(request) {
+    const { exchange, services } = request
+    await reachMinPosition(request, [])
     await services.webhooks.caughtUp()
     const { items, next_cursor } = pageOfIds(services.webhooks.view, exchange, limitOf(exchange))
     return { status: 200, body: { items: items.map(shownWebhook), next_cursor } }
@@ -75,7 +78,9 @@ const one: Route = {
   path: '/webhooks/:id',
   auth: 'sync:read',
   limit: 'api',
-  async handle({ services, params }) {
+  async handle(request) {
+    const { services, params } = request
+    await reachMinPosition(request, [])
     await services.webhooks.caughtUp()
     return { status: 200, body: shownWebhook(await findWebhook(services, params.id!)) }
   },
