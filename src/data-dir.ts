@@ -10,7 +10,7 @@ import { DomainError } from './kernel/errors.ts'
 export function holdDataDir(dir: string): { release(): void } {
   let lock: DatabaseSync | undefined
   try {
-    mkdirSync(dir, { recursive: true })
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
     lock = new DatabaseSync(join(dir, 'lock.db'))
     lock.exec('pragma locking_mode = exclusive; begin exclusive')
   } catch (error) {

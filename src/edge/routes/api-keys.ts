@@ -6,6 +6,7 @@ import type { ApiKey } from '../../projections/access.ts'
 import { type Principal, SCOPES } from '../auth/authenticate.ts'
 import { sha256 } from '../auth/keys.ts'
 import { readBody } from '../body.ts'
+import { named } from '../names.ts'
 import { reachMinPosition } from '../reach.ts'
 import type { Route } from '../router.ts'
 import { limitOf, pageOfIds } from './pages.ts'
@@ -41,6 +42,8 @@ const create: Route = {
   limit: 'api',
   async handle({ exchange, services, principal }) {
     const body = await readBody(exchange, keyBody, { limit: LIMIT })
+    // Its pushes have it as their source.
+    named('name', body.name, '')
     withinCreator(body, principal, services.config.rateLimitApi)
     const id = timeOrderedId('key', Date.now(), randomBytes(12))
     const key = `sk_live_${randomBytes(32).toString('base64url')}`
