@@ -4,6 +4,7 @@ import type { Grow } from '../intake/growth.ts'
 import { createIntake, type Intake } from '../intake/intake.ts'
 import type { Rules } from '../intake/rules.ts'
 import { DomainError } from '../kernel/errors.ts'
+import { passPoint } from '../kernel/points.ts'
 import { encodePosition, mergePositions, type Position } from '../kernel/position.ts'
 import type { Codec } from '../log/codec.ts'
 import type { Commands } from '../log/commands.ts'
@@ -55,6 +56,7 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
   const by = { actor: ACTOR, requestId: runId }
   const ids = { job_id: job.id, run_id: runId }
   if (!(await accepted(commands.send(`job/${job.id}`, { type: 'BeginRun', data: ids }, by)))) return
+  passPoint('runner.begun')
   const tell = (level: Level, message: string, metadata: object = {}) => {
     const entry = { ...ids, level, message, metadata: JSON.stringify(metadata), at: Date.now() }
     return log.append([context.codec.batch('sync.logs', 'RunLogged', `job/${job.id}`, entry)])
@@ -75,9 +77,11 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
   try {
     await pullAll(context, job, run, signal)
     if (signal.aborted) return
+    passPoint('runner.all-read')
     await tell('info', 'the run is complete', { processed: run.processed, rejected: run.rejected })
     const data = { ...outcome(), result: null }
     await ended('success', commands.send(`job/${job.id}`, { type: 'CompleteRun', data }, by))
+    passPoint('runner.completed')
     await letGo(context, job)
   } catch (error) {
     if (signal.aborted) return
@@ -191,7 +195,9 @@ function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage)
     run.processed += page.rows.length
     run.rejected += intake.refused - refused
     total = page.total
+    passPoint('runner.page-read')
     const appended = await intake.flush()!
+    passPoint('runner.page-appended')
     run.position = run.position ? mergePositions(run.position, appended) : appended
   }
 }
