@@ -43,8 +43,9 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     const rest = columns.filter(column => !table.key.includes(column))
     const set = rest.map(column => `${quoted(column)} = excluded.${quoted(column)}`).join(', ')
     const row = `(${columns.map(() => '?').join(', ')})`
+    // `or fail`: else SQLite keeps a journal for each statement, to undo half of one. A failure here undoes all of a commit.
     return statement(
-      `insert into ${quoted(table.name)}(${columns.map(quoted).join(', ')}) values ${Array(count).fill(row).join(', ')}
+      `insert or fail into ${quoted(table.name)}(${columns.map(quoted).join(', ')}) values ${Array(count).fill(row).join(', ')}
        on conflict(${table.key.map(quoted).join(', ')}) do update set ${set}`,
     )
   }
