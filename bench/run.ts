@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Bench } from './bench.ts'
+import { file } from './file.ts'
 import { ingest } from './ingest.ts'
 import { keys } from './keys.ts'
 import { fanout, latency } from './live.ts'
@@ -8,8 +9,9 @@ import { memory } from './memory.ts'
 import { project } from './project.ts'
 import { rebuild } from './rebuild.ts'
 import { scale } from './scale.ts'
+import { webhook } from './webhook.ts'
 
-const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale, keys]
+const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale, keys, webhook, file]
 
 const machine = {
   cpu: cpus()[0]!.model,
@@ -25,6 +27,7 @@ const { positionals, values } = parseArgs({
     help: { type: 'boolean', short: 'h' },
     log: { type: 'string' },
     store: { type: 'string' },
+    format: { type: 'string' },
     records: { type: 'string' },
     connections: { type: 'string' },
     profile: { type: 'string' },
@@ -33,7 +36,7 @@ const { positionals, values } = parseArgs({
 
 if (values.help) {
   console.log(
-    `npm run bench [-- NAME…] [--json] [--log embedded|kafka] [--store sqlite|postgres] [--records N] [--connections N]\n`,
+    `npm run bench [-- NAME…] [--json] [--log embedded|kafka] [--store sqlite|postgres] [--format csv|json|parquet] [--records N] [--connections N]\n`,
   )
   for (const { name, about } of benches) console.log(`  ${name.padEnd(10)} ${about}`)
   process.exit(0)
