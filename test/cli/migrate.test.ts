@@ -185,7 +185,14 @@ describe.skipIf(!kafka)('migrate', () => {
     await codec.prepare(events)
     const found = events.map(({ value }) => codec.decode(value).data as RecordRejected)
     await copied.stop()
-    expect(found.find(({ id }) => id === 'rej_old')).toEqual({ ...event, field: null, job_id: null, value: null })
+    expect(found.find(({ id }) => id === 'rej_old')).toMatchObject({
+      ...event,
+      field: null,
+      job_id: null,
+      value: null,
+      webhook_id: null,
+      data_only: false,
+    })
     const versions = await fetch(`${registry.url}/subjects/sync.rejected-value/versions`)
     expect(((await versions.json()) as number[]).length).toBe(2)
     await registry.stop()

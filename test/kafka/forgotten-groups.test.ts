@@ -42,7 +42,7 @@ describe.skipIf(!kafka)('after Kafka has forgotten the groups', () => {
     const admin = new Kafka({ brokers: [broker.brokers], logLevel: logLevel.NOTHING }).admin()
     await admin.connect()
     const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId)
-    expect(groups.sort()).toEqual(['decider', 'projector-records'])
+    expect(groups.sort()).toEqual(['decider', 'projector-records', 'runner'])
     await until('the groups to be gone', () => admin.deleteGroups(groups).then(() => true))
     await admin.disconnect()
     for (const file of ['read.db', 'read.db-wal', 'read.db-shm']) rmSync(`${service.dataDir}/${file}`, { force: true })

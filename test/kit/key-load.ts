@@ -38,7 +38,7 @@ export function startKeyLoad(service: Service, asked: AskedKeys): Pick<Load, 'st
 
 /** Every command must have one outcome, every key that was promised be there, and none twice. */
 export async function auditKeys(log: Log, service: Service, asked: AskedKeys): Promise<Faults> {
-  const { items } = (await (await service.get('/api-keys')).json()) as { items: { name: string }[] }
+  const { items } = (await (await service.get('/api-keys?limit=1000')).json()) as { items: { name: string }[] }
   const made = Map.groupBy(items, ({ name }) => name)
   const faults: Faults = []
   for (const [name, promised] of asked) {

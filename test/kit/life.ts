@@ -34,7 +34,9 @@ export async function untilQuiet(service: Service, log: Log, subscribers: readon
       const decoded = decodePosition(position, log.id, 'position')
       return [...last].every(([stream, offset]) => offsetIn(decoded, stream) >= offset)
     }
-    await until(`subscriber ${n} to be told of the last change`, reached, 60_000)
+    await until(`subscriber ${n} to be told of the last change`, reached, 60_000).catch(error => {
+      throw new Error(`${error.message}: ${subscriber.history.slice(-4).join(' | ')}`, { cause: error })
+    })
   }
 }
 

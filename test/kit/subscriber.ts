@@ -80,7 +80,10 @@ export function createSubscriber(): Subscriber {
         opened.on('open', () => subscribe(opened, position))
         opened.on('message', data => take(opened, data.toString(), resolve))
         opened.on('error', () => resolve())
-        opened.on('close', () => resolve())
+        opened.on('close', (code, reason) => {
+          history.push(`after ${told.length} changes: closed with ${code} ${reason}`)
+          resolve()
+        })
       })
     },
     async disconnect() {
