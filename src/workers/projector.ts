@@ -45,7 +45,7 @@ export async function startProjector<Name extends keyof Events>(
   const shares = projection.topics.map(topic =>
     shareOut({
       log,
-      group: groupOf(projection),
+      group: groupOf(projection, topic),
       topic,
       logger,
       onHolding: streams =>
@@ -64,8 +64,9 @@ export async function startProjector<Name extends keyof Events>(
   }
 }
 
-function groupOf(projection: { name: string }): string {
-  return `projector-${projection.name}`
+/** A group shares the streams of one topic: a member that follows another topic would be given some, and leave them. */
+function groupOf({ name, topics }: { name: string; topics: readonly string[] }, topic: string): string {
+  return topics.length === 1 ? `projector-${name}` : `projector-${name}-${topic}`
 }
 
 /** Follows a stream until `signal` aborts or something fails; a failure leaves it to begin again from the checkpoints. */
@@ -76,7 +77,7 @@ async function follow<Name extends keyof Events>(
   signal: AbortSignal,
 ): Promise<void> {
   const { log, store, projection } = options
-  const group = groupOf(projection)
+  const group = groupOf(projection, stream.topic)
   const told: Told = { group, through: await log.own(group, stream) }
   const { epoch, offset } = await store.claim(projection.name, stream.name)
   let after = offset

@@ -84,7 +84,9 @@ export async function auditImport(
   if (records.length !== file.good.size) add(`${records.length} records are in the read model`)
   for (const { id, version } of records) if (version !== 1) add(`${id} has version ${version}`)
   const path = `/rejected?job_id=${job.id}&limit=1000&min_position=${job.position}`
-  const items = (await call<{ items: object[] }>(service, path)).body.items
+  const { status, body } = await call<{ items: object[] }>(service, path)
+  if (status !== 200) return [...faults, `${path}: ${status} ${JSON.stringify(body)}`]
+  const { items } = body
   if (items.length !== Math.min(1000, bad.size)) add(`${items.length} refused rows are in the read model`)
   return faults
 }
