@@ -1,6 +1,6 @@
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { DomainError } from '../kernel/errors.ts'
-import type { SharedRedis } from './shared-redis.ts'
+import type { SharedRedis } from './redis.ts'
 
 const WINDOW_SECONDS = 60
 

@@ -22,7 +22,7 @@ import type { Health } from './health.ts'
 import type { Keys } from './idempotency/keys.ts'
 import type { Limits } from './limits.ts'
 import type { Progress } from './progress.ts'
-import type { SharedRedis } from './shared-redis.ts'
+import type { SharedRedis } from './redis.ts'
 
 /** What every role's server works with. */
 export interface Probes {

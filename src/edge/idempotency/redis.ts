@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { SharedRedis } from '../shared-redis.ts'
+import type { SharedRedis } from '../redis.ts'
 import type { Begun, Claim, Keys } from './keys.ts'
 
 const PREFIX = 'superinsight:key:'
