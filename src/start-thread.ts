@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { isEmbedded } from './adapters.ts'
 import { DomainError } from './kernel/errors.ts'
@@ -21,13 +21,16 @@ const KAFKA_HEAPS: Heaps = {
   projector: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 2048 },
 }
 
+/** As this file is, built or not. */
+const THREAD = new URL(`thread${extname(import.meta.url)}`, import.meta.url)
+
 /** Starts a thread; resolves with what stops it once the thread says that it works. */
 export function startThread(
   data: ThreadData,
   onNews: (news: News) => void,
   onFailure: (role: ThreadRole, error: Error) => void,
 ): Promise<() => Promise<void>> {
-  const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), {
+  const worker = new Worker(THREAD, {
     workerData: data,
     transferList: data.keeping ? [...data.ports, data.keeping] : data.ports,
     name: data.role,

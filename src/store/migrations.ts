@@ -12,7 +12,7 @@ export interface Migration {
   readonly sql: string
 }
 
-const FOLDER = fileURLToPath(new URL('migrations', import.meta.url))
+const FOLDER = fileURLToPath(new URL('../../src/store/migrations', import.meta.url))
 
 export function readMigrations(folder = FOLDER): Migration[] {
   return readdirSync(folder)

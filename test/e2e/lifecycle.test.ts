@@ -11,7 +11,7 @@ import { head, openRaw, openStream, receiptsOf } from '../kit/raw.ts'
 import { type Service, startService } from '../kit/service.ts'
 import { listen } from '../kit/sockets.ts'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 let dataDir: string
 let started: Service[]

@@ -11,7 +11,7 @@ import type { Faults } from './audit.ts'
 import { readAll, readTopic } from './events.ts'
 import { until } from './processes.ts'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
 export interface Migration {
   /** Null: it was killed. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import type { TestProject } from 'vitest/node'
 import { startBroker, startRegistry } from './kafka.ts'
 import { startPostgres } from './postgres.ts'
@@ -17,6 +18,8 @@ type Stop = () => Promise<unknown>
  * containers when a Docker engine answers. What a test starts for itself is chosen in the same way.
  */
 export default async function setup({ provide }: TestProject): Promise<Stop> {
+  // The tests start the service as `npm start` does.
+  execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
   const stops = await Promise.all([setupKafka(provide), setupPostgres(provide)])
   return () => Promise.all(stops.map(stop => stop()))
 }
