@@ -52,7 +52,10 @@ export const file: Bench = {
     const source = FILES[format]
     if (!source) throw new Error(`--format ${format}: there are ${Object.keys(FILES).join(', ')}`)
     const folder = mkdtempSync(join(tmpdir(), 'sync-bench-'))
-    const service = await startService({}, options.profile ? { nodeArgs: ['--cpu-prof', '--cpu-prof-dir', options.profile] } : {})
+    const service = await startService(
+      {},
+      options.profile ? { nodeArgs: ['--cpu-prof', '--cpu-prof-dir', options.profile] } : {},
+    )
     try {
       const path = source(folder)
       const cpu = service.cpuSeconds()

@@ -24,11 +24,29 @@ export function createSql(table: Table): string {
   return [`create table if not exists ${nameOf(table)}(${body}) with (fillfactor = 50)`, ...indexes].join('; ')
 }
 
-/** Rows by their keys; the key's columns are arrays $1, $2 … */
+/**
+ * Rows by their keys, in the order of the keys, cut after the one with which their text comes to PAGE_BYTES or more; the
+ * key's columns are arrays $1, $2 … After a row's columns come its key's place among the keys, from 1, and how much text
+ * there is up to it.
+ */
 export function loadSql(table: Table): string {
   const keys = table.key.map(quoted)
   const arrays = table.key.map((column, i) => `$${i + 1}::${ARRAYS[table.columns[column]!]}`)
-  return `select t.* from unnest(${arrays.join(', ')}) as k(${keys.join(', ')}) join ${nameOf(table)} t using (${keys.join(', ')})`
+  const names = Object.keys(table.columns).map(quoted).join(', ')
+  // Names that no column has.
+  const [place, bytes, before] = ['"#place"', '"#bytes"', '"#before"']
+  return `select ${names}, ${place}, ${before} + ${bytes} from (
+      select *, coalesce(sum(${bytes}) over (order by ${place} rows between unbounded preceding and 1 preceding), 0) as ${before}
+      from (select t.*, ${place}, ${bytesSql(table)} as ${bytes}
+        from unnest(${arrays.join(', ')}) with ordinality as k(${keys.join(', ')}, ${place})
+        join ${nameOf(table)} t using (${keys.join(', ')})) found
+    ) counted where ${before} < ${PAGE_BYTES} order by ${place}`
+}
+
+/** How much text a row holds; octet_length needs no look at a long value itself, only at what stands for it in the row. */
+function bytesSql(table: Table): string {
+  const texts = Object.entries(table.columns).filter(([, type]) => type === 'text')
+  return texts.map(([name]) => `coalesce(octet_length(${quoted(name)}), 0)`).join(' + ')
 }
 
 /** Writes rows over what has their keys; the columns are arrays $1, $2 … */
@@ -54,11 +72,8 @@ export function pageSql(query: PageQuery): { text: string; values: unknown[] } {
   for (const field of query.fields ?? []) conditions.push(fieldSql(field, value))
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
   const names = Object.keys(table.columns).map(quoted).join(', ')
-  const texts = Object.entries(table.columns).filter(([, type]) => type === 'text')
-  const bytes = texts.map(([name]) => `coalesce(octet_length(${quoted(name)}), 0)`).join(' + ')
-  // octet_length needs no look at a long value itself, only at what stands for it in the row.
   const text = `select ${names} from (
-      select *, sum(${bytes}) over (order by ${last} rows between unbounded preceding and 1 preceding) as bytes_before
+      select *, sum(${bytesSql(table)}) over (order by ${last} rows between unbounded preceding and 1 preceding) as bytes_before
       from (select * from ${nameOf(table)} ${where} order by ${last} limit ${value(query.limit)} offset ${value(query.offset ?? 0)}) rows
     ) page where coalesce(bytes_before, 0) < ${PAGE_BYTES} order by ${last}`
   return { text, values }

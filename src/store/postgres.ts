@@ -5,7 +5,7 @@ import { migrate, readMigrations } from './migrations.ts'
 import { binaryArray } from './postgres-arrays.ts'
 import { unavailable } from './postgres-pool.ts'
 import { countSql, createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
-import { claimLost, type Store, type TableChange } from './store.ts'
+import { claimLost, PAGE_BYTES, rowBytes, rowOf, type Store, type TableChange } from './store.ts'
 
 export interface PostgresOptions {
   url: string
@@ -82,6 +82,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
   }
 
   return {
+    parallel: true,
     declare: tables =>
       inTransaction(async client => {
         await client.query('select pg_advisory_xact_lock($1)', [STARTING])
@@ -101,16 +102,26 @@ export function openPostgresStore(options: PostgresOptions): Store {
     async load(table, keys) {
       if (keys.length === 0) return []
       return withClient(async client => {
+        const columns = Object.keys(table.columns)
         const rows: Row[] = []
-        for (const some of chunks(distinct(keys))) {
+        for (let at = 0, bytes = 0; at < keys.length && bytes < PAGE_BYTES; ) {
+          const some = keys.slice(at, at + ROWS_A_STATEMENT)
           const values = table.key.map((column, i) =>
             binaryArray(
               table.columns[column]!,
               some.map(key => key[i]!),
             ),
           )
-          const found = await client.query<Row>({ name: `load ${table.name}`, text: loadSql(table), values })
-          rows.push(...found.rows)
+          const query = { name: `load ${table.name}`, text: loadSql(table), values, rowMode: 'array' as const }
+          const { rows: found } = await client.query<Value[]>(query)
+          for (const each of found) {
+            const row = rowOf(columns, each)
+            rows.push(row)
+            bytes += rowBytes(row)
+          }
+          // Bytes in UTF-8 are more than a text is long: a cut there may come early.
+          const [place, counted] = (found.at(-1)?.slice(-2) ?? [0, 0]) as [number, number]
+          at += counted < PAGE_BYTES ? some.length : place
         }
         return rows
       })
@@ -163,9 +174,8 @@ async function belongTo(client: PoolClient, log: string): Promise<void> {
 }
 
 async function upsert(client: PoolClient, { table, rows }: TableChange): Promise<void> {
-  const order = table.key
   const sorted = rows.toSorted((a, b) => {
-    for (const column of order) if (a[column] !== b[column]) return a[column]! < b[column]! ? -1 : 1
+    for (const column of table.key) if (a[column] !== b[column]) return a[column]! < b[column]! ? -1 : 1
     return 0
   })
   for (const some of chunks(sorted)) {
@@ -181,8 +191,4 @@ async function upsert(client: PoolClient, { table, rows }: TableChange): Promise
 
 function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < all.length; at += ROWS_A_STATEMENT) yield all.slice(at, at + ROWS_A_STATEMENT)
-}
-
-function distinct(keys: readonly (readonly Value[])[]): readonly (readonly Value[])[] {
-  return [...new Map(keys.map(key => [JSON.stringify(key), key])).values()]
 }

@@ -6,11 +6,14 @@ import {
   PAGE_BYTES,
   type PageQuery,
   rowBytes,
+  rowOf,
   type Store,
   type TableChange,
 } from './store.ts'
 
+/** Rows and keys in one statement: what a statement costs by itself is more than what a row does. */
 const ROWS_A_STATEMENT = 20
+const KEYS_A_STATEMENT = 32
 
 /**
  * The read models in one SQLite file. Commits are not fsynced one by one (synchronous = NORMAL): after a power cut the
@@ -62,6 +65,37 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     }
   }
 
+  /** A cross join goes through its left side from first to last, so that rows come in the order of the keys. */
+  function loadOf(table: Table, count: number): StatementSync {
+    const columns = Object.keys(table.columns).map(column => `t.${quoted(column)}`)
+    const parts = `(${table.key.map(() => '?').join(', ')})`
+    const same = table.key.map((column, i) => `t.${quoted(column)} = k.column${i + 1}`)
+    return statement(
+      `select ${columns.join(', ')} from (values ${Array(count).fill(parts).join(', ')}) k
+       cross join ${quoted(table.name)} t on ${same.join(' and ')}`,
+    )
+  }
+
+  function load(table: Table, keys: readonly (readonly Value[])[]): Row[] {
+    const columns = Object.keys(table.columns)
+    const rows: Row[] = []
+    let bytes = 0
+    for (let at = 0; at < keys.length && bytes < PAGE_BYTES; ) {
+      const count = keys.length - at >= KEYS_A_STATEMENT ? KEYS_A_STATEMENT : 1
+      const found = loadOf(table, count)
+      // As objects these would be slow ones, without a shape.
+      found.setReturnArrays(true)
+      for (const values of found.iterate(...(keys.slice(at, at + count).flat() as SQLInputValue[]))) {
+        const row = rowOf(columns, values as unknown as readonly Value[])
+        rows.push(row)
+        bytes += rowBytes(row)
+        if (bytes >= PAGE_BYTES) break
+      }
+      at += count
+    }
+    return rows
+  }
+
   let last: Promise<unknown> = Promise.resolve()
   /** One at a time: a commit may wait in the middle, and nobody may see it half done. */
   function exclusively<T>(work: () => Promise<T>): Promise<T> {
@@ -71,6 +105,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
   }
 
   return {
+    parallel: false,
     // In turn as well: inside a commit that fails, a new table would be rolled back with it.
     declare: tables =>
       exclusively(async () => {
@@ -93,17 +128,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
         ).get(projection, stream)!
         return { epoch: row.epoch as number, offset: row.offset as number }
       }),
-    load: (table, keys) =>
-      exclusively(async () => {
-        const columns = table.key.slice(0, -1).map(column => `${quoted(column)} = ? and`)
-        const last = quoted(table.key.at(-1)!)
-        const sql = `select * from ${quoted(table.name)} where ${columns.join(' ')} ${last} in (select value from json_each(?))`
-        const rows: Row[] = []
-        for (const group of groupByPrefix(keys)) {
-          for (const row of statement(sql).all(...group.prefix, JSON.stringify(group.last))) rows.push(row as Row)
-        }
-        return rows
-      }),
+    load: (table, keys) => exclusively(async () => load(table, keys)),
     commit: (changes, checkpoint, before) =>
       exclusively(async () => {
         const { projection, stream, offset, epoch } = checkpoint
@@ -155,22 +180,6 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
 
 function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`
-}
-
-/** Keys that differ only in their last part, together, so that one statement reads them. */
-function groupByPrefix(keys: readonly (readonly Value[])[]): Iterable<{ prefix: Value[]; last: Value[] }> {
-  const groups = new Map<string, { prefix: Value[]; last: Value[] }>()
-  for (const key of keys) {
-    const prefix = key.slice(0, -1)
-    const name = prefix.join('\0')
-    let group = groups.get(name)
-    if (!group) {
-      group = { prefix, last: [] }
-      groups.set(name, group)
-    }
-    group.last.push(key.at(-1)!)
-  }
-  return groups.values()
 }
 
 function pageSql(query: PageQuery): { sql: string; values: SQLInputValue[] } {

@@ -11,11 +11,16 @@ import type { Row, Table, Value } from '../kernel/projection.ts'
  *    CONFLICT and writes nothing, however long its writer slept.
  */
 export interface Store {
+  /** Whether a commit that waits leaves the store to others meanwhile. */
+  readonly parallel: boolean
   /** Makes tables that are missing. */
   declare(tables: readonly Table[]): Promise<void>
   /** Takes a projection's checkpoint in a stream over from whoever had it, and tells where it stands. */
   claim(projection: string, stream: string): Promise<Claim>
-  /** The rows with these keys that exist; keys are parts in the order of `table.key`. */
+  /**
+   * The rows with these keys that exist, in the order of the keys, which are parts in the order of `table.key` and all
+   * differ. When the text of rows comes to PAGE_BYTES, those of the keys after the last of them are left out.
+   */
   load(table: Table, keys: readonly (readonly Value[])[]): Promise<readonly Row[]>
   /** Writes while `before` is under way, and commits once it has resolved; if it rejects, nothing is written. */
   commit(changes: readonly TableChange[], checkpoint: Checkpoint, before?: Promise<unknown>): Promise<void>
@@ -79,8 +84,18 @@ export const PAGE_BYTES = 8 * 1024 * 1024
 /** How much text a row holds, in UTF-16 units. */
 export function rowBytes(row: Row): number {
   let bytes = 0
-  for (const value of Object.values(row)) if (typeof value === 'string') bytes += value.length
+  for (const column in row) {
+    const value = row[column]
+    if (typeof value === 'string') bytes += value.length
+  }
   return bytes
+}
+
+/** A row from its values, in the order of the columns; there may be more values. */
+export function rowOf(columns: readonly string[], values: readonly unknown[]): Row {
+  const row: Record<string, Value> = {}
+  for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i] as Value
+  return row
 }
 
 /** The refusal of a commit whose claim somebody else has taken over. */

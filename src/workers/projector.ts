@@ -1,12 +1,14 @@
 import { type Events, topicOf } from '../events/index.ts'
 import { passPoint } from '../kernel/points.ts'
-import { KEY_SEPARATOR, type Projection, type Row, type Rows, type Table } from '../kernel/projection.ts'
+import type { Projection, Source } from '../kernel/projection.ts'
+import { createSlots, type Slots } from '../kernel/slots.ts'
 import { batchWriter } from '../log/batch.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
-import type { Log, Page, Stream } from '../log/log.ts'
-import { rowBytes, type Store, type TableChange } from '../store/store.ts'
+import type { EventBatch, Log, Page, Stream } from '../log/log.ts'
+import type { Store, TableChange } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { shareOut } from './share-out.ts'
+import { type WorkingSet, workingSet } from './working-set.ts'
 
 export interface ProjectorOptions<Name extends keyof Events> {
   log: Log
@@ -25,6 +27,14 @@ export interface ProjectorOptions<Name extends keyof Events> {
 }
 
 const WAIT_MS = 500
+/** Streams of a projection that are worked on at once: each holds rows in memory meanwhile. */
+const STREAMS_AT_ONCE = 4
+/** Text of rows that one transaction works on: a row may hold a megabyte, whatever its event holds. */
+const ROW_BYTES = 16 * 1024 * 1024
+/** Bytes of outputs in one batch: one that grew to hold all of them would be copied each time. */
+const BATCH_BYTES = 1024 * 1024
+/** What an output takes, about. */
+const OUTPUT_BYTES = 256
 /** What projections put out. */
 const OUTPUT = 'RecordChanged'
 
@@ -41,7 +51,7 @@ export async function startProjector<Name extends keyof Events>(
   options: ProjectorOptions<Name>,
 ): Promise<{ stop(): Promise<void> }> {
   const { log, projection, logger } = options
-  const codec = createCodec(log)
+  const work = { ...options, codec: createCodec(log), slots: createSlots(STREAMS_AT_ONCE) }
   const shares = projection.topics.map(topic =>
     shareOut({
       log,
@@ -53,7 +63,7 @@ export async function startProjector<Name extends keyof Events>(
           topic,
           streams.map(({ name }) => name),
         ),
-      run: (stream, signal) => follow(options, codec, stream, signal),
+      run: (stream, signal) => follow(work, stream, signal),
     }),
   )
   const joined = await Promise.all(shares)
@@ -69,150 +79,123 @@ function groupOf({ name, topics }: { name: string; topics: readonly string[] }, 
   return topics.length === 1 ? `projector-${name}` : `projector-${name}-${topic}`
 }
 
+/** What the streams of a projector share. */
+interface Work<Name extends keyof Events> extends ProjectorOptions<Name> {
+  readonly codec: Codec
+  readonly slots: Slots
+}
+
+/** A stream that is held. */
+interface Held {
+  readonly stream: Stream
+  readonly group: string
+  readonly epoch: number
+  /** Up to where its outputs are in the log, from this process or one before: those are not appended again. */
+  told: number
+  /** Most events whose rows are read at once. */
+  atOnce: number
+}
+
 /** Follows a stream until `signal` aborts or something fails; a failure leaves it to begin again from the checkpoints. */
-async function follow<Name extends keyof Events>(
-  options: ProjectorOptions<Name>,
-  codec: Codec,
-  stream: Stream,
-  signal: AbortSignal,
-): Promise<void> {
-  const { log, store, projection } = options
+async function follow<Name extends keyof Events>(work: Work<Name>, stream: Stream, signal: AbortSignal): Promise<void> {
+  const { log, store, projection, codec, slots, maxEvents, maxBytes, onProgress } = work
   const group = groupOf(projection, stream.topic)
-  const told: Told = { group, through: await log.own(group, stream) }
+  const told = await log.own(group, stream)
   const { epoch, offset } = await store.claim(projection.name, stream.name)
+  const held: Held = { stream, group, epoch, told, atOnce: maxEvents }
   let after = offset
-  options.onProgress(stream.name, after, 0)
+  onProgress(stream.name, after, 0)
   while (!signal.aborted) {
-    const limits = { maxEvents: options.maxEvents, maxBytes: options.maxBytes, waitMs: WAIT_MS, signal }
-    const page = await log.read(stream, after, limits)
-    if (page.events.length > 0) await project(options, codec, stream, page, told, epoch)
-    if (page.through > after || page.events.length > 0)
-      options.onProgress(stream.name, page.through, page.events.length)
+    const page = await log.read(stream, after, { maxEvents, maxBytes, waitMs: WAIT_MS, signal })
+    await codec.prepare(page.events)
+    for (let from = 0; from < page.events.length; ) {
+      from = await slots.take(signal, () => project(work, held, page, from))
+    }
+    if (page.through > after || page.events.length > 0) onProgress(stream.name, page.through, page.events.length)
     after = page.through
   }
 }
 
-/** Up to where the outputs of a stream are in the log, from this process or one before it: those are not appended again. */
-interface Told {
-  readonly group: string
-  through: number
-}
-
-/** Events whose rows are read at once, at first and at most: a row may hold a megabyte, whatever its event holds. */
-const FIRST_ROWS = 16
-const MOST_ROWS = 64
-/** Text of rows that one transaction works on; past it the rest of the page goes into the next one. */
-const ROW_BYTES = 16 * 1024 * 1024
-
+/** Projects as many events of a page as a transaction has room for; gives back where the next one begins. */
 async function project<Name extends keyof Events>(
-  options: ProjectorOptions<Name>,
-  codec: Codec,
-  stream: Stream,
+  work: Work<Name>,
+  held: Held,
   page: Page,
-  told: Told,
-  epoch: number,
-): Promise<void> {
-  await codec.prepare(page.events)
-  const keys = page.events.map(({ key }) => key.toString())
-  for (let from = 0; from < keys.length; )
-    from = await projectFrom(options, codec, stream, page, keys, from, told, epoch)
-}
-
-/** Projects as many events of a page as its transaction has room for; gives back where the next one begins. */
-async function projectFrom<Name extends keyof Events>(
-  { log, store, projection, outputTopic = topicOf[OUTPUT] }: ProjectorOptions<Name>,
-  codec: Codec,
-  stream: Stream,
-  page: Page,
-  keys: readonly string[],
   from: number,
-  told: Told,
-  epoch: number,
 ): Promise<number> {
-  // Made where it is used: what lives as long as the page is what the collector has to carry.
-  const sourceOf = (i: number) => ({ stream: stream.name, offset: page.events[i]!.offset, key: keys[i]! })
-  const working = workingSet(projection.tables)
-  let to = from
-  for (let bytes = 0, rows = FIRST_ROWS; to < keys.length && bytes < ROW_BYTES; rows = Math.min(rows * 2, MOST_ROWS)) {
-    const end = Math.min(keys.length, to + rows)
-    for (; to < end; to++) projection.wants(sourceOf(to), working.want)
-    bytes += await working.load(store)
-  }
-  const through = to === keys.length ? page.through : page.events[to - 1]!.offset
-  const outputs = batchWriter(64 * 1024)
-  for (let i = from; i < to; i++) {
-    const event = page.events[i]!
-    const { type, data } = codec.decode(event.value)
-    const output = projection.evolve(working, data as Events[Name], sourceOf(i), type)
-    if (!output || event.offset <= told.through) continue
-    outputs.add(event.key, (buffer, at) => codec.write(OUTPUT, output, buffer, at))
-  }
+  const { log, store, projection } = work
+  const { stream, group, epoch } = held
+  const { to, changes, outputs } = await workOut(work, held, page, from)
   passPoint('projector.worked-out')
-  const batch = outputs.take(outputTopic, stream.partition)
+  const offset = to === page.events.length ? page.through : page.events[to - 1]!.offset
   const onAppended = () => {
-    told.through = through
+    held.told = offset
     passPoint('projector.changes-appended')
   }
-  const consumed = { group: told.group, stream, offset: through }
-  const appended = batch === undefined ? Promise.resolve() : log.append([batch], { consumed }).then(onAppended)
+  const consumed = { group, stream, offset }
+  const appended = outputs.length === 0 ? Promise.resolve() : log.append(outputs, { consumed }).then(onAppended)
   // The commit below awaits it, but perhaps later than it fails.
   appended.catch(() => undefined)
-  // While the store waits inside a commit nobody else can use it: good when there is nobody else.
-  if (log.streams(stream.topic).length > 1) await appended
-  const checkpoint = { projection: projection.name, stream: stream.name, offset: through, epoch }
-  await store.commit(working.changes(), checkpoint, appended)
+  // While a store with room for one waits inside a commit nobody else can use it: good when there is nobody else.
+  if (!store.parallel && log.streams(stream.topic).length > 1) await appended
+  await store.commit(changes, { projection: projection.name, stream: stream.name, offset, epoch }, appended)
   passPoint('projector.committed')
   return to
 }
 
-interface WorkingSet extends Rows {
-  want: (table: Table, key: string) => void
-  /** Reads the rows that were wanted since the last time; gives back how much text they hold. */
-  load(store: Store): Promise<number>
-  changes(): TableChange[]
+interface WorkedOut {
+  /** The first event that there was no room for. */
+  to: number
+  changes: TableChange[]
+  outputs: EventBatch[]
 }
 
-interface Entry {
-  row: Row | undefined
-  changed: boolean
+/** Works out what the next events of a page do to the rows, as many events as there is room for. */
+async function workOut<Name extends keyof Events>(
+  work: Work<Name>,
+  held: Held,
+  page: Page,
+  from: number,
+): Promise<WorkedOut> {
+  const { projection, codec, outputTopic = topicOf[OUTPUT] } = work
+  const { sources, working } = await readRows(work, held, page, from)
+  const writer = batchWriter(Math.min(BATCH_BYTES, sources.length * OUTPUT_BYTES))
+  const outputs: EventBatch[] = []
+  const take = () => {
+    const batch = writer.take(outputTopic, held.stream.partition)
+    if (batch) outputs.push(batch)
+  }
+  for (const [i, source] of sources.entries()) {
+    const { key, value } = page.events[from + i]!
+    const { type, data } = codec.decode(value)
+    const output = projection.evolve(working, data as Events[Name], source, type)
+    if (!output || source.offset <= held.told) continue
+    writer.add(key, (buffer, at) => codec.write(OUTPUT, output, buffer, at))
+    if (writer.size >= BATCH_BYTES) take()
+  }
+  take()
+  return { to: from + sources.length, changes: working.changes(), outputs }
 }
 
-/** The rows that some events touch, by table and key. */
-function workingSet(tables: readonly Table[]): WorkingSet {
-  const entries = new Map<Table, Map<string, Entry>>(tables.map(table => [table, new Map()]))
-  const wanted = new Map<Table, string[]>(tables.map(table => [table, []]))
-  return {
-    want(table, key) {
-      const known = entries.get(table)!
-      if (known.has(key)) return
-      known.set(key, { row: undefined, changed: false })
-      wanted.get(table)!.push(key)
-    },
-    async load(store) {
-      let bytes = 0
-      for (const [table, keys] of wanted) {
-        if (keys.length === 0) continue
-        const parts = keys.sort().map(key => key.split(KEY_SEPARATOR))
-        for (const row of await store.load(table, parts)) {
-          entries.get(table)!.get(table.key.map(column => row[column]).join(KEY_SEPARATOR))!.row = row
-          bytes += rowBytes(row)
-        }
-        keys.length = 0
-      }
-      return bytes
-    },
-    get: (table, key) => entries.get(table)!.get(key)!.row,
-    put(table, key, row) {
-      const entry = entries.get(table)!.get(key)
-      if (!entry) return void entries.get(table)!.set(key, { row, changed: true })
-      entry.row = row
-      entry.changed = true
-    },
-    changes: () =>
-      [...entries].map(([table, known]) => {
-        const rows: Row[] = []
-        for (const { row, changed } of known.values()) if (changed) rows.push(row!)
-        return { table, rows }
-      }),
+/**
+ * Reads the rows of the next events of a page, all at once: sorted by key, neighbours are in one place of the file.
+ * Where they have too much text it is fewer events, from then on until more fit again.
+ */
+async function readRows<Name extends keyof Events>(
+  { store, projection }: Work<Name>,
+  held: Held,
+  { events }: Page,
+  from: number,
+): Promise<{ sources: readonly Source[]; working: WorkingSet }> {
+  for (;;) {
+    const sources = events
+      .slice(from, from + held.atOnce)
+      .map(({ offset, key }) => ({ stream: held.stream.name, offset, key: key.toString() }))
+    const working = workingSet(projection.tables)
+    for (const source of sources) projection.wants(source, working.want)
+    // One event has its rows whatever their size, so that each transaction comes further.
+    const { rows, all } = await working.load(store, sources.length === 1 ? Number.POSITIVE_INFINITY : ROW_BYTES)
+    held.atOnce = all ? Math.max(held.atOnce, sources.length * 2) : Math.max(1, Math.min(rows, sources.length) >> 1)
+    if (all) return { sources, working }
   }
 }

@@ -1,0 +1,102 @@
+import { KEY_SEPARATOR, type Row, type Rows, type Table } from '../kernel/projection.ts'
+import { PAGE_BYTES, rowBytes, type Store, type TableChange } from '../store/store.ts'
+
+/** The rows that some events touch, by table and key. */
+export interface WorkingSet extends Rows {
+  want: (table: Table, key: string) => void
+  /** Reads the rows that were wanted, until they have `room` of text; tells how many it has read, and whether all. */
+  load(store: Pick<Store, 'load'>, room: number): Promise<{ rows: number; all: boolean }>
+  /** The rows that were put, sorted by key: neighbours are written together. */
+  changes(): TableChange[]
+}
+
+interface Entry {
+  readonly key: string
+  row: Row | undefined
+  changed: boolean
+}
+
+interface Part {
+  readonly table: Table
+  readonly entries: Map<string, Entry>
+  /** The last one that was asked for: most events ask for the same row twice, or for that of the event before. */
+  last: Entry | undefined
+}
+
+export function workingSet(tables: readonly Table[]): WorkingSet {
+  const parts = new Map<Table, Part>(tables.map(table => [table, { table, entries: new Map(), last: undefined }]))
+
+  function find(table: Table, key: string): Entry | undefined {
+    const part = parts.get(table)!
+    if (part.last?.key !== key) part.last = part.entries.get(key)
+    return part.last
+  }
+
+  function findOrMake(table: Table, key: string): Entry {
+    let entry = find(table, key)
+    if (!entry) {
+      entry = { key, row: undefined, changed: false }
+      const part = parts.get(table)!
+      part.entries.set(key, entry)
+      part.last = entry
+    }
+    return entry
+  }
+
+  return {
+    want: findOrMake,
+    async load(store, room) {
+      let [rows, bytes] = [0, 0]
+      for (const { table, entries } of parts.values()) {
+        const wanted = [...entries.values()].sort(byKey)
+        for (let from = 0; from < wanted.length; ) {
+          if (bytes >= room) return { rows, all: false }
+          const found = await loadSome(store, table, wanted, from)
+          rows += found.rows
+          bytes += found.bytes
+          from = found.next
+        }
+      }
+      return { rows, all: true }
+    },
+    get: (table, key) => find(table, key)!.row,
+    put(table, key, row) {
+      const entry = findOrMake(table, key)
+      entry.row = row
+      entry.changed = true
+    },
+    changes: () =>
+      [...parts.values()].map(({ table, entries }) => {
+        const changed = [...entries.values()].filter(entry => entry.changed).sort(byKey)
+        return { table, rows: changed.map(({ row }) => row!) }
+      }),
+  }
+}
+
+/** Reads rows that are wanted of a table, as many as the store gives at once; tells from where there may be more. */
+async function loadSome(
+  store: Pick<Store, 'load'>,
+  table: Table,
+  wanted: readonly Entry[],
+  from: number,
+): Promise<{ rows: number; bytes: number; next: number }> {
+  const keys = wanted.slice(from).map(({ key }) => key.split(KEY_SEPARATOR))
+  const found = await store.load(table, keys)
+  let [bytes, at] = [0, 0]
+  for (const row of found) {
+    // Rows come in the order of their keys.
+    while (!isKeyOf(table, keys[at]!, row)) at++
+    wanted[from + at++]!.row = row
+    bytes += rowBytes(row)
+  }
+  return { rows: found.length, bytes, next: bytes < PAGE_BYTES ? wanted.length : from + at }
+}
+
+function byKey(a: Entry, b: Entry): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+}
+
+function isKeyOf({ key }: Table, parts: readonly string[], row: Row): boolean {
+  for (let i = key.length - 1; i >= 0; i--) if (row[key[i]!] !== parts[i]) return false
+  return true
+}
