@@ -1,90 +1,7 @@
-import { isHostAndPort, isHttpUrl, isPostgresUrl, isRedisUrl, withoutPassword } from './kernel/address.ts'
+import type { FormatLimits } from './catalog/formats/format.ts'
+import { isHttpUrl, isPostgresUrl, isRedisUrl } from './kernel/address.ts'
 import { DomainError } from './kernel/errors.ts'
-
-interface Setting<T> {
-  readonly env: string
-  /** What `--help` and the README show; the value itself when it is a plain one. */
-  readonly shown: string
-  readonly about: string
-  readonly read: (text: string | undefined) => T
-}
-
-function text(env: string, fallback: string, about: string): Setting<string> {
-  return { env, shown: fallback || 'none', about, read: given => given || fallback }
-}
-
-function optional(env: string, shown: string, about: string): Setting<string | undefined> {
-  return { env, shown, about, read: given => given || undefined }
-}
-
-function whole(env: string, fallback: number, about: string, min = 0, max = Number.MAX_SAFE_INTEGER): Setting<number> {
-  return {
-    env,
-    shown: String(fallback),
-    about,
-    read(given) {
-      if (given === undefined || given === '') return fallback
-      const value = Number(given)
-      if (Number.isSafeInteger(value) && value >= min && value <= max) return value
-      throw new DomainError(
-        'VALIDATION_ERROR',
-        `${env}=${given}: expected a whole number from ${min} to ${max} (${about})`,
-      )
-    },
-  }
-}
-
-function brokers(env: string, shown: string, about: string): Setting<readonly string[]> {
-  return {
-    env,
-    shown,
-    about,
-    read(given = '') {
-      const parts = given.split(',').map(part => part.trim())
-      const addresses = parts.filter(Boolean)
-      if (addresses.every(isHostAndPort)) return addresses
-      throw wrongAddress(env, parts.map(withoutPassword).join(','), 'host:port, or several of them with commas between')
-    },
-  }
-}
-
-/** The address of a server; `like` shows how it is spelled. */
-function address(
-  env: string,
-  is: (text: string) => boolean,
-  like: string,
-  shown: string,
-  about: string,
-): Setting<string | undefined> {
-  return {
-    env,
-    shown,
-    about,
-    read(given) {
-      if (!given) return undefined
-      if (is(given)) return given
-      throw wrongAddress(env, withoutPassword(given), `${like}, with %40 for @ and the like in a password`)
-    },
-  }
-}
-
-/** `shown` is the value without what may be a password. */
-function wrongAddress(env: string, shown: string, expected: string): DomainError {
-  return new DomainError('VALIDATION_ERROR', `${env}=${shown}: expected ${expected}`)
-}
-
-function choice<T extends string>(env: string, values: readonly T[], fallback: T, about: string): Setting<T> {
-  return {
-    env,
-    shown: fallback,
-    about: `${about}: ${values.join(', ')}`,
-    read(given) {
-      const value = (given || fallback) as T
-      if (values.includes(value)) return value
-      throw new DomainError('VALIDATION_ERROR', `${env}=${given}: expected one of ${values.join(', ')} (${about})`)
-    },
-  }
-}
+import { address, brokers, choice, hexKey, optional, type Setting, text, whole } from './settings.ts'
 
 export const ROLES = ['edge', 'decider', 'projector', 'runner'] as const
 export type Role = (typeof ROLES)[number]
@@ -102,21 +19,6 @@ function roles(env: string, about: string): Setting<readonly Role[]> {
         throw new DomainError('VALIDATION_ERROR', message)
       }
       return names.includes('all') ? ROLES : (names as Role[])
-    },
-  }
-}
-
-function hexKey(env: string, shown: string, about: string): Setting<string | undefined> {
-  return {
-    env,
-    shown,
-    about,
-    read(given) {
-      if (!given || /^[0-9a-fA-F]{64}$/.test(given)) return given || undefined
-      throw new DomainError(
-        'VALIDATION_ERROR',
-        `${env}: expected 64 hexadecimal digits, got ${given.length} characters`,
-      )
     },
   }
 }
@@ -241,6 +143,20 @@ export const settings = {
   ),
   fileReaders: whole('MAX_FILE_READERS', 2, 'files that one edge looks through at once after an upload', 1, 16),
   fileBytes: whole('MAX_FILE_BYTES', 10_737_418_240, 'largest file that is uploaded', 1024),
+  fileColumns: whole('MAX_FILE_COLUMNS', 16_384, 'most columns of an uploaded file', 1),
+  fileHeldBytes: whole(
+    'MAX_FILE_HELD_BYTES',
+    268_435_456,
+    "bytes of a file that reading it holds at once: parquet's pages, excel's shared strings",
+    1_048_576,
+  ),
+  fileInflatedBytes: whole(
+    'MAX_FILE_INFLATED_BYTES',
+    1_073_741_824,
+    'bytes a compressed file may grow to, or more when MAX_FILE_GROWTH times its size is more',
+    1024,
+  ),
+  fileGrowth: whole('MAX_FILE_GROWTH', 200, 'how many times its size a compressed file may grow to', 1),
   idempotencySeconds: whole('IDEMPOTENCY_SECONDS', 86_400, 'how long the answer to an Idempotency-Key is kept', 1),
   idempotencyBytes: whole(
     'MAX_IDEMPOTENCY_BYTES',
@@ -261,6 +177,18 @@ export function rowLimits(config: Config) {
     schemaLength: config.schemaLength,
     schemasCached: config.schemasCached,
     schemaColumns: config.schemaColumns,
+  }
+}
+
+/** The bounds of reading an uploaded file. */
+export function formatLimits(config: Config): FormatLimits {
+  return {
+    maxRowBytes: config.lineBytes,
+    maxColumns: config.fileColumns,
+    maxDepth: config.jsonDepth,
+    maxHeldBytes: config.fileHeldBytes,
+    maxInflatedBytes: config.fileInflatedBytes,
+    maxGrowth: config.fileGrowth,
   }
 }
 

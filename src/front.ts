@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { openFiles, openKeys, openSecrets, openStore } from './adapters.ts'
 import { createSchemaCache } from './catalog/schemas/compile.ts'
-import { rowLimits } from './config.ts'
+import { formatLimits, rowLimits } from './config.ts'
 import { startAccess } from './edge/auth/access.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
@@ -74,6 +74,7 @@ export async function startFront(
     rules,
     grow: createGrow(settings, commands),
     rowLimits: rowLimits(config),
+    formatLimits: formatLimits(config),
     schemas: createSchemaCache(rowLimits(config)),
     readers: createSlots(config.fileReaders),
     tokens: createTokens(keys, config.tokenSeconds),

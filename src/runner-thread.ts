@@ -1,6 +1,6 @@
 import { setPriority } from 'node:os'
 import { isEmbedded, openFiles, openLog, openSecrets } from './adapters.ts'
-import { rowLimits } from './config.ts'
+import { formatLimits, rowLimits } from './config.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
 import { createGrow } from './intake/growth.ts'
@@ -58,6 +58,7 @@ export async function startRunnerThread(
       pageBytes: PAGE_BYTES,
       maxDepth: config.jsonDepth,
       maxRecordBytes: config.lineBytes,
+      formatLimits: formatLimits(config),
     },
     concurrency: config.runs,
     onTaken: taken => tell({ taken }),

@@ -1,3 +1,4 @@
+import type { FormatLimits } from '../catalog/formats/format.ts'
 import type { Validator } from '../catalog/schemas/compile.ts'
 import type { Config } from '../config.ts'
 import type { Grow } from '../intake/growth.ts'
@@ -57,6 +58,8 @@ export interface Services extends Probes {
   readonly rules: Rules
   /** Keeps what rows have made of a schema. */
   readonly grow: Grow
+  /** The bounds of reading uploaded files. */
+  readonly formatLimits: FormatLimits
   /** The bounds of what is done with rows. */
   readonly rowLimits: RulesLimits
   /** Compiles users' schemas, and keeps the last ones. */

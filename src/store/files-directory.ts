@@ -5,6 +5,12 @@ import { DomainError } from '../kernel/errors.ts'
 import type { FileStore } from './files.ts'
 
 const PART = '.part'
+const FULL = new DomainError('UNAVAILABLE', 'the disk for uploaded files is full', { retryAfter: 60 })
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
 
 /** Files in a directory of this process's own. Ids are ours, so they are names; what a client calls its file is not. */
 export function openFileDirectory(directory: string): FileStore {
@@ -28,7 +34,7 @@ export function openFileDirectory(directory: string): FileStore {
         await folder.close()
       } catch (error) {
         await rm(part, { force: true })
-        throw error
+        throw isFull(error) ? FULL : error
       }
     },
     async open(id) {

@@ -1,5 +1,6 @@
 import type { PulledPage } from '../catalog/connectors/connector.ts'
 import { connectorOf } from '../catalog/connectors/index.ts'
+import type { FormatLimits } from '../catalog/formats/format.ts'
 import type { Grow } from '../intake/growth.ts'
 import { createIntake, type Intake } from '../intake/intake.ts'
 import type { Rules } from '../intake/rules.ts'
@@ -29,6 +30,7 @@ export interface RunContext {
     readonly pageBytes: number
     readonly maxDepth: number
     readonly maxRecordBytes: number
+    readonly formatLimits: FormatLimits
   }
   readonly onTaken: (taken: { accepted: number; rejected: number; bytes: number }) => void
   /** Told when a run has ended. */

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   checkOptions,
-  DEFAULT_LIMITS,
   FileDamaged,
   type Format,
   type FormatLimits,
   type Refusal,
 } from '../../src/catalog/formats/format.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
 
 export interface Refused extends Refusal {
   row: number

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { FormatLimits } from '../formats/format.ts'
 
 /**
  * A connector: where a job takes its data from. It gives pages, each with the state from which the next one follows, and
@@ -29,6 +30,8 @@ export interface PullContext {
   /** Most rows and most bytes of a page. */
   readonly pageRows: number
   readonly pageBytes: number
+  /** The bounds of reading a file. */
+  readonly formatLimits: FormatLimits
 }
 
 export interface PulledPage {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { membersOf } from '../../kernel/members.ts'
 import { idOf } from '../../kernel/record-id.ts'
-import { DEFAULT_LIMITS, shown } from '../formats/format.ts'
+import { shown } from '../formats/format.ts'
 import { type ReadRow, readInThread } from '../formats/thread.ts'
 import { defineConnector, type PulledRow } from './connector.ts'
 
-const config = z.strictObject({
+const config = z.object({
   file_id: z.string(),
   filename: z.string(),
   size_bytes: z.int(),
@@ -14,7 +14,6 @@ const config = z.strictObject({
   options: z.record(z.string(), z.unknown()),
   records_count: z.int(),
   id_column: z.string().nullable(),
-  max_row_bytes: z.int(),
 })
 
 export type FileConfig = z.infer<typeof config>
@@ -24,10 +23,9 @@ export const file = defineConnector({
   type: 'file',
   summary: 'Takes the rows of an uploaded file: csv, json, parquet or excel.',
   config,
-  async *pull({ file_id, format, options, records_count, id_column, max_row_bytes }, state, context) {
+  async *pull({ file_id, format, options, records_count, id_column }, state, context) {
     const after = (state as { row: number } | undefined)?.row ?? 0
-    const limits = { ...DEFAULT_LIMITS, maxRowBytes: max_row_bytes }
-    const { pageRows, pageBytes, signal } = context
+    const { pageRows, pageBytes, signal, formatLimits: limits } = context
     const opened = await context.openFile(file_id)
     try {
       const reading = { path: opened.path, format, options, limits, after, pageRows, pageBytes }

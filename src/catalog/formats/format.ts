@@ -106,15 +106,6 @@ export interface FormatLimits {
   readonly maxGrowth: number
 }
 
-export const DEFAULT_LIMITS: FormatLimits = {
-  maxRowBytes: 1_048_576,
-  maxColumns: 16_384,
-  maxDepth: 100,
-  maxHeldBytes: 268_435_456,
-  maxInflatedBytes: 1_073_741_824,
-  maxGrowth: 200,
-}
-
 /** How much of a file's beginning `recognises` wants to see. */
 export const HEAD_BYTES = 65_536
 export const SHOWN_CHARS = 200

@@ -28,6 +28,9 @@ export const parquet = defineFormat({
   count: (file, _options, control) => withFooter(file, control, async footer => footer.rows),
 })
 
+/** What a row takes at least once it is taken in, whatever is in it. */
+const ROW_BYTES = 64
+
 async function withFooter<T>(
   file: string,
   { limits, signal }: ReadControl,
@@ -36,10 +39,17 @@ async function withFooter<T>(
   signal?.throwIfAborted()
   const handle = await open(file)
   try {
-    const footer = await readFooter(handle, limits).catch(error => {
-      throw damaged(error, 0)
-    })
-    return await use(footer, handle, (await handle.stat()).size)
+    const { size } = await handle.stat()
+    const footer = await readFooter(handle, limits)
+      .then(read => {
+        // A few bytes can stand for a thousand million rows without a text among them.
+        createGrowth(size, limits)(read.rows * ROW_BYTES)
+        return read
+      })
+      .catch(error => {
+        throw damaged(error, 0)
+      })
+    return await use(footer, handle, size)
   } finally {
     await handle.close()
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { FileConfig } from '../../catalog/connectors/file.ts'
-import { checkOptions, DEFAULT_LIMITS, type Format } from '../../catalog/formats/format.ts'
+import { checkOptions, type Format } from '../../catalog/formats/format.ts'
 import { formatOf, formats, recognise } from '../../catalog/formats/index.ts'
 import { countInThread } from '../../catalog/formats/thread.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
@@ -62,7 +62,7 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const { format, options, push } = readOptions(upload)
   const source = named('options.source', push.source, principal.name)
   const dataset = named('options.dataset', push.dataset ?? exchange.query.get('dataset') ?? undefined, source)
-  const limits = { ...DEFAULT_LIMITS, maxRowBytes: services.config.lineBytes }
+  const limits = services.formatLimits
   const opened = await services.files.open(fileId)
   const count = () => countInThread({ path: opened.path, format: format.name, options, limits })
   const { rows, damage } = await services.readers.take(exchange.gone, count).finally(() => opened.close())
@@ -71,7 +71,7 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const { filename, bytes } = upload
   const config: FileConfig = {
     ...{ file_id: fileId, filename, size_bytes: bytes, format: format.name, options, records_count: rows },
-    ...{ id_column: push.id_column ?? null, max_row_bytes: services.config.lineBytes },
+    id_column: push.id_column ?? null,
   }
   const { validate, transform, upsert } = push
   const id_at = push.id_column === undefined ? null : pointerTo(push.id_column)

@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import {
-  checkOptions,
-  DEFAULT_LIMITS,
-  type Example,
-  FileDamaged,
-  type Format,
-} from '../../../src/catalog/formats/format.ts'
+import { checkOptions, type Example, FileDamaged, type Format } from '../../../src/catalog/formats/format.ts'
 import { recognise } from '../../../src/catalog/formats/index.ts'
 import { inputOf, type Reading, readAll, withFile } from '../../kit/files.ts'
+import { DEFAULT_LIMITS } from '../../kit/limits.ts'
 import { property } from '../../kit/random.ts'
 
 /** Damaged copies of each example that are read; every one is a file on disk, so this is a matter of seconds. */

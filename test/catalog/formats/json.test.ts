@@ -1,8 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_LIMITS } from '../../../src/catalog/formats/format.ts'
 import { json } from '../../../src/catalog/formats/json.ts'
 import { readAll, withFile } from '../../kit/files.ts'
+import { DEFAULT_LIMITS } from '../../kit/limits.ts'
 import { property, type Random } from '../../kit/random.ts'
 import { wellFormed } from './contract.ts'
 

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { checkOptions, DEFAULT_LIMITS } from '../../../src/catalog/formats/format.ts'
+import { checkOptions } from '../../../src/catalog/formats/format.ts'
 import { formatOf, recognise } from '../../../src/catalog/formats/index.ts'
 import { readAll } from '../../kit/files.ts'
+import { DEFAULT_LIMITS } from '../../kit/limits.ts'
 import { wellFormed } from './contract.ts'
 
 interface Outside {

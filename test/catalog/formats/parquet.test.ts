@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_LIMITS } from '../../../src/catalog/formats/format.ts'
 import { parquet } from '../../../src/catalog/formats/parquet.ts'
 import { readAll, withFile } from '../../kit/files.ts'
+import { DEFAULT_LIMITS } from '../../kit/limits.ts'
 import { int32s, type Lies, levels, list, page, parquetFile } from '../../kit/parquet.ts'
 import { property } from '../../kit/random.ts'
 import { wellFormed } from './contract.ts'
@@ -113,7 +113,15 @@ describe('parquet: files that lie', () => {
     const nulls = page({ body: levels(many, 0), values: many })
     const rows = await readAll(parquet, parquetFile({ pages: nulls, rows: many }), { limits })
     expect(rows.damage?.message).toMatch(/its \d+ bytes grow to more than 100000/)
-    expect(rows.rows.size).toBeGreaterThan(1000)
+    expect(rows.rows.size).toBe(0)
+    const long = page({ body: Buffer.concat([levels(1500, 1), Buffer.alloc(6000)]), values: 1500 })
+    const texts = await readAll(
+      parquet,
+      parquetFile({ pages: long, rows: 1500, element: { 1: 1, 3: 1, 4: 'n'.repeat(80) } }),
+      { limits: { ...limits, maxGrowth: 1 } },
+    )
+    expect(texts.damage?.message).toMatch(/its \d+ bytes grow to more than 100000/)
+    expect(texts.rows.size).toBeGreaterThan(1000)
     // A repeated column: one row whose list has a thousand million nothings.
     const one = Buffer.concat([levels(1, 0), levels(1, 1), int32s(7)])
     const first = page({ body: one, values: 1 })

@@ -1,11 +1,11 @@
 import { closeSync, openSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { DEFAULT_LIMITS } from '../../../../src/catalog/formats/format.ts'
 import { openColumn } from '../../../../src/catalog/formats/parquet/column.ts'
 import { createBudget } from '../../../../src/catalog/formats/parquet/pages.ts'
 import { readSchema } from '../../../../src/catalog/formats/parquet/schema.ts'
 import { readStruct, type Value } from '../../../../src/catalog/formats/parquet/thrift.ts'
 import { withFile } from '../../../kit/files.ts'
+import { DEFAULT_LIMITS } from '../../../kit/limits.ts'
 import { int32s, page, thrift } from '../../../kit/parquet.ts'
 
 /** A row may go on in another page, and a column that has no levels is not asked for them before its next value. */
