@@ -36,12 +36,21 @@ export type JobStatus = 'pending' | 'queued' | 'running' | 'paused' | 'waiting' 
 
 export type JobState =
   | { readonly is: 'absent' | 'deleted' }
-  | { readonly is: 'job'; readonly status: JobStatus; readonly runId: string | null; readonly createdAt: number }
+  | {
+      readonly is: 'job'
+      readonly status: JobStatus
+      readonly runId: string | null
+      readonly createdAt: number
+      readonly connector: string
+    }
 
 type Job = Extract<JobState, { is: 'job' }>
 
 /** States in which a run is under way, so that no other can begin. */
 const UNDER_WAY: readonly JobStatus[] = ['queued', 'running', 'paused', 'waiting']
+
+/** Connectors whose source is gone once it is in. */
+const ONCE: readonly string[] = ['file']
 
 const STATUS_AFTER: Partial<Record<JobEventName, JobStatus>> = {
   RunQueued: 'queued',
@@ -107,6 +116,9 @@ function transition(job: Job, { type, data }: JobCommand, stamp: Stamp): Decisio
   const run = { ...stamp, job_id, run_id: job.runId! }
   switch (type) {
     case 'StartJob':
+      if (job.status === 'completed' && ONCE.includes(job.connector)) {
+        return refuse('CONFLICT', `job ${job_id} has taken in its ${job.connector}, which is not kept: upload it again`)
+      }
       return accept({ type: 'RunQueued', data: { ...stamp, ...data } })
     case 'PauseJob':
       return accept({ type: 'RunPaused', data: run })
@@ -137,7 +149,8 @@ export const jobDecider: Decider<JobState, JobCommand & { meta: CommandMeta }, J
   evolve(state, { type, data }) {
     if (type === 'JobDeleted') return { is: 'deleted' }
     if (type === 'JobConfigured') {
-      return state.is === 'job' ? state : { is: 'job', status: 'pending', runId: null, createdAt: data.created_at }
+      const { created_at: createdAt, connector_type: connector } = data
+      return state.is === 'job' ? state : { is: 'job', status: 'pending', runId: null, createdAt, connector }
     }
     const status = STATUS_AFTER[type]
     if (state.is !== 'job' || status === undefined) return state

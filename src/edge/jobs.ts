@@ -43,8 +43,13 @@ function etaOf({ status, started_at, processed, total }: RunState, now: number):
   return timeText(started_at + Math.round(((now - started_at) * total) / processed))
 }
 
+/** The job's last run. Until its first page it knows no total; a file's was counted when it came. */
 export function runOf(row: Row): RunState | undefined {
-  return row.run === null ? undefined : JSON.parse(row.run as string)
+  if (row.run === null) return undefined
+  const run: RunState = JSON.parse(row.run as string)
+  if (run.total !== null) return run
+  const { records_count } = configOf(row).connector.config as { records_count?: number }
+  return { ...run, total: records_count ?? null }
 }
 
 export function configOf(row: Row): JobConfig & Record<string, unknown> {

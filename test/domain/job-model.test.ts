@@ -24,7 +24,7 @@ const NAMES = [...new Set(Object.values(ARROWS).flatMap(Object.keys))]
 
 function commandOf(name: string, run_id: string): JobCommand {
   const job_id = 'job_1'
-  const settings = { job_id, name: 'n', connector_type: 'file', config: '{}' }
+  const settings = { job_id, name: 'n', connector_type: 'rest_api', config: '{}' }
   const commands: Record<string, JobCommand> = {
     create: { type: 'CreateJob', data: settings },
     createQueued: { type: 'CreateJob', data: { ...settings, queue: { run_id, trigger: 'upload' } } },

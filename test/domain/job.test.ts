@@ -11,7 +11,7 @@ const meta: CommandMeta = { command_id: 'cmd_now', actor: 'cli_2', request_id: '
 /** What every event that follows from the command carries. */
 const stamp = { command_id: 'cmd_now', by: 'cli_2', at: NOW }
 
-const SETTINGS = { job_id: 'job_1', name: 'orders', connector_type: 'file', config: '{"n":1}' }
+const SETTINGS = { job_id: 'job_1', name: 'orders', connector_type: 'rest_api', config: '{"n":1}' }
 const CHANGED = { ...SETTINGS, name: 'orders of today', config: '{"n":2}' }
 const RUN = { job_id: 'job_1', run_id: 'run_1' }
 const NEXT = { job_id: 'job_1', run_id: 'run_2', trigger: 'manual' }
@@ -130,6 +130,18 @@ for (const [state, events] of Object.entries(STATES) as [Name, readonly JobEvent
     }
   })
 }
+
+it('a job whose file is in does not start again; one whose file failed does', () => {
+  const uploaded: JobEvent = { ...configured, data: { ...configured.data, connector_type: 'file' } } as JobEvent
+  const [, ...completed] = STATES.completed
+  const [, ...failed] = STATES.failed
+  given(uploaded, ...completed)
+    .when({ ...CASES.StartJob!.command, meta })
+    .thenRefused('CONFLICT')
+  given(uploaded, ...failed)
+    .when({ ...CASES.StartJob!.command, meta })
+    .then(...CASES.StartJob!.gives)
+})
 
 describe('a refusal', () => {
   const refusalOf = (state: Name, command: JobCommand) => {

@@ -182,6 +182,13 @@ describe('an import that is over', () => {
       expect((await command('job_unknown', verb)).status).toBe(404)
   })
 
+  it('is not started again: its file is gone', async () => {
+    const answer = await command(id, 'start')
+    expect([answer.status, answer.body.error.code]).toEqual([409, 'CONFLICT'])
+    expect(answer.body.error.message).toContain('upload it again')
+    expect(await jobEnd(service, id)).toMatchObject({ status: 'completed', records_processed: 10 })
+  })
+
   it('takes commands from who may write only', async () => {
     const { access_token: as } = await tokenFor(service, 'sync:read')
     for (const verb of ['pause', 'start', 'cancel']) {

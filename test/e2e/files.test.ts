@@ -103,7 +103,7 @@ describe('a file', () => {
     expect(answer.file_id).toMatch(/^file_/)
     expect(answer.job_id).toMatch(/^job_/)
     expect(job).toMatchObject({ status: 'completed', progress: 100, records_processed: rows.length, error: null })
-    expect(job).toMatchObject({ records_total: rows.length > 0 ? rows.length : null, records_rejected: 0 })
+    expect(job).toMatchObject({ records_total: rows.length, records_rejected: 0 })
     expect(job).toMatchObject({ connector_type: 'file', name: answer.filename })
     expect(state).toEqual({
       ...{
