@@ -22,6 +22,9 @@ export interface Subscriber {
   readonly history: readonly string[]
   /** Opens a socket and subscribes from where it was; resolves when that was answered, or the service has gone. */
   connect(service: Service): Promise<void>
+  /** Reads nothing from its socket, or goes on reading. */
+  pause(): void
+  resume(): void
   disconnect(): Promise<void>
 }
 
@@ -86,6 +89,8 @@ export function createSubscriber(): Subscriber {
         })
       })
     },
+    pause: () => socket!.pause(),
+    resume: () => socket!.resume(),
     async disconnect() {
       const closing = socket
       if (!closing || closing.readyState === WebSocket.CLOSED) return

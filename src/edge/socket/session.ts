@@ -45,8 +45,14 @@ export interface Session {
   onMessage(text: string): Promise<void>
   /** The buffer has become emptier. */
   onDrain(): void
-  /** The message of a change that was published could not be buffered. */
+  /** The message of a change that was published could not be buffered; `leave` is called before the next one is. */
   onDropped(text: string): void
+  /**
+   * Lets go of the topics of which a message was dropped. Not from within `onDropped`: uWebSockets.js is walking over the
+   * topic's sockets then, and crashes when one leaves. Not much later either: it writes out what waits with whatever it
+   * had taken before the drop, and there may be room again for the messages after the one that was missed.
+   */
+  leave(): void
   end(): void
 }
 
@@ -171,7 +177,7 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     metrics.resyncs.inc()
   }
 
-  function unlistenLost(): void {
+  function leave(): void {
     if (ended) return
     for (const { lostAfter, group } of subscriptions.values()) {
       if (lostAfter !== undefined && !isHeard(group)) connection.unlisten(group.topic)
@@ -250,8 +256,9 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
   return {
     principal,
     onMessage: text => handle(text).catch(sendError),
+    leave,
     onDrain() {
-      unlistenLost()
+      leave()
       // Nothing is sent from in here: when uWebSockets.js cannot write all of a large message while it handles a drain,
       // it forgets to wait for the next one, and the client gets nothing ever after.
       setImmediate(goOn)
@@ -261,9 +268,6 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
       if (listening.length === 0) return
       const after = positionBefore(log, text)
       for (const subscription of listening) lose(subscription, after)
-      // Not here: uWebSockets.js is walking over the topic's sockets, and crashes when one leaves. Nothing more gets
-      // through meanwhile, for it writes to a socket past the limit only when that drains.
-      setImmediate(unlistenLost)
     },
     end() {
       ended = true

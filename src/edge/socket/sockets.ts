@@ -32,7 +32,17 @@ interface Data {
 export function serveSockets(app: TemplatedApp, services: Services): { stop(): Promise<void> } {
   const { config, metrics, limits } = services
   const open = new Set<WebSocket<Data>>()
-  const hub = createHub(services, (topic, text) => void app.publish(topic, text))
+  const behind = new Set<Session>()
+  /** Those that missed a message hear no more before anything else is published; not while topics are walked over. */
+  function leaveBehind(): void {
+    for (const session of behind) session.leave()
+    behind.clear()
+  }
+  const hub = createHub(services, (topic, text) => {
+    leaveBehind()
+    app.publish(topic, text)
+    leaveBehind()
+  })
   let sockets = 0
 
   app.ws<Data>(`${BASE}/ws`, {
@@ -87,7 +97,9 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       const { session, sending } = ws.getUserData()
       const text = Buffer.from(bytes).toString()
       // Pings, and answers to those of the client, are dropped like messages; only a change can be missed.
-      if (text !== sending && text.startsWith(CHANGE)) session?.onDropped(text)
+      if (!session || text === sending || !text.startsWith(CHANGE)) return
+      session.onDropped(text)
+      behind.add(session)
     },
     close(ws) {
       open.delete(ws)
