@@ -80,7 +80,12 @@ async function outlast(
     })
   })
   const before = acknowledged()
-  await until('pushes to be taken again', () => acknowledged() > before + 1000, 60_000)
+  const [since, refusedBefore] = [Date.now(), load.refusals.length]
+  await until('pushes to be taken again', () => acknowledged() > before + 1000, 60_000).catch(async error => {
+    const told = load.refusals.slice(refusedBefore).slice(-5)
+    const what = `${acknowledged() - before} in ${Date.now() - since} ms after it was ${outage.name}, refused: ${JSON.stringify(told)}`
+    throw new Error(`${what} ${service.process.output().slice(-5000)}`, { cause: error })
+  })
 }
 
 /** Cuts the connections when the broker has taken what was sent and its answers are on their way. */

@@ -111,6 +111,8 @@ export async function readRecords(target: Target, dataset: string, position: str
     const more: string = cursor === '' ? '' : `&cursor=${cursor}`
     const path = `/datasets/${encodeURIComponent(dataset)}/records?limit=${limit}&min_position=${position}${more}`
     const { status, body, text } = await call<Page>(target, path)
+    // The read model is on its way there.
+    if (status === 504) continue
     if (status !== 200) throw new Error(`${status} ${text}`)
     items.push(...body.items)
     cursor = body.next_cursor
