@@ -14,7 +14,7 @@ const TABLE = 'sink'
 
 /** The table as the sink itself would make it, but for text of any length in the key. */
 const COLUMNS = `dataset text, id text, op text, data text, version bigint, updated_at text, upsert boolean, source text,
-  actor text, request_id text, line bigint, received_at timestamp, primary key (dataset, id)`
+  actor text, request_id text, line bigint, received_at timestamp, job_id text, primary key (dataset, id)`
 
 /** Debezium's JDBC sink in a Kafka Connect worker of its own. */
 export interface Sink {
@@ -39,9 +39,10 @@ export async function startSink(parts: KafkaParts, database: Database): Promise<
   await database.query(`create table ${TABLE}(${COLUMNS})`)
   const dir = mkdtempSync(join(tmpdir(), 'sync-connect-'))
   const registry = new URL('/apis/registry/v2', parts.registryUrl).href
+  const url = `http://127.0.0.1:${await freePort()}`
   const worker = {
     'bootstrap.servers': parts.brokers,
-    listeners: `http://127.0.0.1:${await freePort()}`,
+    listeners: url,
     'offset.storage.file.filename': join(dir, 'offsets'),
     'key.converter': 'org.apache.kafka.connect.converters.ByteArrayConverter',
     'value.converter': 'io.apicurio.registry.utils.converter.AvroConverter',
@@ -83,7 +84,11 @@ export async function startSink(parts: KafkaParts, database: Database): Promise<
   }
   return {
     process,
-    rows: () => count('', []),
+    async rows() {
+      const rows = await count('', [])
+      if (rows === 0) await checkTasks(`${url}/connectors/${connector.name}/status`)
+      return rows
+    },
     has: records =>
       count('join unnest($2::text[], $3::bigint[]) as r(id, line) using (id, line) where dataset = $1', [
         DATASET,
@@ -95,6 +100,15 @@ export async function startSink(parts: KafkaParts, database: Database): Promise<
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** A task that has failed writes nothing more, and says why only here. Before the worker answers there is none. */
+async function checkTasks(url: string): Promise<void> {
+  const answer = await fetch(url).catch(() => undefined)
+  if (!answer?.ok) return
+  const { tasks } = (await answer.json()) as { tasks: { state: string; trace?: string }[] }
+  const failed = tasks.find(({ state }) => state === 'FAILED')
+  if (failed) throw new Error(`the sink has failed: ${failed.trace}`)
 }
 
 function properties(settings: Record<string, string | number | boolean>): string {
