@@ -34,8 +34,7 @@ const BY_INDEX = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejo
 const INT8 = 20
 
 /**
- * The read models in PostgreSQL 14 or newer, in the schema `superinsight`. Rows of a commit are sorted by key, so that
- * commits of different streams that meet in a table wait for each other and never lock each other up.
+ * The read models in PostgreSQL 14 or newer, in the schema `superinsight`.
  */
 export function openPostgresStore(options: PostgresOptions): Store {
   const { url, readOnly = false, log, connections = 4, connectMs = 10_000, statementMs = 30_000 } = options
@@ -174,11 +173,7 @@ async function belongTo(client: PoolClient, log: string): Promise<void> {
 }
 
 async function upsert(client: PoolClient, { table, rows }: TableChange): Promise<void> {
-  const sorted = rows.toSorted((a, b) => {
-    for (const column of table.key) if (a[column] !== b[column]) return a[column]! < b[column]! ? -1 : 1
-    return 0
-  })
-  for (const some of chunks(sorted)) {
+  for (const some of chunks(rows)) {
     const values = Object.entries(table.columns).map(([name, type]) =>
       binaryArray(
         type,

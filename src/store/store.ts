@@ -35,7 +35,10 @@ export interface Store {
   stop(): Promise<void>
 }
 
-/** Rows to be written over whatever has their keys. */
+/**
+ * Rows to be written over whatever has their keys. Every writer has them in the same order, that of their keys: commits
+ * that meet in a table then wait for each other and never lock each other up.
+ */
 export interface TableChange {
   readonly table: Table
   readonly rows: readonly Row[]

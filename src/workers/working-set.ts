@@ -19,12 +19,16 @@ interface Entry {
 interface Part {
   readonly table: Table
   readonly entries: Map<string, Entry>
+  /** All of them by key, while none has come since they were sorted. */
+  sorted: readonly Entry[]
   /** The last one that was asked for: most events ask for the same row twice, or for that of the event before. */
   last: Entry | undefined
 }
 
 export function workingSet(tables: readonly Table[]): WorkingSet {
-  const parts = new Map<Table, Part>(tables.map(table => [table, { table, entries: new Map(), last: undefined }]))
+  const parts = new Map<Table, Part>(
+    tables.map(table => [table, { table, entries: new Map(), sorted: [], last: undefined }]),
+  )
 
   function find(table: Table, key: string): Entry | undefined {
     const part = parts.get(table)!
@@ -47,11 +51,11 @@ export function workingSet(tables: readonly Table[]): WorkingSet {
     want: findOrMake,
     async load(store, room) {
       let [rows, bytes] = [0, 0]
-      for (const { table, entries } of parts.values()) {
-        const wanted = [...entries.values()].sort(byKey)
+      for (const part of parts.values()) {
+        const wanted = sort(part)
         for (let from = 0; from < wanted.length; ) {
           if (bytes >= room) return { rows, all: false }
-          const found = await loadSome(store, table, wanted, from)
+          const found = await loadSome(store, part.table, wanted, from)
           rows += found.rows
           bytes += found.bytes
           from = found.next
@@ -66,9 +70,10 @@ export function workingSet(tables: readonly Table[]): WorkingSet {
       entry.changed = true
     },
     changes: () =>
-      [...parts.values()].map(({ table, entries }) => {
-        const changed = [...entries.values()].filter(entry => entry.changed).sort(byKey)
-        return { table, rows: changed.map(({ row }) => row!) }
+      [...parts.values()].map(part => {
+        const rows: Row[] = []
+        for (const { row, changed } of sort(part)) if (changed) rows.push(row!)
+        return { table: part.table, rows }
       }),
   }
 }
@@ -90,6 +95,11 @@ async function loadSome(
     bytes += rowBytes(row)
   }
   return { rows: found.length, bytes, next: bytes < PAGE_BYTES ? wanted.length : from + at }
+}
+
+function sort(part: Part): readonly Entry[] {
+  if (part.sorted.length !== part.entries.size) part.sorted = [...part.entries.values()].sort(byKey)
+  return part.sorted
 }
 
 function byKey(a: Entry, b: Entry): number {

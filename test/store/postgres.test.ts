@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Table } from '../../src/kernel/projection.ts'
 import { type Migration, migrate, readMigrations } from '../../src/store/migrations.ts'
 import { openPostgresStore } from '../../src/store/postgres.ts'
+import { workingSet } from '../../src/workers/working-set.ts'
 import { storeContract } from '../contracts/store.ts'
 import { createDatabase, runSql } from '../kit/postgres.ts'
 import { until } from '../kit/processes.ts'
@@ -101,9 +102,12 @@ describe.skipIf(!url)('over PostgreSQL', () => {
       streams.map(async stream => {
         const { epoch } = await store.claim('p', stream)
         for (let offset = 0; offset < 30; offset++) {
-          const rows = Array.from({ length: 20 }, () => ({ id: `r${random.int(30)}`, n: offset }))
-          const distinct = [...new Map(rows.map(row => [row.id, row])).values()]
-          await store.commit([{ table, rows: distinct }], { projection: 'p', stream, offset, epoch })
+          const working = workingSet([table])
+          for (let n = 0; n < 20; n++) {
+            const id = `r${random.int(30)}`
+            working.put(table, id, { id, n: offset })
+          }
+          await store.commit(working.changes(), { projection: 'p', stream, offset, epoch })
         }
       }),
     )
