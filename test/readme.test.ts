@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,14 +27,19 @@ afterAll(async () => {
 
 it('does what it says, command by command', async () => {
   // A checkout of its own, so that ./data and the files it makes are new; only the port is not the README's.
-  for (const name of ['package.json', 'node_modules', 'src', 'topics', 'schemas'])
-    symlinkSync(join(root, name), join(dir, name))
+  symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
+  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'topics', 'schemas'])
+    cpSync(join(root, name), join(dir, name), { recursive: true })
   const port = await freePort()
   const options = { cwd: dir, env: { ...process.env, PORT: String(port), KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: '' } }
   const serve = commands('serve')
   expect(serve).toBe('npm ci && npm start\n')
   service = run('npm', ['start'], options)
-  await until('npm start to print its URL', () => service!.output().includes(`http://127.0.0.1:${port}/v1/sync`))
+  const printed = () => {
+    if (service!.child.exitCode !== null) throw new Error(`npm start has ended: ${service!.output()}`)
+    return service!.output().includes(`http://127.0.0.1:${port}/v1/sync`)
+  }
+  await until('npm start to print its URL', printed)
 
   const script = commands('first').replaceAll('8080', String(port))
   const shell = run('bash', ['-euo', 'pipefail', '-c', script], options)

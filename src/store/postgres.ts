@@ -37,7 +37,7 @@ const INT8 = 20
  * The read models in PostgreSQL 14 or newer, in the schema `superinsight`.
  */
 export function openPostgresStore(options: PostgresOptions): Store {
-  const { url, readOnly = false, log, connections = 4, connectMs = 10_000, statementMs = 30_000 } = options
+  const { url, readOnly = false, log, connections = 8, connectMs = 10_000, statementMs = 30_000 } = options
   const pool = new Pool({
     connectionString: url,
     max: connections,

@@ -85,7 +85,11 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
       const found = loadOf(table, count)
       // As objects these would be slow ones, without a shape.
       found.setReturnArrays(true)
-      for (const values of found.iterate(...(keys.slice(at, at + count).flat() as SQLInputValue[]))) {
+      const parts: SQLInputValue[] = []
+      // As many as there are columns, also for a key that somebody else has made: the others' would shift.
+      for (const key of keys.slice(at, at + count))
+        for (let i = 0; i < table.key.length; i++) parts.push(key[i] ?? null)
+      for (const values of found.iterate(...parts)) {
         const row = rowOf(columns, values as unknown as readonly Value[])
         rows.push(row)
         bytes += rowBytes(row)

@@ -195,7 +195,9 @@ async function readRows<Name extends keyof Events>(
     for (const source of sources) projection.wants(source, working.want)
     // One event has its rows whatever their size, so that each transaction comes further.
     const { rows, all } = await working.load(store, sources.length === 1 ? Number.POSITIVE_INFINITY : ROW_BYTES)
-    held.atOnce = all ? Math.max(held.atOnce, sources.length * 2) : Math.max(1, Math.min(rows, sources.length) >> 1)
+    held.atOnce = all
+      ? Math.max(held.atOnce, sources.length + (sources.length >> 2) + 1)
+      : Math.max(1, Math.min(rows, sources.length) >> 1)
     if (all) return { sources, working }
   }
 }

@@ -54,7 +54,7 @@ export function workingSet(tables: readonly Table[]): WorkingSet {
       for (const part of parts.values()) {
         const wanted = sort(part)
         for (let from = 0; from < wanted.length; ) {
-          if (bytes >= room) return { rows, all: false }
+          if (from > 0 && bytes >= room) return { rows, all: false }
           const found = await loadSome(store, part.table, wanted, from)
           rows += found.rows
           bytes += found.bytes
