@@ -73,7 +73,7 @@ it('a client that falls behind again and again is told of every change once', as
   await expectTold(subscriber, Array.from({ length: PUSHES }, (_, push) => idsOf(push)).flat())
 })
 
-it('also when it misses news of a job that came before a change', async () => {
+it('also while a job tells its news in between', async () => {
   // Small pages: much news.
   await start({ PROJECTION_MAX_EVENTS: '1000' })
   const subscriber = createSubscriber()
