@@ -53,8 +53,9 @@ describe.skipIf(!possible)('roles in processes of their own, under load', () => 
     // One of the projectors reaches the database over a wire that can be cut.
     projectors = [await fleet.member('projector'), await fleet.member('projector', { DATABASE_URL: overWire() })]
     edges = [await fleet.edge(), await fleet.edge()]
-    loads = edges.map(edge => startLoad(edge, ledger, random, LOAD))
+    // First: it is audited for every change there is.
     await subscriber.connect(edges[0]!)
+    loads = edges.map(edge => startLoad(edge, ledger, random, LOAD))
   }, 240_000)
 
   afterAll(async () => {

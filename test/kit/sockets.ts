@@ -48,8 +48,12 @@ export function listen(target: Target, { query, headers = {} }: Connecting = {})
     texts.push(text)
     messages.push(JSON.parse(text))
   })
+  let state = 'open'
   const closed = new Promise<{ code: number; reason: string }>(resolve => {
-    ws.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))
+    ws.on('close', (code, reason) => {
+      state = `closed with ${code} ${reason}`
+      resolve({ code, reason: reason.toString() })
+    })
   })
   const changes = () => messages.filter(({ type }) => type === 'record_change')
   const listener: Listener = {
@@ -65,7 +69,7 @@ export function listen(target: Target, { query, headers = {} }: Connecting = {})
     next(type, from = 0) {
       const found = () => messages.slice(from).find(message => message.type === type)
       return until(`a message of type ${type}`, found, 10_000).catch(error => {
-        throw new Error(`${error.message}, got ${texts.slice(from, from + 20).join('\n')}`)
+        throw new Error(`${error.message}, ${state}, got ${texts.slice(from, from + 20).join('\n')}`)
       })
     },
     changes,

@@ -75,9 +75,17 @@ export async function seekSource(log: Log, codec: Codec, stream: Stream, source:
   return low
 }
 
-/** The position just before the message of a change: its own, without the event it tells of. */
-export function positionBefore(log: Log, text: string): string {
-  const { position, payload } = JSON.parse(text) as { position: string; payload: { table: string; record_id: string } }
+/**
+ * The position from which a client that missed a message misses no change: that of a change without the event it tells
+ * of; news of a job have the position of the changes before them.
+ */
+export function placeBefore(log: Log, text: string): string {
+  const { type, position, payload } = JSON.parse(text) as {
+    type: string
+    position: string
+    payload: { table: string; record_id: string }
+  }
+  if (type !== 'record_change') return position
   const offsets = new Map(decodePosition(position, log.id, 'position').offsets)
   const streams = log.streams(SOURCES)
   const key = Buffer.from(recordKey(payload.table, payload.record_id))

@@ -11,7 +11,7 @@ export function message(
 }
 
 /** How the text of every change begins. */
-export const CHANGE = '{"type":"record_change",'
+const CHANGE = '{"type":"record_change",'
 
 /** A change as the API documents it. Old and new values go out as they were pushed, so no number is rounded. */
 export function changeMessage(change: RecordChanged, position: string): string {

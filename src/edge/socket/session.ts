@@ -9,7 +9,7 @@ import { readPosition } from '../positions.ts'
 import { CLOSE } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { catchUp } from './catch-up.ts'
-import { positionBefore } from './changes.ts'
+import { placeBefore } from './changes.ts'
 import { type FilterSpec, filterSchema } from './filter.ts'
 import type { Group, Hub } from './hub.ts'
 import { message } from './messages.ts'
@@ -45,7 +45,7 @@ export interface Session {
   onMessage(text: string): Promise<void>
   /** The buffer has become emptier. */
   onDrain(): void
-  /** The message of a change that was published could not be buffered; `leave` is called before the next one is. */
+  /** A message that was published could not be buffered; `leave` is called before the next one is. */
   onDropped(text: string): void
   /**
    * Lets go of the topics of which a message was dropped. Not from within `onDropped`: uWebSockets.js is walking over the
@@ -145,7 +145,7 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
       matches: subscription.group.matches,
       alive: () => !ended && !subscription.ended && subscription.lostAfter === undefined,
       send(text: string) {
-        if (receiver.alive() && !connection.send(text)) lose(subscription, positionBefore(log, text))
+        if (receiver.alive() && !connection.send(text)) lose(subscription, placeBefore(log, text))
       },
       room,
     }
@@ -266,7 +266,7 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     onDropped(text) {
       const listening = [...subscriptions.values()].filter(({ live }) => live)
       if (listening.length === 0) return
-      const after = positionBefore(log, text)
+      const after = placeBefore(log, text)
       for (const subscription of listening) lose(subscription, after)
     },
     end() {

@@ -8,7 +8,6 @@ import { CLOSE, problemOf } from '../problem.ts'
 import { BASE } from '../router.ts'
 import type { Services } from '../services.ts'
 import { createHub } from './hub.ts'
-import { CHANGE } from './messages.ts'
 import { createSession, type Session } from './session.ts'
 
 const MAX_MESSAGE_BYTES = 65_536
@@ -16,14 +15,16 @@ const MAX_MESSAGE_BYTES = 65_536
 const CUT_OFF_BYTES = 1_048_576
 const IDLE_SECONDS = 120
 const LOOK_FOR_REVOKED_MS = 1000
+/** Most bytes that a ping or its answer can have (RFC 6455, 5.5): less than any message of ours. */
+const MAX_CONTROL_BYTES = 125
 /** What `send` answers for a message that the buffer did not take. */
 const DROPPED = 2
 
 interface Data {
   principal: Principal
   session: Session | undefined
-  /** What is being sent to this one alone, whose fate `send` returns. */
-  sending: string | undefined
+  /** What was dropped while something is sent to this one alone, which may write out what was published before. */
+  drops: string[] | undefined
   /** For the rate limit: one name for each socket. */
   name: string
 }
@@ -44,6 +45,14 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     leaveBehind()
   })
   let sockets = 0
+
+  /** What was published and not taken. Pings, and answers to those of the client, are dropped like messages. */
+  function missed(ws: WebSocket<Data>, text: string): void {
+    const { session } = ws.getUserData()
+    if (!session || Buffer.byteLength(text) <= MAX_CONTROL_BYTES) return
+    session.onDropped(text)
+    behind.add(session)
+  }
 
   app.ws<Data>(`${BASE}/ws`, {
     maxPayloadLength: CUT_OFF_BYTES,
@@ -67,7 +76,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
           throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
         if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
         if (exchange.aborted) return
-        const data = { principal, session: undefined, sending: undefined, name: `socket-${sockets++}` }
+        const data = { principal, session: undefined, drops: undefined, name: `socket-${sockets++}` }
         res.cork(() => res.upgrade<Data>(data, key, protocol, extensions, context))
       } catch (error) {
         // Like every request that is refused it counts, so that nobody can try tokens here as often as they like.
@@ -81,7 +90,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       open.add(ws)
       metrics.sockets.set(open.size)
       const data = ws.getUserData()
-      data.session = createSession(services, hub, connectionOf(ws, open), data.principal)
+      data.session = createSession(services, hub, connectionOf(ws, open, missed), data.principal)
     },
     async message(ws, bytes) {
       const { session, name } = ws.getUserData()
@@ -94,12 +103,10 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     },
     drain: ws => ws.getUserData().session?.onDrain(),
     dropped(ws, bytes) {
-      const { session, sending } = ws.getUserData()
+      const { drops } = ws.getUserData()
       const text = Buffer.from(bytes).toString()
-      // Pings, and answers to those of the client, are dropped like messages; only a change can be missed.
-      if (!session || text === sending || !text.startsWith(CHANGE)) return
-      session.onDropped(text)
-      behind.add(session)
+      if (drops) drops.push(text)
+      else missed(ws, text)
     },
     close(ws) {
       open.delete(ws)
@@ -122,14 +129,22 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
   }
 }
 
-function connectionOf(ws: WebSocket<Data>, open: ReadonlySet<WebSocket<Data>>) {
+function connectionOf(
+  ws: WebSocket<Data>,
+  open: ReadonlySet<WebSocket<Data>>,
+  missed: (ws: WebSocket<Data>, text: string) => void,
+) {
   return {
     send(text: string) {
       if (!open.has(ws)) return true
       const data = ws.getUserData()
-      data.sending = text
+      const drops: string[] = []
+      data.drops = drops
       const taken = ws.send(text) !== DROPPED
-      data.sending = undefined
+      data.drops = undefined
+      // The last one is this text itself, of which the answer tells.
+      if (!taken) drops.pop()
+      for (const each of drops) missed(ws, each)
       return taken
     },
     buffered: () => (open.has(ws) ? ws.getBufferedAmount() : 0),

@@ -1,0 +1,106 @@
+import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { readTopics } from '../../src/adapters.ts'
+import { readConfig } from '../../src/config.ts'
+import { createLimits } from '../../src/edge/limits.ts'
+import type { Services } from '../../src/edge/services.ts'
+import { serveSockets } from '../../src/edge/socket/sockets.ts'
+import { type RecordChanged, type RunCheckpointed, schemas } from '../../src/events/index.ts'
+import { partitionOf } from '../../src/kernel/hash.ts'
+import { type Codec, createCodec } from '../../src/log/codec.ts'
+import type { Log } from '../../src/log/log.ts'
+import { openMemoryLog } from '../../src/log/memory.ts'
+import { recordKey } from '../../src/projections/records.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { until } from '../kit/processes.ts'
+import { createSubscriber } from '../kit/subscriber.ts'
+
+let log: Log
+let codec: Codec
+let url: string
+let stop: () => Promise<void>
+beforeEach(async () => {
+  log = openMemoryLog()
+  await log.declare(readTopics(), schemas)
+  codec = createCodec(log)
+  const services = {
+    ...{ log, codec, logger: createLogger('silent'), metrics: createMetrics(), limits: createLimits() },
+    config: readConfig({ MAX_SOCKET_BUFFER_BYTES: '65536' }),
+    access: { view: { revokedTokens: new Set(), revokedFamilies: new Set() } },
+    tokens: { verify: async () => ({ clientId: 'cli_1', scopes: ['sync:read'], expiresAt: Number.POSITIVE_INFINITY }) },
+    health: { stopping: false },
+    progress: { reached: new Map(), wait: async () => undefined },
+  }
+  const app = App()
+  const sockets = serveSockets(app, services as unknown as Services)
+  const listening = await new Promise<Parameters<typeof us_listen_socket_close>[0]>(resolve =>
+    app.listen('127.0.0.1', 0, socket => resolve(socket as never)),
+  )
+  url = `http://127.0.0.1:${us_socket_local_port(listening)}/v1/sync`
+  stop = async () => {
+    await sockets.stop()
+    us_listen_socket_close(listening)
+    await log.stop()
+  }
+})
+afterEach(() => stop())
+
+const offsets = new Map<string, number>()
+/** A change of a record, with a text as its only field. */
+async function change(id: string, text: string): Promise<void> {
+  const key = recordKey('slow', id)
+  const streams = log.streams('sync.records')
+  const { name } = streams[partitionOf(Buffer.from(key), streams.length)]!
+  const offset = (offsets.get(name) ?? -1) + 1
+  offsets.set(name, offset)
+  const event: RecordChanged = {
+    ...{
+      dataset: 'slow',
+      id,
+      operation: 'create',
+      version: 1,
+      changes: JSON.stringify({ text: { old: null, new: text } }),
+    },
+    ...{ source_stream: name, source_offset: offset, source: 'till', changed_at: Date.now(), job_id: null },
+  }
+  await log.append([codec.batch('sync.changes', 'RecordChanged', key, event)])
+}
+
+/** News of a job. */
+async function news(processed: number): Promise<void> {
+  const event: RunCheckpointed = {
+    ...{
+      job_id: 'job_1',
+      run_id: 'run_1',
+      number: processed,
+      state: '{}',
+      processed,
+      rejected: 0,
+      total: null,
+      at: Date.now(),
+    },
+  }
+  await log.append([codec.batch('sync.jobs', 'RunCheckpointed', 'job/job_1', event)])
+}
+
+it('a client that could not be sent news of a job misses none of the changes behind it', async () => {
+  const subscriber = createSubscriber()
+  await subscriber.connect({ url, token: 'any' } as never)
+  subscriber.pause()
+  const text = 'x'.repeat(10_000)
+  const wanted: string[] = []
+  for (let n = 0; n < 1500; n++) {
+    wanted.push(`r${n}`)
+    await news(n)
+    // The news is published first, and both before either is written out.
+    for (let ticks = 0; ticks < 50; ticks++) await undefined
+    await change(`r${n}`, text)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  subscriber.resume()
+  await until('all changes to be told', () => subscriber.told.length >= wanted.length, 10_000)
+  expect(subscriber.resyncs).toBeGreaterThan(0)
+  expect(subscriber.told.map(({ id }) => id).sort()).toEqual(wanted.sort())
+  await subscriber.disconnect()
+})
