@@ -125,7 +125,7 @@ export const settings = {
     'bytes that may wait for a slow WebSocket before it must resync',
     65_536,
   ),
-  subscriptions: whole('MAX_SUBSCRIPTIONS', 100, 'most subscriptions of one WebSocket', 1),
+  subscriptions: whole('MAX_SUBSCRIPTIONS', 32, 'most subscriptions of one WebSocket', 1, 32),
   sessionSeconds: whole(
     'GROUP_SESSION_SECONDS',
     6,

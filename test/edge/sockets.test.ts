@@ -4,7 +4,9 @@ import { readTopics } from '../../src/adapters.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLimits } from '../../src/edge/limits.ts'
 import type { Services } from '../../src/edge/services.ts'
+import { createHub } from '../../src/edge/socket/hub.ts'
 import { serveSockets } from '../../src/edge/socket/sockets.ts'
+import { createTurns } from '../../src/edge/socket/turns.ts'
 import { type RecordChanged, type RunCheckpointed, schemas } from '../../src/events/index.ts'
 import { partitionOf } from '../../src/kernel/hash.ts'
 import { type Codec, createCodec } from '../../src/log/codec.ts'
@@ -18,22 +20,23 @@ import { createSubscriber } from '../kit/subscriber.ts'
 
 let log: Log
 let codec: Codec
+let services: Services
 let url: string
 let stop: () => Promise<void>
 beforeEach(async () => {
   log = openMemoryLog()
   await log.declare(readTopics(), schemas)
   codec = createCodec(log)
-  const services = {
+  services = {
     ...{ log, codec, logger: createLogger('silent'), metrics: createMetrics(), limits: createLimits() },
     config: readConfig({ MAX_SOCKET_BUFFER_BYTES: '65536' }),
     access: { view: { revokedTokens: new Set(), revokedFamilies: new Set() } },
     tokens: { verify: async () => ({ clientId: 'cli_1', scopes: ['sync:read'], expiresAt: Number.POSITIVE_INFINITY }) },
     health: { stopping: false },
     progress: { reached: new Map(), wait: async () => undefined },
-  }
+  } as unknown as Services
   const app = App()
-  const sockets = serveSockets(app, services as unknown as Services)
+  const sockets = serveSockets(app, services)
   const listening = await new Promise<Parameters<typeof us_listen_socket_close>[0]>(resolve =>
     app.listen('127.0.0.1', 0, socket => resolve(socket as never)),
   )
@@ -104,3 +107,28 @@ it('a client that could not be sent news of a job misses none of the changes beh
   expect(subscriber.told.map(({ id }) => id).sort()).toEqual(wanted.sort())
   await subscriber.disconnect()
 })
+
+it.each([
+  ['small changes', 1, 200, 32],
+  ['small changes, to a socket with five topics', 5, 200, 6],
+  ['changes that are written at once', 1, 20_000, 1],
+])(
+  '%s: so many are published before the sockets are written out that none is in the middle',
+  async (_, topics, length, most) => {
+    const turns = createTurns()
+    turns.listens(topics)
+    const inTurns = [0]
+    const next = () => turns.next().then(() => inTurns.push(0))
+    const hub = createHub(
+      services,
+      { ...turns, next: async () => void (await next()) },
+      () => void inTurns[inTurns.length - 1]!++,
+    )
+    hub.join({})
+    await hub.start()
+    await Promise.all(Array.from({ length: 100 }, (_, n) => change(`r${n}`, 'x'.repeat(length))))
+    await until('all to be published', () => inTurns.reduce((sum, n) => sum + n) === 100)
+    expect(Math.max(...inTurns)).toBe(most)
+    await hub.stop()
+  },
+)

@@ -5,6 +5,7 @@ import { CHANGES, createSeen, decodeChanges, type Seen, type SeenChange, sourceS
 import { compileFilter, compileJobFilter, type Filter, type FilterSpec, filterKey, type JobFilter } from './filter.ts'
 import { JOBS, jobNews } from './jobs.ts'
 import { changeMessage } from './messages.ts'
+import type { Turns } from './turns.ts'
 
 const LINGER_MS = 30_000
 const LIMITS = { maxEvents: 5000, maxBytes: 4_194_304 }
@@ -36,7 +37,7 @@ export interface Hub {
   stop(): Promise<void>
 }
 
-export function createHub(services: Services, publish: (topic: string, text: string) => void): Hub {
+export function createHub(services: Services, turns: Turns, publish: (topic: string, text: string) => void): Hub {
   const { log, codec, logger, metrics } = services
   const groups = new Map<string, Group>()
   const joining = new Set<Joining>()
@@ -69,6 +70,8 @@ export function createHub(services: Services, publish: (topic: string, text: str
   /** They carry the position of the changes so far: a client that continues from there misses none of those. */
   async function takeJobs(page: Page): Promise<void> {
     for (const news of await jobNews(codec, page)) {
+      while (!turns.hasRoom(0)) await turns.next()
+      turns.take()
       for (const { matchesJob, members, topic } of groups.values()) {
         if (members > 0 && news.matches(matchesJob)) publish(topic, news.text(seen.position()))
       }
@@ -91,7 +94,11 @@ export function createHub(services: Services, publish: (topic: string, text: str
   }
 
   async function take(stream: Stream, page: Page): Promise<void> {
-    for (const change of await decodeChanges(codec, page)) deliver(stream, change)
+    for (const change of await decodeChanges(codec, page)) {
+      // As bytes its text may be three times as long.
+      while (!turns.hasRoom(change.change.changes.length * 3)) await turns.next()
+      deliver(stream, change)
+    }
     cursors.set(stream.name, page.through)
   }
 
@@ -107,7 +114,9 @@ export function createHub(services: Services, publish: (topic: string, text: str
       if (members > 0 && matches(change)) publish(topic, encoded())
     }
     for (const each of joining) if (each.matches(change)) each.onChange(encoded())
-    if (text !== undefined) metrics.deliveries.inc()
+    if (text === undefined) return
+    turns.take()
+    metrics.deliveries.inc()
   }
 
   async function rest(): Promise<void> {

@@ -221,7 +221,7 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     if (subscription_id !== undefined && chosen.length === 0) {
       throw new DomainError('NOT_FOUND', `there is no subscription ${subscription_id} on this socket`)
     }
-    // Sent first: what has been published and not yet written goes out before it, and would be let go with the topic.
+    // Sent first: what has been published and not yet written goes out before it.
     send('unsubscribed', {
       channel: CHANNEL,
       subscription_ids: chosen.map(({ id }) => id),

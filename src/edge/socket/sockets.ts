@@ -9,6 +9,7 @@ import { BASE } from '../router.ts'
 import type { Services } from '../services.ts'
 import { createHub } from './hub.ts'
 import { createSession, type Session } from './session.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 const MAX_MESSAGE_BYTES = 65_536
 /** uWebSockets.js cuts a client off past its limit without a word, so that one is higher. */
@@ -39,7 +40,8 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     for (const session of behind) session.leave()
     behind.clear()
   }
-  const hub = createHub(services, (topic, text) => {
+  const turns = createTurns()
+  const hub = createHub(services, turns, (topic, text) => {
     leaveBehind()
     app.publish(topic, text)
     leaveBehind()
@@ -90,7 +92,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       open.add(ws)
       metrics.sockets.set(open.size)
       const data = ws.getUserData()
-      data.session = createSession(services, hub, connectionOf(ws, open, missed), data.principal)
+      data.session = createSession(services, hub, connectionOf(ws, open, turns, missed), data.principal)
     },
     async message(ws, bytes) {
       const { session, name } = ws.getUserData()
@@ -132,6 +134,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
 function connectionOf(
   ws: WebSocket<Data>,
   open: ReadonlySet<WebSocket<Data>>,
+  turns: Turns,
   missed: (ws: WebSocket<Data>, text: string) => void,
 ) {
   return {
@@ -148,7 +151,11 @@ function connectionOf(
       return taken
     },
     buffered: () => (open.has(ws) ? ws.getBufferedAmount() : 0),
-    listen: (topic: string) => void (open.has(ws) && ws.subscribe(topic)),
+    listen(topic: string) {
+      if (!open.has(ws)) return
+      ws.subscribe(topic)
+      turns.listens(ws.getTopics().length)
+    },
     unlisten: (topic: string) => void (open.has(ws) && ws.unsubscribe(topic)),
     close: (code: number, reason: string) => void (open.has(ws) && ws.end(code, reason)),
   }
