@@ -24,24 +24,24 @@ async function tellAll(env: Record<string, string>): Promise<void> {
 }
 
 async function rebuildInto(store: ReadStore, env: Record<string, string>, records: number): Promise<Figures> {
-  await fillRecords(env, records)
-  await tellAll(env)
-  const service = serve(env)
   try {
-    return { events_per_s: await writtenPerSecond(records, store.projected, [service.process]) }
+    await fillRecords(env, records)
+    await tellAll(env)
+    const service = serve(env)
+    try {
+      return { events_per_s: await writtenPerSecond(records, store.projected, [service.process]) }
+    } finally {
+      await service.stop()
+    }
   } finally {
-    await service.stop()
+    await store.remove()
   }
 }
 
 /** From the embedded log in the same folder. */
 async function rebuildSqlite(records: number): Promise<Figures> {
   const store = sqliteStore()
-  try {
-    return await rebuildInto(store, store.env, records)
-  } finally {
-    await store.remove()
-  }
+  return rebuildInto(store, store.env, records)
 }
 
 /** From Kafka, by a projector that is a process of its own. */
