@@ -1,4 +1,5 @@
 import { type Admin, Kafka } from 'kafkajs'
+import { CHECKPOINTS } from '../src/log/kafka-checkpoints.ts'
 import { until } from '../test/kit/processes.ts'
 
 /** Runs `use` with a client that can look at the brokers' groups. */
@@ -17,9 +18,15 @@ async function groupsOf(admin: Admin): Promise<string[]> {
   return groups.map(({ groupId }) => groupId).filter(id => id.startsWith('projector-'))
 }
 
-/** Removes what the brokers know of projectors: the next one tells every change again, as the first one did. */
+/**
+ * Removes what the brokers know of projectors, and what the log's adapter remembers for when brokers forget: the next one
+ * tells every change again, as the first one did.
+ */
 export function forgetProjectors(brokers: string): Promise<void> {
   return withAdmin(brokers, async admin => {
+    const hasCheckpoints = async () => (await admin.listTopics()).includes(CHECKPOINTS)
+    if (await hasCheckpoints()) await admin.deleteTopics({ topics: [CHECKPOINTS] })
+    await until('the checkpoints to be gone', async () => !(await hasCheckpoints()))
     // A group is deleted only once its members have left it, or are missed.
     await until('the group of the projectors to be empty', async () => {
       const ids = await groupsOf(admin)
