@@ -4,7 +4,7 @@ import { checkName, createRecordParser, type ParsedRecord, RowRefused } from '..
 import { DomainError, invalid } from '../kernel/errors.ts'
 import { JsonError, skipMembers, skipSpace, wholeValue } from '../kernel/json.ts'
 import { mergePositions, type Position } from '../kernel/position.ts'
-import type { Row } from '../kernel/projection.ts'
+import type { Row, Value } from '../kernel/projection.ts'
 import { idOf, textAt } from '../kernel/record-id.ts'
 import { writtenUnder } from '../log/commands.ts'
 import { recordKey } from '../projections/records.ts'
@@ -89,9 +89,8 @@ function mendedRow(row: Row, mend: Mend, maxDepth: number, check: (data: string)
   const recordId = mend.recordId ?? (row.record_id as string | null)
   const whole = row.data_only === 1 ? undefined : asRecord(bytes, recordId, maxDepth)
   if (whole) {
-    const { id, dataset, op, version, updatedAt, dataStart, dataEnd } = whole
-    const data = dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd)
-    return { id, dataset, op, version, updatedAt, data }
+    const { dataStart, dataEnd } = whole
+    return { ...partsOf(whole), data: dataEnd === 0 ? 'null' : bytes.toString('utf8', dataStart, dataEnd) }
   }
   // A record as it was pushed that still is none: its text is not its data.
   if (mend.data === undefined && row.data_only === 0) throw stillRefused(row)
@@ -101,7 +100,14 @@ function mendedRow(row: Row, mend: Mend, maxDepth: number, check: (data: string)
   const id = mend.recordId ?? own ?? recordId
   if (id === null) throw invalid('record_id', 'the row has no id that could be read; send one with its data')
   checkId(id)
-  return { id, dataset: undefined, op: 'upsert', version: null, updatedAt: null, data }
+  // Mended is the data of a record; what else was pushed with it stays.
+  const pushed = row.data_only === 1 ? undefined : asRecord(Buffer.from(row.original as string, encoding), id, maxDepth)
+  const parts = pushed ? partsOf(pushed) : { dataset: undefined, version: null, updatedAt: null }
+  return { ...parts, id, op: 'upsert', data }
+}
+
+function partsOf({ id, dataset, op, version, updatedAt }: ParsedRecord): Omit<Mended, 'data'> {
+  return { id, dataset, op, version, updatedAt }
 }
 
 function dataOf(bytes: Buffer, maxDepth: number, row: Row): string {
@@ -136,24 +142,40 @@ function checkDelivered(services: Services, row: Row, data: string): void {
   throw new DomainError('VALIDATION_ERROR', `${details[0]!.field}: ${details[0]!.message}`, { details })
 }
 
-/** Sends a refused row in again: once, whoever asks how often. Rejects with VALIDATION_ERROR when it is still bad. */
+/**
+ * Sends a refused row in again, the way its push would have: once, whoever asks how often. Rejects with VALIDATION_ERROR
+ * when it is still bad.
+ */
 export async function replay({ services, exchange, principal }: Request, row: Row, mend: Mend): Promise<Position> {
-  const { config, log, commands, rules } = services
+  const { config, log, commands, rules, grow } = services
   const mended = mendedRow(row, mend, config.jsonDepth, data => checkDelivered(services, row, data))
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
   // What is sent mended says itself what is a number.
   const textOnly = row.text_only === 1 && mend.data === undefined
-  const data = mended.op === 'delete' ? mended.data : rules.require(dataset, mended.data, textOnly)
+  const options = { validate: wanted(row.validate), transform: wanted(row.transform), textOnly }
+  const { data, growth } =
+    mended.op === 'delete' ? { data: mended.data, growth: undefined } : rules.require(dataset, mended.data, options)
   if (Buffer.byteLength(data) > config.lineBytes) throw invalid('data', `it is larger than ${config.lineBytes} bytes`)
   const record: RecordPushed = {
     ...{ dataset, id: mended.id, op: mended.op, data, version: mended.version, updated_at: mended.updatedAt },
-    ...{ upsert: true, source: row.source as string, actor: principal.id, request_id: exchange.requestId },
+    ...{
+      upsert: wanted(row.upsert),
+      source: row.source as string,
+      actor: principal.id,
+      request_id: exchange.requestId,
+    },
     ...{ line: row.line as number, received_at: Date.now(), job_id: row.job_id as string | null },
   }
   const key = recordKey(dataset, mended.id)
   const id = row.id as string
   const command = { rejection_id: id, mended: mend.data !== undefined, record, key }
   const by = { actor: principal.id, requestId: exchange.requestId }
+  if (growth) await grow(dataset, growth, by)
   const position = await commands.send(`rejection/${id}`, { type: 'ReplayRejection', data: command }, by)
   return mergePositions(position, services.completePosition(await writtenUnder(log, 'sync.records', key)))
+}
+
+/** Rows from before it was kept what their push wanted are read as those of a push that wanted it. */
+function wanted(column: Value | undefined): boolean {
+  return column !== 0
 }

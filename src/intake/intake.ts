@@ -198,6 +198,7 @@ export function createIntake(options: IntakeOptions): Intake {
       data_only: options.dataOnly !== undefined,
       id_at: options.dataOnly?.idAt ?? null,
       text_only: options.textOnly ?? false,
+      ...{ upsert: options.upsert, validate: options.validate, transform: options.transform },
     }
     rejected.add(Buffer.from(id), (buffer, at) => codec.write('RecordRejected', rejection, buffer, at))
     if (tally.errors.length < SHOWN_ERRORS) tally.errors.push(shown)

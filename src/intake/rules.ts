@@ -26,8 +26,12 @@ export interface Rules {
   begin(dataset: string, options: RunOptions): RowRule | undefined
   /** Has the secrets at hand that settings refer to; to be awaited when those have changed. */
   prepare(): Promise<void>
-  /** One row by itself, from a source that has only text or not. Throws VALIDATION_ERROR when it is refused, or left out. */
-  require(dataset: string, data: string, textOnly: boolean): string
+  /** One row by itself: its data, and what it makes of the schema. Throws VALIDATION_ERROR when it is refused, or left out. */
+  require(
+    dataset: string,
+    data: string,
+    options: RunOptions,
+  ): { readonly data: string; readonly growth: Growth | undefined }
 }
 
 /** Rules after what is set for data sets now; each setting is compiled once. */
@@ -76,10 +80,10 @@ export function createRules(
         },
       }
     },
-    require(dataset, data, textOnly) {
-      const rule = rules.begin(dataset, { validate: true, transform: true, textOnly })
+    require(dataset, data, options) {
+      const rule = rules.begin(dataset, options)
       const outcome = rule?.apply(data) ?? { json: data }
-      if ('json' in outcome) return outcome.json
+      if ('json' in outcome) return { data: outcome.json, growth: rule?.takeGrowth() }
       if ('dropped' in outcome) throw invalid('data', 'the transformations of the data set leave this row out')
       throw asError('refused' in outcome ? outcome.refused : outcome.frozen)
     },

@@ -27,6 +27,9 @@ export const rejections: Table = {
     at: 'integer',
     stream: 'text',
     offset: 'integer',
+    upsert: 'integer',
+    validate: 'integer',
+    transform: 'integer',
   },
   key: ['id'],
   indexes: [['dataset', 'id']],
@@ -93,6 +96,7 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       original_bytes: event.original_bytes,
       ...{ data_only: event.data_only ? 1 : 0, id_at: storable(event.id_at), text_only: event.text_only ? 1 : 0 },
       ...{ job_id, webhook_id, request_id: event.request_id, line: event.line, at: event.received_at, stream, offset },
+      ...{ upsert: event.upsert ? 1 : 0, validate: event.validate ? 1 : 0, transform: event.transform ? 1 : 0 },
     }
     rows.put(rejections, key, row)
     return undefined

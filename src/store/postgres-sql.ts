@@ -24,6 +24,17 @@ export function createSql(table: Table): string {
   return [`create table if not exists ${nameOf(table)}(${body}) with (fillfactor = 50)`, ...indexes].join('; ')
 }
 
+/** The columns that a table has, by its name $1. */
+export const COLUMNS_SQL = `select column_name as name from information_schema.columns
+  where table_schema = 'superinsight' and table_name = $1`
+
+/** Adds the columns that `there` has not. */
+export function addColumnsSql(table: Table, there: ReadonlySet<string>): string[] {
+  return Object.entries(table.columns)
+    .filter(([name]) => !there.has(name))
+    .map(([name, type]) => `alter table ${nameOf(table)} add column ${quoted(name)} ${TYPES[type]}`)
+}
+
 /**
  * Rows by their keys, in the order of the keys, cut after the one with which their text comes to PAGE_BYTES or more; the
  * key's columns are arrays $1, $2 … After a row's columns come its key's place among the keys, from 1, and how much text

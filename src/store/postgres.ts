@@ -4,7 +4,7 @@ import type { Row, Value } from '../kernel/projection.ts'
 import { migrate, readMigrations } from './migrations.ts'
 import { binaryArray } from './postgres-arrays.ts'
 import { unavailable } from './postgres-pool.ts'
-import { countSql, createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
+import { addColumnsSql, COLUMNS_SQL, countSql, createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
 import { claimLost, PAGE_BYTES, rowBytes, rowOf, type Store, type TableChange } from './store.ts'
 
 export interface PostgresOptions {
@@ -87,7 +87,11 @@ export function openPostgresStore(options: PostgresOptions): Store {
         await client.query('select pg_advisory_xact_lock($1)', [STARTING])
         await migrate(client, readMigrations())
         if (log !== undefined) await belongTo(client, log)
-        for (const table of tables) await client.query(createSql(table))
+        for (const table of tables) {
+          await client.query(createSql(table))
+          const { rows } = await client.query<{ name: string }>(COLUMNS_SQL, [table.name])
+          for (const sql of addColumnsSql(table, new Set(rows.map(({ name }) => name)))) await client.query(sql)
+        }
       }),
     claim: (projection, stream) =>
       withClient(async client => {

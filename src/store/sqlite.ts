@@ -118,6 +118,14 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
           const key = table.key.map(quoted).join(', ')
           const body = `${columns.join(', ')}, primary key(${key})`
           db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
+          const there = new Set(
+            db
+              .prepare('select name from pragma_table_info(?)')
+              .all(table.name)
+              .map(row => row.name),
+          )
+          for (const [name, type] of Object.entries(table.columns))
+            if (!there.has(name)) db.exec(`alter table ${quoted(table.name)} add column ${quoted(name)} ${type}`)
           for (const index of table.indexes ?? [])
             db.exec(
               `create index if not exists ${quoted(`${table.name} by ${index.join(', ')}`)} on ${quoted(table.name)}(${index.map(quoted).join(', ')})`,

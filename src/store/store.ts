@@ -13,7 +13,7 @@ import type { Row, Table, Value } from '../kernel/projection.ts'
 export interface Store {
   /** Whether a commit that waits leaves the store to others meanwhile. */
   readonly parallel: boolean
-  /** Makes tables that are missing. */
+  /** Makes tables that are missing, and columns: rows from before have null there. */
   declare(tables: readonly Table[]): Promise<void>
   /** Takes a projection's checkpoint in a stream over from whoever had it, and tells where it stands. */
   claim(projection: string, stream: string): Promise<Claim>

@@ -47,6 +47,24 @@ export function storeContract(
         expect(await all(names)).toEqual([{ name: 'a', note: 'kept' }])
       })
 
+      it('gain columns, in which rows from before have nothing', async () => {
+        await put(names, { name: 'a', note: 'kept' })
+        const wider: Table = { ...names, columns: { ...names.columns, count: 'integer', more: 'text' } }
+        const newer = await place.open()
+        await newer.declare([wider])
+        await newer.commit([{ table: wider, rows: [{ name: 'b', note: null, count: 7, more: 'text' }] }], at(1))
+        // Whoever still has the table as it was goes on writing it.
+        await put(names, { name: 'c', note: 'old' })
+        const rows = [
+          { name: 'a', note: 'kept', count: null, more: null },
+          { name: 'b', note: null, count: 7, more: 'text' },
+          { name: 'c', note: 'old', count: null, more: null },
+        ]
+        expect(await newer.page({ table: wider, equal: {}, limit: 10 })).toEqual(rows)
+        expect(await newer.load(wider, [['a'], ['b'], ['c']])).toEqual(rows)
+        await newer.stop()
+      })
+
       it('and checkpoints are there when the store is opened again', async () => {
         await store.commit([{ table: names, rows: [{ name: 'a', note: 'kept' }] }], at(41))
         await store.stop()

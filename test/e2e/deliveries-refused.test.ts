@@ -1,6 +1,7 @@
 /** Deliveries that a webhook's schema refuses, or its data set's: kept, listed, mended, sent again. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer, call, type Item, type Problem, readRecords, tokenFor } from '../kit/api.ts'
+import { until } from '../kit/processes.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
 import { secondsNow, signStandard, signStripe } from '../kit/signing.ts'
 import { type Delivered, deliver, makeWebhook, type Rejected, rejectedOf } from '../kit/webhooks.ts'
@@ -197,6 +198,7 @@ describe('sending it again', () => {
   it('many by a filter: those that fit now go in, the others stay open', async () => {
     const { id, put, dataset } = await fresh()
     for (let n = 0; n < 6; n++) await send(id, `{"id":"r${n}"${n % 2 ? ',"extra":1' : ''}}`)
+    await until('all to be listed', async () => (await rejectedOf(service, `dataset=${dataset}`)).length === 6)
     await put({ schema: { type: 'object', required: ['extra'] } })
     const answer = await call<{ accepted: number; rejected: number; errors: { field: string }[]; position: string }>(
       service,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { call, type PushAnswer, pushLines, tokenFor } from '../kit/api.ts'
+import { call, type Problem, type PushAnswer, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
 import { jobEnd, pushFile } from '../kit/forms.ts'
 import { until } from '../kit/processes.ts'
 import { findRejected, pushRefused, type Rejected, type RejectedPage } from '../kit/rejected.ts'
@@ -50,6 +50,46 @@ describe('a refused row that is sent again', () => {
     const { replay: done, ...rest } = (await call<Rejected>(service, `/rejected/${item!.id}`)).body
     expect(rest).toEqual({ ...item, status: 'replayed' })
     expect(JSON.parse(await recordText('relaxed', 'a', done!.position))).toMatchObject({ data: { n: 0 } })
+  })
+
+  it('is treated as its push would have been: written over or not, transformed or not, with the time it had', async () => {
+    const steps = [{ type: 'default', config: { values: { by: 'steps' } } }]
+    const metadata = { version: 7, updated_at: '2020-01-01T00:00:00.000Z' }
+    for (const [dataset, options, expected] of [
+      ['as-pushed-a', { transform: false }, { data: { n: 0 }, updated_at: metadata.updated_at }],
+      ['as-pushed-b', { upsert: true }, { data: { n: 0, by: 'steps' }, updated_at: metadata.updated_at }],
+      ['as-pushed-c', { upsert: false }, { data: { n: 1 } }],
+    ] as const) {
+      await configure(dataset, { schema: AMOUNT, schema_contract: 'discard_row', transformations: steps })
+      await pushBatch(service, dataset, [{ id: 'a', data: { n: 1 } }], { transform: false })
+      const { body } = await pushBatch(service, dataset, [{ id: 'a', data: { n: 0 }, metadata }], {
+        validate: true,
+        transform: true,
+        ...options,
+      })
+      const [item] = await itemsOf(`request_id=${body.request_id}&min_position=${body.position}`)
+      await configure(dataset, { schema: null })
+      const answer = await replay(item!.id)
+      expect(JSON.parse(await recordText(dataset, 'a', answer.body.position)), dataset).toMatchObject(expected)
+    }
+    await configure('as-pushed-d', { schema: AMOUNT, schema_contract: 'discard_row' })
+    const [bad] = await refusedOf('as-pushed-d', [{ id: 'a', data: { n: 0 }, metadata }])
+    const good = await replay(bad!.id, { data: { n: 5 } })
+    expect(JSON.parse(await recordText('as-pushed-d', 'a', good.body.position))).toMatchObject({
+      data: { n: 5 },
+      updated_at: metadata.updated_at,
+    })
+  })
+
+  it('makes its data set’s schema grow where that evolves', async () => {
+    await configure('grown', { schema: AMOUNT, schema_contract: 'evolve' })
+    const [item] = await refusedOf('grown', [{ id: 'a' }])
+    const { status, body } = await replay(item!.id, { data: { n: 1, colour: 'red' } })
+    expect(status).toBe(200)
+    const { schema } = (
+      await call<{ schema: { properties: object } } & Problem>(service, `/datasets/grown?min_position=${body.position}`)
+    ).body
+    expect(schema.properties).toMatchObject({ colour: { type: 'string' } })
   })
 
   it('goes in with mended data, kept to the byte', async () => {

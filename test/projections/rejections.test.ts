@@ -74,6 +74,7 @@ it('a refused row is kept with everything that is known of it', () => {
       ...rest,
       ...{ original: '{"id":1,"n":9007199254740993}', original_encoding: 'utf8', at: received_at },
       ...{ data_only: 1, text_only: 0 },
+      ...{ upsert: 1, validate: 1, transform: 1 },
       ...{ stream: 'sync.rejected-0', offset: 7 },
     },
   ])

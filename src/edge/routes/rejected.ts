@@ -178,6 +178,7 @@ const replayOne: Route = {
     const { exchange, services, params } = request
     const { lineBytes, jsonDepth } = services.config
     const body = await exchange.body(2 * lineBytes)
+    await reachMinPosition(request, TOPICS)
     return once(request, fingerprintOf(exchange, [], body), async () => {
       const mend = readMend(body, jsonDepth)
       const { row, replay } = await findOne(request, params.id!)
@@ -246,6 +247,7 @@ const replayMany: Route = {
       filterSchema.omit({ status: true }).extend({ status: z.literal('open').optional() }),
       { limit: 65_536 },
     )
+    await reachMinPosition(request, TOPICS)
     return once(request, fingerprintOf(exchange, [], body), () => replayAll(request, filter))
   },
 }
