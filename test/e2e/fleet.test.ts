@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { available } from '../kit/faults.ts'
 import { createFleet, type Fleet } from '../kit/fleet.ts'
+import { importedRows } from '../kit/imports.ts'
 import { type Broker, startBroker } from '../kit/kafka.ts'
+import { outsideFiles, outsidePath, outsideRows, sameOf } from '../kit/outside-files.ts'
 import { createDatabase } from '../kit/postgres.ts'
 import { until } from '../kit/processes.ts'
 import { type Redis, startRedis } from '../kit/redis.ts'
@@ -18,6 +21,7 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
   let fleet: Fleet
   let [one, two]: Service[] = []
   let others: ServiceProcess[]
+  let runner: ServiceProcess | undefined
 
   beforeAll(async () => {
     ;[broker, redis, database] = await Promise.all([startBroker(), startRedis(), createDatabase(postgres!)])
@@ -42,6 +46,25 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
     const answer = await fetch(path, { headers })
     expect([answer.status, await answer.json()]).toMatchObject([200, { id: 'a', data: { id: 'a' }, position }])
   })
+
+  it.each([
+    'csv-pandas.csv',
+    'json-duckdb.ndjson',
+    'parquet-types.parquet',
+    'parquet-nested.parquet',
+    'excel-openpyxl.xlsx',
+  ])(
+    'the file %s, uploaded at one edge and imported by a runner, is read at another as its maker reads it',
+    async name => {
+      runner ??= await fleet.member('runner')
+      const { format, options, rows } = outsideFiles.find(({ file }) => file === name)!
+      const how = { filename: name, format, options: { dataset: name, ...options } }
+      const same = sameOf(format)
+      const found = await importedRows(one!, two!, readFileSync(outsidePath(name)), how)
+      expect(found.map(same)).toEqual(outsideRows(rows).map(same))
+    },
+    60_000,
+  )
 
   it('an API key made at one edge is good at the other from its answer on', async () => {
     for (let n = 0; n < 5; n++) {

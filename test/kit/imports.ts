@@ -1,10 +1,11 @@
 import type { RecordPushed, RecordRejected } from '../../src/events/index.ts'
+import { elementsOf, membersOf } from '../../src/kernel/members.ts'
 import { createCodec, type Decoded } from '../../src/log/codec.ts'
 import type { Log } from '../../src/log/log.ts'
-import { call, readRecords } from './api.ts'
+import { call, readRecords, type Target } from './api.ts'
 import type { Faults } from './audit.ts'
 import { readAll } from './events.ts'
-import { type JobAnswer, pushFile } from './forms.ts'
+import { type FileOptions, type JobAnswer, jobEnd, pushFile } from './forms.ts'
 import type { Service } from './service.ts'
 
 /** Every so many rows one has a cell too few. */
@@ -41,6 +42,21 @@ export async function beginImport(service: Service, dataset: string, { csv }: Im
   const { status, text, body } = await pushFile(service, csv, { options: { dataset, id_column: 'id' } })
   if (status !== 202) throw new Error(`${status} ${text}`)
   return body.job_id
+}
+
+/**
+ * Pushes a file at one edge and gives back the data of its records as another one has them, as JSON text, in the order
+ * of the file: their ids say which rows they were.
+ */
+export async function importedRows(from: Target, to: Target, file: Buffer, how: FileOptions): Promise<string[]> {
+  const { status, text, body } = await pushFile(from, file, how)
+  if (status !== 202) throw new Error(`${status} ${text}`)
+  const job = await jobEnd(to, body.job_id)
+  if (job.status !== 'completed') throw new Error(JSON.stringify(job))
+  const { dataset } = how.options as { dataset: string }
+  const page = await call(to, `/datasets/${dataset}/records?limit=1000&min_position=${job.position}`)
+  if (page.status !== 200) throw new Error(`${page.status} ${page.text}`)
+  return elementsOf(membersOf(page.text).get('items')!).map(item => membersOf(item).get('data')!)
 }
 
 /**

@@ -1,7 +1,7 @@
+import { extname } from 'node:path'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { DomainError, type ErrorDetail } from '../../kernel/errors.ts'
-import type { FormatLimits, Refusal, RowSink } from './format.ts'
-import { formatOf } from './index.ts'
+import type { Format, FormatLimits, Refusal, RowSink } from './format.ts'
 
 /*
  * Reads a file in a thread of its own, with a heap of its own: a file that is heavier than it should be ends its thread
@@ -45,7 +45,7 @@ interface Failed {
 
 /** Pages that may be on their way: one that is read while the other is handled. */
 const AHEAD = 2
-const HEAP_MB = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32 }
+const HEAP_MB = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 }
 
 /** Its rows, page by page; fails with a VALIDATION_ERROR where the file is damaged, after the rows before that. */
 export async function* readInThread(
@@ -118,17 +118,25 @@ function listen(worker: Worker, put: (message: FromReader) => void): void {
       : (error.stack ?? error.message)
     put({ failed: { domain: heavy, message, row: 0 } })
   })
+  // After its last message, or for a reason that nothing else tells.
+  worker.on('exit', code => put({ failed: { domain: false, message: `the thread ended with ${code}`, row: 0 } }))
 }
 
 function failure({ domain, message, details = [] }: Failed): Error {
   return domain ? new DomainError('VALIDATION_ERROR', message, { details }) : new Error(message)
 }
 
+/** The one format that is wanted, from its file: each brings libraries along, and a thread begins with nothing. */
+async function load(name: string): Promise<Format> {
+  const module: Record<string, Format> = await import(new URL(name + extname(import.meta.url), import.meta.url).href)
+  return module[name]!
+}
+
 /** The thread's own part. */
 async function work({ counting, ...reading }: FileReading & { counting: boolean }): Promise<void> {
   const port = parentPort!
   const tell = (message: FromReader) => port.postMessage(message)
-  const format = formatOf(reading.format)!
+  const format = await load(reading.format)
   let rows: ReadRow[] = []
   let bytes = 0
   let ahead = 0

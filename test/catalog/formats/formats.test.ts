@@ -5,6 +5,13 @@ import { formatContract } from './contract.ts'
 for (const format of formats) formatContract(format, formats)
 
 describe('the list of formats', () => {
+  it('has each in a file of its name, where a reading thread finds it', async () => {
+    for (const format of formats) {
+      const module: Record<string, unknown> = await import(`../../../src/catalog/formats/${format.name}.ts`)
+      expect(module[format.name]).toBe(format)
+    }
+  })
+
   it('knows each by its name and by the ending of a file', () => {
     for (const format of formats) {
       expect(formatOf(format.name)).toBe(format)
