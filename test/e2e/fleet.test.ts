@@ -21,7 +21,6 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
   let fleet: Fleet
   let [one, two]: Service[] = []
   let others: ServiceProcess[]
-  let runner: ServiceProcess | undefined
 
   beforeAll(async () => {
     ;[broker, redis, database] = await Promise.all([startBroker(), startRedis(), createDatabase(postgres!)])
@@ -29,7 +28,7 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
     // However slow the machine is, a Redis that runs is not taken for one that is lost.
     fleet = createFleet({ ...servers, databaseUrl: database.url }, { REDIS_TIMEOUT_MS: '10000' })
     others = await Promise.all([fleet.member('decider'), fleet.member('decider'), fleet.member('projector')])
-    ;[one, two] = await Promise.all([fleet.edge(), fleet.edge()])
+    ;[one, two] = await Promise.all([fleet.edge(), fleet.edge(), fleet.member('runner')])
   }, 120_000)
   afterAll(async () => {
     await fleet?.stop()
@@ -56,7 +55,6 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
   ])(
     'the file %s, uploaded at one edge and imported by a runner, is read at another as its maker reads it',
     async name => {
-      runner ??= await fleet.member('runner')
       const { format, options, rows } = outsideFiles.find(({ file }) => file === name)!
       const how = { filename: name, format, options: { dataset: name, ...options } }
       const same = sameOf(format)
