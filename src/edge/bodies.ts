@@ -45,7 +45,7 @@ export const NO_BODY: Held = {
 
 /** The whole body, unzipped; each bound it breaks has its own error, see `Exchange.body`. */
 export async function readWhole(exchange: Exchange, limit: number, held: Held): Promise<Buffer> {
-  const encoding = exchange.header('content-encoding') ?? 'identity'
+  const encoding = exchange.header('content-encoding')?.toLowerCase() ?? 'identity'
   if (encoding !== 'gzip' && encoding !== 'identity') throw unknownEncoding(encoding)
   if (Number(exchange.header('content-length') ?? 0) > limit) throw tooLarge(limit)
   const received = await receive(exchange, limit, held)

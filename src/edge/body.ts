@@ -20,12 +20,23 @@ export function requireType(exchange: Exchange, ...accepted: string[]): string {
   throw new DomainError('UNSUPPORTED_MEDIA_TYPE', message)
 }
 
-/** The body as UTF-8 text; VALIDATION_ERROR when it is empty or not UTF-8. */
-export async function textBody(exchange: Exchange, limit: number): Promise<Buffer> {
+/** The body; VALIDATION_ERROR when it is empty. */
+export async function someBody(exchange: Exchange, limit: number): Promise<Buffer> {
   const bytes = await exchange.body(limit)
   if (bytes.length === 0) throw new DomainError('VALIDATION_ERROR', 'the body is empty')
-  if (!isUtf8(bytes)) throw new DomainError('VALIDATION_ERROR', 'the body is not valid UTF-8')
   return bytes
+}
+
+/** The body as UTF-8 text; VALIDATION_ERROR when it is empty or not UTF-8. */
+export async function textBody(exchange: Exchange, limit: number): Promise<Buffer> {
+  const bytes = await someBody(exchange, limit)
+  requireUtf8(bytes)
+  return bytes
+}
+
+/** Throws VALIDATION_ERROR for a body, or a part of one, that is not UTF-8. */
+export function requireUtf8(bytes: Buffer): void {
+  if (!isUtf8(bytes)) throw new DomainError('VALIDATION_ERROR', 'the body is not valid UTF-8')
 }
 
 /**
@@ -64,11 +75,11 @@ function whatIsWrong(text: string): string {
 }
 
 /** Checks a value against a schema. Throws VALIDATION_ERROR with the path and the complaint for each fault. */
-export function check<T>(value: unknown, schema: z.ZodType<T>): T {
+export function check<T>(value: unknown, schema: z.ZodType<T>, within?: string): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const details = result.error.issues.flatMap((issue): ErrorDetail[] => {
-    const path = issue.path.map(String)
+    const path = [...(within ? [within] : []), ...issue.path.map(String)]
     if (issue.code !== 'unrecognized_keys') return [{ field: path.join('.') || 'body', message: issue.message }]
     return issue.keys.map(key => ({ field: [...path, key].join('.'), message: 'this field is not known here' }))
   })

@@ -1,4 +1,4 @@
-import { DomainError } from '../kernel/errors.ts'
+import { DomainError, invalid } from '../kernel/errors.ts'
 import type { Position } from '../kernel/position.ts'
 import { readPosition } from './positions.ts'
 import type { Request } from './router.ts'
@@ -16,6 +16,9 @@ export async function reach({ progress }: Services, topic: string, position: Pos
 
 /** Waits until what a request reads, made of these topics, has reached its `min_position`, when it names one. */
 export async function reachMinPosition({ exchange, services }: Request, topics: readonly string[]): Promise<void> {
+  // An answer from now would be taken for one from then.
+  if (exchange.query.get('as_of') !== null)
+    throw invalid('as_of', 'this service cannot answer for a time in the past yet')
   const text = exchange.query.get('min_position')
   if (text !== null) await services.progress.wait(await readPosition(services.log, text, 'min_position'), topics)
 }

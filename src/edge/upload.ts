@@ -99,7 +99,7 @@ export async function receiveUpload(options: UploadOptions): Promise<Upload> {
 const NAMELESS = invalid('form', 'it has a part without a name')
 
 function openForm({ exchange, maxBytes }: UploadOptions): Form {
-  const encoding = exchange.header('content-encoding') ?? 'identity'
+  const encoding = exchange.header('content-encoding')?.toLowerCase() ?? 'identity'
   if (encoding !== 'identity') {
     const message = `Content-Encoding ${encoding.slice(0, 40)}: a form is not zipped, its file may be`
     throw new DomainError('UNSUPPORTED_MEDIA_TYPE', message)

@@ -124,6 +124,12 @@ describe('API keys', () => {
     expect((await made({ name: 'k', permissions: ['sync:read'], rate_limit: 51 })).status).toBe(403)
     const heir = await made({ name: 'k', permissions: ['sync:read'] })
     expect(heir.body.rate_limit).toBe(50)
+    const ends = '2998-01-01T00:00:00Z'
+    const ending = (await create({ ...BODY, expires_at: ends })).body.key
+    const longer = await withKey<Key & Problem>(ending, '/api-keys', { body: BODY })
+    expect([longer.status, longer.body.error.message]).toEqual([403, expect.stringContaining(BODY.expires_at)])
+    const child = await withKey<Key & Problem>(ending, '/api-keys', { body: { name: 'k', permissions: ['sync:read'] } })
+    expect(Date.parse(child.body.expires_at!)).toBe(Date.parse(ends))
     const reader = (await tokenFor(service, 'sync:read')).access_token
     expect((await create(BODY, reader)).status).toBe(403)
   })

@@ -247,12 +247,6 @@ describe('bodies that are wrong', () => {
     expect(answer.body.error!.request_id).toBe(answer.headers.get('x-request-id'))
   })
 
-  it('are refused when they are not UTF-8', async () => {
-    const bytes = Buffer.from(batchOf('b', '{"id":"a","data":{"t":"~"}}'))
-    bytes[bytes.indexOf('~')] = 0xff
-    expect((await push(bytes)).status).toBe(400)
-  })
-
   it('are 415 in another content type or encoding', async () => {
     const wrong: Record<string, string>[] = [
       {},

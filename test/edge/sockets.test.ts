@@ -4,11 +4,13 @@ import { readTopics } from '../../src/adapters.ts'
 import { readConfig } from '../../src/config.ts'
 import { createLimits } from '../../src/edge/limits.ts'
 import type { Services } from '../../src/edge/services.ts'
+import { gatherer } from '../../src/edge/socket/catch-up.ts'
 import { createHub } from '../../src/edge/socket/hub.ts'
 import { serveSockets } from '../../src/edge/socket/sockets.ts'
 import { createTurns } from '../../src/edge/socket/turns.ts'
 import { type RecordChanged, type RunCheckpointed, schemas } from '../../src/events/index.ts'
 import { partitionOf } from '../../src/kernel/hash.ts'
+import { encodePosition } from '../../src/kernel/position.ts'
 import { type Codec, createCodec } from '../../src/log/codec.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
@@ -16,6 +18,7 @@ import { recordKey } from '../../src/projections/records.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { until } from '../kit/processes.ts'
+import { listen } from '../kit/sockets.ts'
 import { createSubscriber } from '../kit/subscriber.ts'
 
 let log: Log
@@ -132,3 +135,44 @@ it.each([
     await hub.stop()
   },
 )
+
+it('whoever catches up leaves the event loop to others after each page', async () => {
+  await Promise.all(Array.from({ length: 20_000 }, (_, n) => change(`r${n}`, 'x')))
+  const client = await listen({ url, token: 'any' } as never)
+  const first = encodePosition(log.place(log.streams('sync.records')[0]!, 0))
+  for (let n = 0; n < 4; n++) await client.subscribe({ since: first, filters: { dataset: 'none' } })
+  await client.subscribe({ since: first })
+  let turns = 0
+  const turn = () => {
+    turns++
+    if (client.changes().length < 19_999) setImmediate(turn)
+  }
+  turn()
+  await until('all to be told', () => client.changes().length >= 19_999)
+  expect(turns).toBeGreaterThan(20)
+  client.close()
+})
+
+it('what gathers for whoever joins is let go when it is too much', () => {
+  const gathered = gatherer()
+  const text = 'x'.repeat(1_000_000)
+  for (let n = 0; n < 4; n++) gathered.add(text)
+  expect([gathered.texts.length, gathered.overflown]).toEqual([4, false])
+  for (let n = 0; n < 4; n++) gathered.add(text)
+  expect([gathered.texts.length, gathered.overflown]).toEqual([0, true])
+})
+
+it('whoever joins and does not read is told all the same, however much comes meanwhile', async () => {
+  const text = 'x'.repeat(200_000)
+  for (let n = 0; n < 40; n++) await change(`past${n}`, text)
+  const client = await listen({ url, token: 'any' } as never)
+  client.ws.pause()
+  client.send('subscribe', { since: encodePosition(log.place(log.streams('sync.records')[0]!, -1)) })
+  for (let n = 0; n < 400; n++) {
+    await change(`r${n}`, text)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  client.ws.resume()
+  await until('all to be told', () => new Set(client.changes().map(({ payload }) => payload.record_id)).size === 440)
+  client.close()
+})

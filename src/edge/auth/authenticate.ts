@@ -14,6 +14,8 @@ export interface Principal {
   readonly id: string
   /** What its pushes are called when they name no source. */
   readonly name: string
+  /** Whether it came with an API key. */
+  readonly isKey?: boolean
   readonly scopes: readonly string[]
   /** Requests a minute; null: the default. */
   readonly rateLimit: number | null
@@ -74,6 +76,7 @@ async function principalOfKey(apiKey: string, { view, caughtUp }: Access): Promi
   if (expiresAt !== null && expiresAt <= Date.now()) throw new DomainError('UNAUTHORIZED', 'the API key has expired')
   return {
     id: key.id,
+    isKey: true,
     name: key.name,
     scopes: key.permissions,
     rateLimit: key.rateLimit,

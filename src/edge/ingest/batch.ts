@@ -39,7 +39,7 @@ function read(bytes: Buffer, maxRecords: number): Batch {
   if (bytes[start] !== 123)
     throw new DomainError('VALIDATION_ERROR', 'the body must be a JSON object with the field records')
   let found = false
-  // Records may be nested to any depth here: one that is nested too deep is refused by itself, not with the others.
+  // Records may be nested deeper here than they may be: one that is nested too deep is refused by itself.
   const end = skipMembers(bytes, start, bytes.length, ANY_DEPTH, (keyStart, keyEnd, from, to) => {
     const name: string = JSON.parse(bytes.toString('utf8', keyStart, keyEnd))
     if (name === 'records') {
@@ -62,6 +62,7 @@ function read(bytes: Buffer, maxRecords: number): Batch {
   return batch
 }
 
+/** As deep as the stack allows; past it the body is refused. */
 const ANY_DEPTH = 2000
 
 function recordSpans(bytes: Buffer, start: number, maxRecords: number): Span[] {

@@ -146,7 +146,7 @@ export function readStream(options: StreamOptions): PushStream {
     if (!failed) flush()
     fail(new DomainError('VALIDATION_ERROR', 'the client went away'))
   })
-  const encoding = exchange.header('content-encoding') ?? 'identity'
+  const encoding = exchange.header('content-encoding')?.toLowerCase() ?? 'identity'
   const source = encoding === 'gzip' ? unzipped(exchange, fail) : exchange
   if (encoding !== 'gzip' && encoding !== 'identity') fail(unknownEncoding(encoding))
   try {

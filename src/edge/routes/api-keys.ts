@@ -33,6 +33,15 @@ function withinCreator(body: z.infer<typeof keyBody>, creator: Principal, defaul
   if (own > 0 && (body.rate_limit ?? 0) > own) {
     throw new DomainError('FORBIDDEN', `rate_limit: ${body.rate_limit} is more than your own limit of ${own} a minute`)
   }
+  const end = endOf(creator)
+  if (end !== undefined && body.expires_at && Date.parse(body.expires_at) > Date.parse(end)) {
+    throw new DomainError('FORBIDDEN', `expires_at: ${body.expires_at} is after ${end}, when your own key expires`)
+  }
+}
+
+/** When an API key ends, if it does; a token's end says nothing about the client it was given to. */
+function endOf({ isKey, expiresAt }: Principal): string | undefined {
+  return isKey && expiresAt !== null ? new Date(expiresAt).toISOString() : undefined
 }
 
 const create: Route = {
@@ -50,8 +59,8 @@ const create: Route = {
     const fields = {
       name: body.name,
       permissions: [...new Set(body.permissions)],
-      expires_at: body.expires_at ?? null,
-      // A key never outruns its creator, also when it names no limit of its own.
+      // A key never outlives or outruns the key it was made with, also when it names no end or limit of its own.
+      expires_at: body.expires_at ?? endOf(principal) ?? null,
       rate_limit: body.rate_limit ?? principal.rateLimit,
     }
     const data = { key_id: id, key_hash: sha256(key), ...fields }

@@ -8,6 +8,7 @@ import { healthRoutes } from './health.ts'
 import { jobs } from './jobs.ts'
 import { push } from './push.ts'
 import { rejected } from './rejected.ts'
+import { socket } from './socket.ts'
 import { webhooks } from './webhooks.ts'
 
 /** Every route of the API: a noun a file, a line here. */
@@ -21,5 +22,6 @@ export const routes: readonly Route[] = [
   ...rejected,
   ...jobs,
   ...datasets,
+  ...socket,
   ...healthRoutes,
 ]

@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer'
 import type { Config } from '../../config.ts'
 import { createIntake, type IntakeOptions, type ShownError, type Tally } from '../../intake/intake.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
-import { requireType, textBody } from '../body.ts'
+import { requireType, requireUtf8, someBody } from '../body.ts'
 import type { Exchange } from '../exchange.ts'
 import { fingerprintOf, type StreamFingerprint, streamFingerprint } from '../idempotency/fingerprint.ts'
 import { keyOf, once } from '../idempotency/once.ts'
@@ -108,10 +109,12 @@ const pushBatch: Route = {
     const { exchange, services } = request
     const started = Date.now()
     requireType(exchange, 'application/json')
-    const bytes = await textBody(exchange, services.config.bodyBytes)
+    const bytes = await someBody(exchange, services.config.bodyBytes)
     return once(request, fingerprintOf(exchange, BATCH_QUERY, bytes), () => takeBatch(request, bytes, started))
   },
 }
+
+const NOT_UTF8 = { code: 'INVALID_UTF8', field: null, message: 'the record is not valid UTF-8' }
 
 async function takeBatch(request: Request, bytes: Buffer, started: number): Promise<Reply> {
   const { exchange, services, principal } = request
@@ -121,7 +124,22 @@ async function takeBatch(request: Request, bytes: Buffer, started: number): Prom
   const { upsert, validate, transform, ack } = batch
   const options = { source, dataset, upsert, validate, transform, ack }
   const intake = createIntake(intakeOptions(request, options, { numbering: 'index', expectedBytes: bytes.length }))
-  for (const [index, { start, end }] of batch.records.entries()) intake.row(bytes, start, end, index)
+  const valid = isUtf8(bytes)
+  if (!valid) {
+    // Whose bytes are wrong is refused by itself; around the records there is nobody to refuse.
+    requireUtf8(bytes.subarray(0, batch.records[0]!.start))
+    requireUtf8(bytes.subarray(batch.records.at(-1)!.end))
+  }
+  for (const [index, { start, end }] of batch.records.entries()) {
+    if (valid || isUtf8(bytes.subarray(start, end))) intake.row(bytes, start, end, index)
+    else
+      intake.refuse(
+        NOT_UTF8,
+        index,
+        bytes.subarray(start, Math.min(end, start + services.config.lineBytes)),
+        end - start,
+      )
+  }
   await intake.flush()
   await settle(request, options, intake.tally)
   return answer(request, intake.tally, started)

@@ -14,12 +14,14 @@ import type { Filter } from './filter.ts'
 import type { Hub } from './hub.ts'
 import { changeMessage } from './messages.ts'
 
-const PAGE = { maxEvents: 2000, maxBytes: 2_097_152, waitMs: 0 }
+const PAGE = { maxEvents: 1000, maxBytes: 2_097_152, waitMs: 0 }
 /** Once this near to the live end, it is time to join it. */
 const NEAR = 2000
 const LOOK_AGAIN_MS = 5
-/** Most messages that may gather while joining; past it joining begins again from further on. */
+const NEVER = new AbortController().signal
+/** Most messages, and most text of them, that may gather while joining; past it joining begins again from further on. */
 const MAX_GATHERED = 5000
+const MAX_GATHERED_LENGTH = 4_194_304
 
 /** What catching up answers when there is nothing to catch up with: the position lies beyond the log's end. */
 export const BEYOND = 'beyond the end of the log'
@@ -56,15 +58,12 @@ export async function catchUp(
   }
   const behind = (target: ReadonlyMap<string, number>) =>
     [...target].reduce((sum, [name, end]) => sum + Math.max(0, end - cursors.get(name)!), 0)
-  const read = (target: ReadonlyMap<string, number>) => readUpTo(services, target, cursors, seen, receiver)
+  const read = (target: ReadonlyMap<string, number>) => readUpTo(services, hub, target, cursors, seen, receiver)
 
   while (receiver.alive()) {
     while (receiver.alive() && behind(hub.cursors) > NEAR) await read(new Map(hub.cursors))
-    const gathered: string[] = []
-    const onChange = (text: string) => {
-      if (gathered.length <= MAX_GATHERED) gathered.push(text)
-    }
-    const joining = { matches: receiver.matches, onChange }
+    const gathered = gatherer()
+    const joining = { matches: receiver.matches, onChange: gathered.add }
     const target = new Map(hub.cursors)
     hub.joining.add(joining)
     try {
@@ -72,13 +71,32 @@ export async function catchUp(
     } finally {
       hub.joining.delete(joining)
     }
-    if (gathered.length > MAX_GATHERED) continue
+    if (gathered.overflown) continue
     if (!receiver.alive()) return undefined
-    for (const text of gathered) receiver.send(text)
+    for (const text of gathered.texts) receiver.send(text)
     goLive()
     return undefined
   }
   return undefined
+}
+
+/** Keeps messages while there are not too many, and then none. */
+export function gatherer() {
+  const texts: string[] = []
+  let length = 0
+  let overflown = false
+  return {
+    texts,
+    get overflown() {
+      return overflown
+    },
+    add(text: string) {
+      length += text.length
+      overflown ||= texts.length === MAX_GATHERED || length > MAX_GATHERED_LENGTH
+      if (overflown) texts.length = 0
+      else texts.push(text)
+    },
+  }
 }
 
 /**
@@ -110,6 +128,7 @@ async function untilChangesReach(
 
 async function readUpTo(
   { log, codec }: Services,
+  hub: Hub,
   target: ReadonlyMap<string, number>,
   cursors: Map<string, number>,
   seen: Seen,
@@ -119,8 +138,13 @@ async function readUpTo(
     const end = target.get(stream.name)!
     while (receiver.alive() && cursors.get(stream.name)! < end) {
       const after = cursors.get(stream.name)!
-      const page = await log.read(stream, after, PAGE)
-      for (const { offset, change } of await decodeChanges(codec, page)) {
+      // One page in a turn of the event loop, whoever catches up: reading and decoding leave no room for anything else.
+      const { page, changes } = await hub.reading.take(NEVER, async () => {
+        await new Promise(resolve => setImmediate(resolve))
+        const read = await log.read(stream, after, PAGE)
+        return { page: read, changes: await decodeChanges(codec, read) }
+      })
+      for (const { offset, change } of changes) {
         if (offset > end) break
         if (!seen.take(change) || !receiver.matches(change)) continue
         receiver.send(changeMessage(change, seen.position()))

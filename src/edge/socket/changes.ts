@@ -93,3 +93,11 @@ export function placeBefore(log: Log, text: string): string {
   offsets.set(name, offsets.get(name)! - 1)
   return encodePosition({ log: log.id, offsets })
 }
+
+/** The position that includes only what both include. */
+export function earlier(log: Log, left: string, right: string): string {
+  const [a, b] = [left, right].map(text => decodePosition(text, log.id, 'position')) as [Position, Position]
+  const names = new Set([...a.offsets.keys(), ...b.offsets.keys()])
+  const offsets = new Map([...names].map(name => [name, Math.min(offsetIn(a, name), offsetIn(b, name))]))
+  return encodePosition({ log: log.id, offsets })
+}

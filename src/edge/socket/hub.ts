@@ -1,3 +1,4 @@
+import { createSlots, type Slots } from '../../kernel/slots.ts'
 import { type Follower, followStream } from '../../log/follow.ts'
 import type { Page, Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
@@ -34,6 +35,8 @@ export interface Hub {
   join(spec: FilterSpec): Group
   leave(group: Group): void
   readonly joining: Set<Joining>
+  /** Whose turn it is to read a page of the past. */
+  readonly reading: Slots
   stop(): Promise<void>
 }
 
@@ -45,11 +48,14 @@ export function createHub(services: Services, turns: Turns, publish: (topic: str
   let seen: Seen = createSeen(log, new Map())
   let followers: Follower[] = []
   let starting: Promise<void> | undefined
+  let resting: Promise<unknown> = Promise.resolve()
   let topics = 0
   // When nobody listens, decoding every change for no one would cost as much as for everyone: it rests, after a while.
   let lingering: NodeJS.Timeout | undefined
 
   async function start(): Promise<void> {
+    // Those of before would set the cursors back.
+    await resting
     const ends = await log.ends(CHANGES)
     const sources = new Map<string, number>()
     for (const stream of log.streams(CHANGES)) {
@@ -123,12 +129,14 @@ export function createHub(services: Services, turns: Turns, publish: (topic: str
     const ending = followers
     followers = []
     starting = undefined
-    await Promise.all(ending.map(follower => follower.stop()))
+    resting = Promise.all(ending.map(follower => follower.stop()))
+    await resting
   }
 
   return {
     cursors,
     joining,
+    reading: createSlots(1),
     start() {
       starting ??= start().catch(error => {
         starting = undefined

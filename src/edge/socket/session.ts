@@ -9,7 +9,7 @@ import { readPosition } from '../positions.ts'
 import { CLOSE } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { catchUp } from './catch-up.ts'
-import { placeBefore } from './changes.ts'
+import { earlier, placeBefore } from './changes.ts'
 import { type FilterSpec, filterSchema } from './filter.ts'
 import type { Group, Hub } from './hub.ts'
 import { message } from './messages.ts'
@@ -59,7 +59,7 @@ export interface Session {
 const subscribeSchema = z.strictObject({
   channel: z.string().optional(),
   filters: filterSchema.optional(),
-  since: z.string().max(100_000).optional(),
+  since: z.string().optional(),
   subscription_id: z.string().min(1).max(100).optional(),
 })
 const unsubscribeSchema = z.strictObject({
@@ -81,11 +81,12 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
 
   /** The position that includes nothing this client has yet to get. */
   function standing(): string {
+    let standing = hub.position()
     for (const { lostAfter, live, since } of subscriptions.values()) {
       const behind = lostAfter ?? (live ? undefined : since)
-      if (behind !== undefined) return behind
+      if (behind !== undefined) standing = earlier(log, standing, behind)
     }
-    return hub.position()
+    return standing
   }
 
   const hasRoom = () => connection.buffered() < config.socketBufferBytes / 2
@@ -96,12 +97,15 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
   }
 
   async function subscribe(payload: unknown): Promise<void> {
-    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema)
+    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema, 'payload')
     if ((channel ?? CHANNEL) !== CHANNEL)
       throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
     const from = asked === undefined ? undefined : await readSince(asked)
     if (ended) return
     if (from === 'other log') {
+      // Its end, which nobody knows while nobody listens.
+      const listening = hub.join({})
+      await hub.start().finally(() => hub.leave(listening))
       const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
       return void sendResync(reason, hub.position(), subscription_id)
     }
@@ -212,7 +216,7 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
   }
 
   function unsubscribe(payload: unknown): void {
-    const { channel, subscription_id } = check(payload, unsubscribeSchema)
+    const { channel, subscription_id } = check(payload, unsubscribeSchema, 'payload')
     if ((channel ?? CHANNEL) !== CHANNEL)
       throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
     const chosen = [...subscriptions.values()].filter(
