@@ -5,6 +5,7 @@ import type { Faults } from './audit.ts'
 import { readTopic } from './events.ts'
 import { lasting } from './faults.ts'
 import type { Load } from './load.ts'
+import { until } from './processes.ts'
 import type { Service } from './service.ts'
 
 /** API keys that a run has asked for, by their names, and whether the answer was yes. */
@@ -51,8 +52,17 @@ export async function auditKeys(log: Log, service: Service, asked: AskedKeys): P
     await codec.prepare(events)
     return events.map(({ value }) => codec.decode(value).data)
   }
-  const outcomes = Map.groupBy((await decode('sync.outcomes')) as CommandDecided[], ({ command_id }) => command_id)
-  for (const { command_id } of (await decode('sync.commands')) as CommandIssued[]) {
+  const commands = (await decode('sync.commands')) as CommandIssued[]
+  const decided = async () =>
+    Map.groupBy((await decode('sync.outcomes')) as CommandDecided[], ({ command_id }) => command_id)
+  // A decider that was killed may be missed for a session before another one goes on where it was.
+  const all = async () => {
+    const found = await decided()
+    return commands.every(({ command_id }) => found.has(command_id))
+  }
+  await until('every command to be decided', all, 30_000).catch(error => faults.push((error as Error).message))
+  const outcomes = await decided()
+  for (const { command_id } of commands) {
     const count = outcomes.get(command_id)?.length ?? 0
     if (count !== 1) faults.push(`command ${command_id} has ${count} outcomes`)
   }
