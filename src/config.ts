@@ -125,6 +125,7 @@ export const settings = {
     'bytes that may wait for a slow WebSocket before it must resync',
     65_536,
   ),
+  // One event makes a message for each of them at most, and edge/socket/turns.ts says how many a socket can keep.
   subscriptions: whole('MAX_SUBSCRIPTIONS', 32, 'most subscriptions of one WebSocket', 1, 32),
   sessionSeconds: whole(
     'GROUP_SESSION_SECONDS',

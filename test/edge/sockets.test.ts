@@ -154,7 +154,7 @@ it('whoever catches up leaves the event loop to others after each page', async (
 })
 
 it('what gathers for whoever joins is let go when it is too much', () => {
-  const gathered = gatherer()
+  const gathered = gatherer(4_194_304)
   const text = 'x'.repeat(1_000_000)
   for (let n = 0; n < 4; n++) gathered.add(text)
   expect([gathered.texts.length, gathered.overflown]).toEqual([4, false])

@@ -19,9 +19,8 @@ const PAGE = { maxEvents: 1000, maxBytes: 2_097_152, waitMs: 0 }
 const NEAR = 2000
 const LOOK_AGAIN_MS = 5
 const NEVER = new AbortController().signal
-/** Most messages, and most text of them, that may gather while joining; past it joining begins again from further on. */
+/** Most messages that may gather while joining, however short; past it joining begins again from further on. */
 const MAX_GATHERED = 5000
-const MAX_GATHERED_LENGTH = 4_194_304
 
 /** What catching up answers when there is nothing to catch up with: the position lies beyond the log's end. */
 export const BEYOND = 'beyond the end of the log'
@@ -62,7 +61,7 @@ export async function catchUp(
 
   while (receiver.alive()) {
     while (receiver.alive() && behind(hub.cursors) > NEAR) await read(new Map(hub.cursors))
-    const gathered = gatherer()
+    const gathered = gatherer(services.config.socketBufferBytes)
     const joining = { matches: receiver.matches, onChange: gathered.add }
     const target = new Map(hub.cursors)
     hub.joining.add(joining)
@@ -80,8 +79,8 @@ export async function catchUp(
   return undefined
 }
 
-/** Keeps messages while there are not too many, and then none. */
-export function gatherer() {
+/** Keeps messages while there are not too many and their text is not longer than `maxLength`, and then none. */
+export function gatherer(maxLength: number) {
   const texts: string[] = []
   let length = 0
   let overflown = false
@@ -92,7 +91,7 @@ export function gatherer() {
     },
     add(text: string) {
       length += text.length
-      overflown ||= texts.length === MAX_GATHERED || length > MAX_GATHERED_LENGTH
+      overflown ||= texts.length === MAX_GATHERED || length > maxLength
       if (overflown) texts.length = 0
       else texts.push(text)
     },

@@ -16,7 +16,7 @@ const MAX_MESSAGE_BYTES = 65_536
 const CUT_OFF_BYTES = 1_048_576
 const IDLE_SECONDS = 120
 const LOOK_FOR_REVOKED_MS = 1000
-/** Most bytes that a ping or its answer can have (RFC 6455, 5.5): less than any message of ours. */
+/** Most bytes that a ping or its answer can have (RFC 6455, 5.5): less than any message that is published. */
 const MAX_CONTROL_BYTES = 125
 /** What `send` answers for a message that the buffer did not take. */
 const DROPPED = 2

@@ -1,5 +1,5 @@
 /** Most messages that uWebSockets.js keeps for a socket (`Subscriber::messageIndices` of its TopicTree.h). */
-export const KEPT_MESSAGES = 32
+const KEPT_MESSAGES = 32
 /** A message of so many bytes is not kept but written at once (`LoopData::CORK_BUFFER_SIZE`, with room for a frame). */
 const BIG_BYTES = 15_000
 
