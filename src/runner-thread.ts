@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os'
 import { isEmbedded, openFiles, openLog, openSecrets } from './adapters.ts'
+import { createGuard } from './catalog/reach/guard.ts'
 import { formatLimits, rowLimits } from './config.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
@@ -59,7 +60,10 @@ export async function startRunnerThread(
       maxDepth: config.jsonDepth,
       maxRecordBytes: config.lineBytes,
       formatLimits: formatLimits(config),
+      answerBytes: config.answerBytes,
+      answerMs: config.answerMs,
     },
+    guard: createGuard(config.allowPrivate),
     concurrency: config.runs,
     onTaken: taken => tell({ taken }),
     onEnded: (connector, status, seconds) => tell({ ended: { connector, status, seconds } }),

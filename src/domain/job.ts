@@ -119,7 +119,7 @@ function transition(job: Job, { type, data }: JobCommand, stamp: Stamp): Decisio
       if (job.status === 'completed' && ONCE.includes(job.connector)) {
         return refuse('CONFLICT', `job ${job_id} has taken in its ${job.connector}, which is not kept: upload it again`)
       }
-      return accept({ type: 'RunQueued', data: { ...stamp, ...data } })
+      return accept({ type: 'RunQueued', data: { ...stamp, scheduled_at: null, ...data } })
     case 'PauseJob':
       return accept({ type: 'RunPaused', data: run })
     case 'ResumeJob':
@@ -165,7 +165,10 @@ export const jobDecider: Decider<JobState, JobCommand & { meta: CommandMeta }, J
       const { queue, ...settings } = data
       const made: JobEvent = { type: 'JobConfigured', data: { ...settings, ...stamp, created_at: meta.at } }
       if (!queue) return accept(made)
-      return accept<JobEvent>(made, { type: 'RunQueued', data: { ...stamp, job_id: data.job_id, ...queue } })
+      return accept<JobEvent>(made, {
+        type: 'RunQueued',
+        data: { ...stamp, job_id: data.job_id, scheduled_at: null, ...queue },
+      })
     }
     if (state.is !== 'job') return refuse('NOT_FOUND', `there is no job ${data.job_id}`)
     if (type === 'DeleteJob') return deleteJob(state, data, stamp)

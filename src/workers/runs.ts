@@ -1,6 +1,7 @@
 import type { PulledPage } from '../catalog/connectors/connector.ts'
 import { connectorOf } from '../catalog/connectors/index.ts'
 import type { FormatLimits } from '../catalog/formats/format.ts'
+import type { Guard } from '../catalog/reach/guard.ts'
 import type { Grow } from '../intake/growth.ts'
 import { createIntake, type Intake } from '../intake/intake.ts'
 import type { Rules } from '../intake/rules.ts'
@@ -31,7 +32,10 @@ export interface RunContext {
     readonly maxDepth: number
     readonly maxRecordBytes: number
     readonly formatLimits: FormatLimits
+    readonly answerBytes: number
+    readonly answerMs: number
   }
+  readonly guard: Guard
   readonly onTaken: (taken: { accepted: number; rejected: number; bytes: number }) => void
   /** Told when a run has ended. */
   readonly onEnded: (connector: string, status: 'success' | 'failure', seconds: number) => void
@@ -147,6 +151,7 @@ async function pullAll(context: RunContext, job: Job, run: Run, signal: AbortSig
   const untold = (error: unknown) => context.logger.error({ err: error, job_id: job.id }, 'a run could not be told of')
   const pages = connector.pull(connector.config.parse(config), run.state, {
     ...context.limits,
+    guard: context.guard,
     signal,
     openFile: id => context.files.open(id),
     removeFile: id => context.files.remove(id),
@@ -184,14 +189,15 @@ function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage)
     append(batches) {
       const { runId: run_id, processed, rejected } = run
       const place = { job_id: job.id, run_id, number: run.number, state: JSON.stringify(run.state) }
-      const checkpoint = { ...place, processed, rejected, total, at: Date.now() }
+      const checkpoint = { ...place, after: null, processed, rejected, total, at: Date.now() }
       const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, checkpoint)
       return log.append([...batches, batch], { consumed: { group: run.group, stream, offset: run.number } })
     },
   })
   return async page => {
     const refused = intake.refused
-    for (const row of page.rows) take(intake, row)
+    for (const [index, row] of page.rows.entries())
+      take(intake, row, row.number ?? run.processed + index + 1, run.runId)
     run.number++
     run.state = page.state
     run.processed += page.rows.length
@@ -204,10 +210,13 @@ function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage)
   }
 }
 
-function take(intake: Intake, row: PulledPage['rows'][number]): void {
-  if (!('refused' in row)) return intake.add(row, row.number, () => Buffer.from(row.data))
-  const { original, originalBytes, ...why } = row.refused
-  intake.refuse(why, row.number, asBuffer(original), originalBytes, row.id)
+function take(intake: Intake, row: PulledPage['rows'][number], number: number, runId: string): void {
+  if ('refused' in row) {
+    const { original, originalBytes, ...why } = row.refused
+    return intake.refuse(why, number, asBuffer(original), originalBytes, row.id)
+  }
+  const { id = `${runId}-${String(number).padStart(12, '0')}`, data } = row
+  intake.add({ id, data }, number, () => Buffer.from(data))
 }
 
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

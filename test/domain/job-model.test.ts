@@ -36,7 +36,7 @@ function commandOf(name: string, run_id: string): JobCommand {
     resume: { type: 'ResumeJob', data: { job_id } },
     cancel: { type: 'CancelJob', data: { job_id } },
     begin: { type: 'BeginRun', data: { job_id, run_id } },
-    wait: { type: 'WaitRun', data: { job_id, run_id, until: 1, reason: 'r' } },
+    wait: { type: 'WaitRun', data: { job_id, run_id, until: 1, reason: 'r', failures: 0 } },
     complete: { type: 'CompleteRun', data: { job_id, run_id, result: null, position: null } },
     fail: { type: 'FailRun', data: { job_id, run_id, code: 'c', message: 'm', details: '[]', position: null } },
   }

@@ -14,13 +14,13 @@ const stamp = { command_id: 'cmd_now', by: 'cli_2', at: NOW }
 const SETTINGS = { job_id: 'job_1', name: 'orders', connector_type: 'rest_api', config: '{"n":1}' }
 const CHANGED = { ...SETTINGS, name: 'orders of today', config: '{"n":2}' }
 const RUN = { job_id: 'job_1', run_id: 'run_1' }
-const NEXT = { job_id: 'job_1', run_id: 'run_2', trigger: 'manual' }
-const WAIT = { ...RUN, until: NOW + 5000, reason: 'the source is busy' }
+const NEXT = { job_id: 'job_1', run_id: 'run_2', trigger: 'manual', scheduled_at: null }
+const WAIT = { ...RUN, until: NOW + 5000, reason: 'the source is busy', failures: 1 }
 const DONE = { ...RUN, result: '{"rows":3}', position: 'log~x.1' }
 const FAILURE = { ...RUN, code: 'VALIDATION_ERROR', message: 'row 3', details: '[]', position: null }
 
 const configured: JobEvent = { type: 'JobConfigured', data: { ...SETTINGS, ...PAST, created_at: PAST.at } }
-const queued: JobEvent = { type: 'RunQueued', data: { ...RUN, trigger: 'upload', ...PAST } }
+const queued: JobEvent = { type: 'RunQueued', data: { ...RUN, trigger: 'upload', scheduled_at: null, ...PAST } }
 const started: JobEvent = { type: 'RunStarted', data: { ...RUN, ...PAST } }
 
 const STATES = {
@@ -58,7 +58,7 @@ const CASES: Record<string, Case> = {
     legal: ['absent'],
     gives: [
       { type: 'JobConfigured', data: { ...SETTINGS, ...stamp, created_at: NOW } },
-      { type: 'RunQueued', data: { ...RUN, trigger: 'upload', ...stamp } },
+      { type: 'RunQueued', data: { ...RUN, trigger: 'upload', scheduled_at: null, ...stamp } },
     ],
   },
   UpdateJob: {
@@ -79,7 +79,7 @@ const CASES: Record<string, Case> = {
   StartJob: {
     command: { type: 'StartJob', data: NEXT },
     legal: ['pending', 'completed', 'failed', 'cancelled'],
-    gives: [{ type: 'RunQueued', data: { ...NEXT, ...stamp } }],
+    gives: [{ type: 'RunQueued', data: { ...NEXT, scheduled_at: null, ...stamp } }],
   },
   PauseJob: {
     command: { type: 'PauseJob', data: { job_id: 'job_1' } },
@@ -167,14 +167,14 @@ describe('a refusal', () => {
 
 describe('a run', () => {
   it('that follows another is the one that commands mean', () => {
-    const again: JobEvent = { type: 'RunQueued', data: { ...NEXT, ...PAST } }
+    const again: JobEvent = { type: 'RunQueued', data: { ...NEXT, scheduled_at: null, ...PAST } }
     given(...STATES.failed, again)
       .when({ type: 'CancelJob', data: { job_id: 'job_1' }, meta })
       .then({ type: 'RunCancelled', data: { job_id: 'job_1', run_id: 'run_2', ...stamp } })
   })
 
   it('stays what it is while the job is configured anew, and its checkpoints decide nothing', () => {
-    const place = { number: 1, state: '{}', processed: 1, rejected: 0, total: null, at: NOW }
+    const place = { number: 1, after: null, state: '{}', processed: 1, rejected: 0, total: null, at: NOW }
     const checkpoint: JobEvent = { type: 'RunCheckpointed', data: { ...RUN, ...place } }
     for (const events of Object.values(STATES) as (readonly JobEvent[])[]) {
       const state = events.reduce(jobDecider.evolve, jobDecider.initial)

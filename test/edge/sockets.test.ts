@@ -80,6 +80,7 @@ async function news(processed: number): Promise<void> {
       job_id: 'job_1',
       run_id: 'run_1',
       number: processed,
+      after: null,
       state: '{}',
       processed,
       rejected: 0,

@@ -32,7 +32,14 @@ export function randomJobEvents(random: Random, count: number): Sourced[] {
         at,
       }
       put('sync.logs', job_id, 'RunLogged', { ...told, message: random.pick(TEXTS) })
-      const page = { number: ++job.pages, state: `{"row":${n}}`, processed: n, rejected: random.int(3), at }
+      const page = {
+        number: ++job.pages,
+        after: null,
+        state: `{"row":${n}}`,
+        processed: n,
+        rejected: random.int(3),
+        at,
+      }
       const checkpoint = { job_id, run_id, ...page, total: random.pick([null, 1000]) }
       put('sync.jobs', job_id, 'RunCheckpointed', checkpoint)
       job.state = jobDecider.evolve(state, { type: 'RunCheckpointed', data: checkpoint })
@@ -67,7 +74,7 @@ function randomCommand(random: Random, job_id: string, run_id: string): JobComma
     { type: 'CancelJob', data: { job_id } },
     { type: 'BeginRun', data: { job_id, run_id } },
     { type: 'BeginRun', data: { job_id, run_id } },
-    { type: 'WaitRun', data: { job_id, run_id, until: 1_750_000_900_000, reason: 'busy' } },
+    { type: 'WaitRun', data: { job_id, run_id, until: 1_750_000_900_000, reason: 'busy', failures: 1 } },
     { type: 'CompleteRun', data: { job_id, run_id, result: random.pick([null, '{"rows":1}']), position: 'log~x.1' } },
     { type: 'FailRun', data: { job_id, run_id, ...failure, position: random.pick([null, 'log~x.2']) } },
   ])

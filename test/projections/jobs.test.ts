@@ -23,13 +23,13 @@ function fold(...events: [type: string, event: object][]) {
 
 const LIFE: [string, object][] = [
   ['JobConfigured', { ...made, ...stamp(0), created_at: AT }],
-  ['RunQueued', { ...RUN, trigger: 'upload', ...stamp(1) }],
+  ['RunQueued', { ...RUN, trigger: 'upload', scheduled_at: null, ...stamp(1) }],
   ['RunStarted', { ...RUN, ...stamp(2) }],
   ['RunCheckpointed', { ...RUN, number: 1, state: '{"row":5}', processed: 5, rejected: 1, total: 10, at: AT + 3 }],
   ['RunPaused', { ...RUN, ...stamp(4) }],
   ['RunResumed', { ...RUN, ...stamp(5) }],
   ['RunStarted', { ...RUN, ...stamp(6) }],
-  ['RunWaiting', { ...RUN, until: AT + 99, reason: 'busy', ...stamp(7) }],
+  ['RunWaiting', { ...RUN, until: AT + 99, reason: 'busy', failures: 1, ...stamp(7) }],
 ]
 const soFar = {
   ...{ id: 'run_1', trigger: 'upload', state: '{"row":5}', processed: 5, rejected: 1, total: 10 },
@@ -75,7 +75,7 @@ it('a completed run has its result and its position', () => {
 it('a checkpoint of a run that another has followed changes nothing', () => {
   const next: [string, object][] = [
     ['RunCancelled', { ...RUN, ...stamp(9) }],
-    ['RunQueued', { ...RUN, run_id: 'run_2', trigger: 'manual', ...stamp(10) }],
+    ['RunQueued', { ...RUN, run_id: 'run_2', trigger: 'manual', scheduled_at: null, ...stamp(10) }],
   ]
   const late = { ...RUN, number: 2, state: '{"row":9}', processed: 9, rejected: 1, total: 10, at: AT + 11 }
   const before = fold(...LIFE, ...next)

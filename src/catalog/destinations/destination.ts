@@ -1,0 +1,77 @@
+import type { z } from 'zod'
+import type { Guard } from '../reach/guard.ts'
+import type { SecretPath } from '../secrets.ts'
+
+/**
+ * A destination outside: where a job's rows land besides the log. Every page is in the log before a sink is given it, so
+ * a sink that was cut off is given the same page again.
+ */
+export interface Destination<Config extends z.ZodType = z.ZodType> {
+  readonly type: string
+  readonly summary: string
+  /** What a job says under `destination`, `type` included. */
+  readonly config: Config
+  /** Where in a configuration, as its maker gave it, there are secrets. */
+  secrets?(config: unknown): readonly SecretPath[]
+  /**
+   * Connects. Fails with a DomainError for a configuration that cannot work (a table of another shape, an address that
+   * may not be reached), with SourceBusy for what may pass.
+   */
+  open(config: z.output<Config>, context: SinkContext): Promise<Sink>
+}
+
+export interface SinkContext {
+  readonly jobId: string
+  readonly runId: string
+  readonly signal: AbortSignal
+  readonly guard: Guard
+  /** Milliseconds that it may take to answer. */
+  readonly answerMs: number
+  /** Tells the run's log. */
+  log(level: 'debug' | 'info' | 'warning' | 'error', message: string, metadata?: object): void
+}
+
+export interface Sink {
+  /** The number of the last page of this job that is in, with its run; undefined when it knows of none. */
+  readonly checkpoint: { readonly runId: string; readonly number: number } | undefined
+  /**
+   * Writes a page's rows and its number in one transaction; one that is in already is passed over. Rows that cannot be
+   * written go to `onRefused`, once and before the transaction commits, and the others are in. Fails with SourceBusy
+   * when the destination is not there.
+   */
+  write(page: SinkPage, onRefused: (refused: readonly SinkRefusal[]) => Promise<void>): Promise<void>
+  /** The run has come to its end: does what only a whole run allows. Does nothing the second time. */
+  complete(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface SinkPage {
+  /** Counts over all pages of the job, from 1. */
+  readonly number: number
+  readonly rows: readonly SinkRow[]
+}
+
+export interface SinkRow {
+  /** Counts from 1 over the run. */
+  readonly number: number
+  /** The record's id. */
+  readonly id: string
+  readonly op: 'upsert' | 'delete'
+  /** JSON text of an object; of a deleted one: `null`. */
+  readonly data: string
+  /** When the log took it, milliseconds since 1970. */
+  readonly at: number
+}
+
+/** A row that the destination does not take. */
+export interface SinkRefusal {
+  readonly row: SinkRow
+  readonly code: string
+  /** The column that is wrong, when the destination says so. */
+  readonly field: string | null
+  readonly message: string
+}
+
+export function defineDestination<Config extends z.ZodType>(destination: Destination<Config>): Destination {
+  return destination as unknown as Destination
+}
