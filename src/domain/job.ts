@@ -13,6 +13,8 @@ type JobEventName =
   | 'RunCompleted'
   | 'RunFailed'
   | 'RunCheckpointed'
+  | 'RunSkipped'
+  | 'JobStateSet'
 
 export type JobEvent = { [Name in JobEventName]: { type: Name; data: Events[Name] } }[JobEventName]
 
@@ -153,7 +155,7 @@ export const jobDecider: Decider<JobState, JobCommand & { meta: CommandMeta }, J
       return state.is === 'job' ? state : { is: 'job', status: 'pending', runId: null, createdAt, connector }
     }
     const status = STATUS_AFTER[type]
-    if (state.is !== 'job' || status === undefined) return state
+    if (state.is !== 'job' || status === undefined || !('run_id' in data)) return state
     return { ...state, status, runId: data.run_id }
   },
 

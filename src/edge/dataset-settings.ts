@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import { compileTransformations } from '../catalog/transformations/index.ts'
+import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
 import type { DatasetConfigured } from '../events/index.ts'
 import { HIDDEN, hideSecrets, referencesIn, showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
@@ -35,9 +35,7 @@ function jsonOrNull(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
-type Steps = Parameters<typeof hideSecrets>[0]
-
-function stepsOf(set: DatasetConfigured | undefined): Steps {
+function stepsOf(set: DatasetConfigured | undefined): unknown[] {
   return set?.transformations ? JSON.parse(set.transformations) : []
 }
 
@@ -62,7 +60,7 @@ export async function configureDataset(request: Request, dataset: string, body: 
   if (body.transformations !== undefined) {
     const list = body.transformations ?? []
     compileTransformations(checkable(list), 'transformations', services.rowLimits)
-    const hidden = await hideSecrets(list as Steps, stepsOf(was), async secret => {
+    const hidden = await hideSecrets(list, secretsOf(list), stepsOf(was), 'transformations', async secret => {
       const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
       await services.secrets.put(reference, secret)
       made.push(reference)

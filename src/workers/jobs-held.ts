@@ -14,7 +14,11 @@ export interface JobConfig {
     readonly text_only?: boolean
     /** Where in the source's data the records' ids are, as a JSON pointer. */
     readonly id_at?: string | null
+    /** The columns whose text is a record's id. */
+    readonly key_columns?: readonly string[]
   }
+  readonly transformations?: readonly unknown[]
+  readonly destination?: { readonly type: string; readonly url?: unknown }
 }
 
 /** A job as its runner knows it. */
@@ -25,6 +29,12 @@ export interface Job {
   actor: string
   /** The last checkpoint of any run: its number counts on over all of them. */
   checkpoint: RunCheckpointed | undefined
+  /** The number of that checkpoint when the last run was asked for. */
+  pagesBefore: number
+  /** How often in a row the run has come to waiting. */
+  failures: number
+  /** The connector's state that a new run begins after: the last checkpoint's, or what was set by hand since. */
+  lastState: unknown
   /** When a run that waits by itself goes on, milliseconds since 1970. */
   waitingUntil: number
   /** Not before this, after a run broke off here. */
@@ -39,11 +49,25 @@ export function evolveJob(jobs: Map<string, Job>, event: JobEvent): string {
   const state = jobDecider.evolve(job?.state ?? jobDecider.initial, event)
   if (type === 'JobDeleted') jobs.delete(id)
   else if (type === 'JobConfigured') {
-    const fresh = { id, checkpoint: undefined, waitingUntil: 0, restUntil: 0 }
+    const fresh = {
+      id,
+      checkpoint: undefined,
+      pagesBefore: 0,
+      failures: 0,
+      lastState: undefined,
+      waitingUntil: 0,
+      restUntil: 0,
+    }
     jobs.set(id, { ...fresh, ...job, state, config: JSON.parse(data.config), actor: data.by })
   } else if (job) {
     job.state = state
-    if (type === 'RunCheckpointed') job.checkpoint = data
+    if (type === 'RunCheckpointed') {
+      job.checkpoint = data
+      job.lastState = JSON.parse(data.state)
+    } else if (type === 'JobStateSet') job.lastState = JSON.parse(data.state)
+    else if (type === 'RunQueued') job.pagesBefore = job.checkpoint?.number ?? 0
+    if (type === 'RunWaiting') job.failures = data.failures
+    else if (type === 'RunCheckpointed' || type === 'RunQueued') job.failures = 0
     job.waitingUntil = type === 'RunWaiting' ? data.until : 0
   }
   return id

@@ -174,7 +174,7 @@ describe('a run', () => {
   })
 
   it('stays what it is while the job is configured anew, and its checkpoints decide nothing', () => {
-    const place = { number: 1, after: null, state: '{}', processed: 1, rejected: 0, total: null, at: NOW }
+    const place = { number: 1, after: null, taken: 0, state: '{}', processed: 1, rejected: 0, total: null, at: NOW }
     const checkpoint: JobEvent = { type: 'RunCheckpointed', data: { ...RUN, ...place } }
     for (const events of Object.values(STATES) as (readonly JobEvent[])[]) {
       const state = events.reduce(jobDecider.evolve, jobDecider.initial)

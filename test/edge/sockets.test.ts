@@ -81,6 +81,7 @@ async function news(processed: number): Promise<void> {
       run_id: 'run_1',
       number: processed,
       after: null,
+      taken: 0,
       state: '{}',
       processed,
       rejected: 0,

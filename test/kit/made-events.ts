@@ -35,6 +35,7 @@ export function randomJobEvents(random: Random, count: number): Sourced[] {
       const page = {
         number: ++job.pages,
         after: null,
+        taken: 0,
         state: `{"row":${n}}`,
         processed: n,
         rejected: random.int(3),

@@ -20,6 +20,8 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
    * such as how far the records of an incremental source are known. Without it a run begins at the beginning.
    */
   begin?(last: unknown): unknown
+  /** Whether a run brings everything that the source has, and not only what is new; so it is unless this says otherwise. */
+  whole?(config: z.output<Config>): boolean
   /**
    * The pages after `state`; undefined: from the beginning. Fails with a DomainError for what is wrong with the source or
    * the configuration, after all that could be read before it was given; with SourceBusy for what may pass: the run then

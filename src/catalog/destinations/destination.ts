@@ -25,6 +25,10 @@ export interface SinkContext {
   readonly runId: string
   readonly signal: AbortSignal
   readonly guard: Guard
+  /** Whether the run brings everything that the source has, and not only what is new. */
+  readonly whole: boolean
+  /** Kafka's brokers, when the service has any. */
+  readonly brokers: readonly string[]
   /** Milliseconds that it may take to answer. */
   readonly answerMs: number
   /** Tells the run's log. */

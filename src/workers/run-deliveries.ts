@@ -1,0 +1,169 @@
+import type { Sink, SinkPage, SinkRefusal, SinkRow } from '../catalog/destinations/destination.ts'
+import { destinationOf } from '../catalog/destinations/index.ts'
+import type { RecordPushed, RunCheckpointed } from '../events/index.ts'
+import { createIntake } from '../intake/intake.ts'
+import { DomainError } from '../kernel/errors.ts'
+import { passPoint } from '../kernel/points.ts'
+import { offsetIn, parsePosition } from '../kernel/position.ts'
+import type { Job } from './jobs-held.ts'
+import type { RunSettings } from './run-settings.ts'
+import type { Run, RunContext } from './runs.ts'
+
+const RECORDS = 'sync.records'
+const READ = { maxEvents: 5000, maxBytes: 4_194_304, waitMs: 0 }
+
+/** A run's rows on their way from the log to a destination outside. */
+export interface Delivery {
+  /** Takes a row that is in the next append. */
+  add(row: SinkRow): void
+  /** Delivers the rows of the append with this number. */
+  deliver(number: number): Promise<void>
+  /** How many rows the destination has refused since the last call. */
+  takeRefused(): number
+  complete(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Connects to a run's destination and delivers what the log has and it has not; undefined when there is none. */
+export async function openDelivery(
+  context: RunContext,
+  job: Job,
+  run: Run,
+  { destination, whole }: RunSettings,
+  signal: AbortSignal,
+): Promise<Delivery | undefined> {
+  if (!destination) return undefined
+  const found = destinationOf(destination.type)
+  if (!found) throw new DomainError('VALIDATION_ERROR', `destination.type: there is no destination ${destination.type}`)
+  const { limits, guard, brokers } = context
+  const ids = { jobId: job.id, runId: run.runId }
+  const sink = await found.open(found.config.parse(destination), {
+    ...ids,
+    ...{ signal, guard, whole, brokers, answerMs: limits.answerMs },
+    log: (level, message, metadata) => void run.tell(level, message, metadata).catch(run.untold),
+  })
+  try {
+    const refused = await refusals(context, job, run)
+    await catchUp(context, job, run, sink, whole, refused.take)
+    return delivery(sink, refused)
+  } catch (error) {
+    await sink.stop()
+    throw error
+  }
+}
+
+type Refusals = Awaited<ReturnType<typeof refusals>>
+
+function delivery(sink: Sink, refused: Refusals): Delivery {
+  let rows: SinkRow[] = []
+  return {
+    add: row => void rows.push(row),
+    async deliver(number) {
+      const page = { number, rows }
+      rows = []
+      await sink.write(page, each => refused.take(page, each))
+      passPoint('runner.page-delivered')
+    },
+    takeRefused: refused.takeCount,
+    complete: () => sink.complete(),
+    stop: () => sink.stop(),
+  }
+}
+
+/** Keeps the rows that a destination refuses: those of a page once, however often it is delivered. */
+async function refusals(context: RunContext, job: Job, run: Run) {
+  const { log, codec, stream, limits, rules, grow, onTaken } = context
+  const { target, destination } = job.config
+  const group = `sink-${job.id}`
+  let owned: number | undefined
+  let count = 0
+  return {
+    async take({ number }: SinkPage, refused: readonly SinkRefusal[]): Promise<void> {
+      if (refused.length === 0) return
+      count += refused.length
+      owned ??= await log.own(group, stream)
+      if (number <= owned) return
+      const intake = createIntake({
+        ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id, rules, grow, onTaken },
+        ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
+        ...{ validate: target.validate, transform: target.transform },
+        ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes },
+        ...{ numbering: 'line', dataOnly: { idAt: null } },
+        complete: appended => appended,
+        append: batches => log.append(batches, { consumed: { group, stream, offset: number } }),
+      })
+      for (const { row, ...why } of refused) {
+        const bytes = Buffer.from(row.data)
+        intake.refuse({ ...why, stage: 'destination' }, row.number, bytes, bytes.length, row.id)
+      }
+      await intake.flush()
+      owned = number
+      const table = (destination as { table?: string } | undefined)?.table
+      await run.tell('warning', 'the destination refused rows', {
+        count: refused.length,
+        first: refused[0]!.message,
+        table,
+      })
+    },
+    takeCount(): number {
+      const taken = count
+      count = 0
+      return taken
+    },
+  }
+}
+
+/**
+ * Delivers the last append again when the destination lacks it. Between two appends the destination is waited for, so it
+ * lacks one at most, unless somebody has changed it.
+ */
+async function catchUp(
+  context: RunContext,
+  job: Job,
+  run: Run,
+  sink: Sink,
+  whole: boolean,
+  onRefused: Refusals['take'],
+): Promise<void> {
+  const last = job.checkpoint
+  const goesOn = last?.run_id === run.runId
+  // A run that begins anew brings everything again, unless its source only tells what is new.
+  if (!last || (!goesOn && whole)) return
+  const before = sink.checkpoint?.number ?? (goesOn ? job.pagesBefore : last.number)
+  if (before >= last.number) return
+  if (before < last.number - 1) {
+    const message = `the destination has page ${before} of this job and lacks the pages up to ${last.number}, which a run delivers in order: start the job again`
+    throw new DomainError('VALIDATION_ERROR', message)
+  }
+  const page = { number: last.number, rows: await readAgain(context, job, last) }
+  await run.tell('info', 'a page that the destination lacked is delivered again', { rows: page.rows.length })
+  await sink.write(page, refused => onRefused(page, refused))
+}
+
+/** The rows of a checkpoint's append, from the log. */
+async function readAgain({ log, codec }: RunContext, job: Job, last: RunCheckpointed): Promise<SinkRow[]> {
+  const place = parsePosition(last.after ?? '', 'after')
+  const known = place.log === log.id ? place : await log.adopt(place, [RECORDS])
+  const rows: SinkRow[] = []
+  const ends = await log.ends(RECORDS)
+  const streams = log.streams(RECORDS).map(stream => ({ stream, after: known ? offsetIn(known, stream.name) : -1 }))
+  // By turns: in which of them the rows are nobody knows, and after them there may be much else.
+  for (let open = streams; open.length > 0 && rows.length < last.taken; ) {
+    for (const each of open) {
+      const page = await log.read(each.stream, each.after, READ)
+      await codec.prepare(page.events)
+      for (const { value } of page.events) {
+        const { job_id, request_id, line, id, op, data, received_at } = codec.decode(value).data as RecordPushed
+        if (job_id !== job.id || request_id !== last.run_id) continue
+        rows.push({ number: line, id, op: op as SinkRow['op'], data, at: received_at })
+      }
+      each.after = page.through
+    }
+    open = open.filter(({ stream, after }) => after < ends.get(stream.name)!)
+  }
+  if (rows.length < last.taken) {
+    const message = `${last.taken - rows.length} rows of page ${last.number} are not in the log any more: start the job again`
+    throw new DomainError('VALIDATION_ERROR', message)
+  }
+  return rows.sort((a, b) => a.number - b.number)
+}

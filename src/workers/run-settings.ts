@@ -1,0 +1,76 @@
+import type { Connector } from '../catalog/connectors/connector.ts'
+import { connectorOf } from '../catalog/connectors/index.ts'
+import { compileTransformations, type Transform } from '../catalog/transformations/index.ts'
+import { referencesIn, revealSecrets } from '../intake/hidden.ts'
+import type { RulesLimits } from '../intake/row-rules.ts'
+import { DomainError } from '../kernel/errors.ts'
+import type { SecretStore } from '../store/secrets.ts'
+import type { JobConfig } from './jobs-held.ts'
+
+/** A job's configuration, ready to be run: with its secrets in their places. */
+export interface RunSettings {
+  readonly connector: Connector
+  /** As the connector's schema gives it. */
+  readonly config: unknown
+  /** Undefined: rows stay as they are pulled. */
+  readonly transform: Transform | undefined
+  /** Where rows land besides the log; undefined: nowhere else. */
+  readonly destination: { readonly type: string } | undefined
+  /** Whether a run brings everything that the source has. */
+  readonly whole: boolean
+  /** A text without the secrets in it. */
+  readonly scrub: (text: string) => string
+}
+
+/** Throws a DomainError when the job cannot run as it is configured. */
+export async function openSettings(
+  { connector: { type, config }, transformations = [], destination }: JobConfig,
+  secrets: Pick<SecretStore, 'get'>,
+  limits: RulesLimits,
+): Promise<RunSettings> {
+  const connector = connectorOf(type)
+  if (!connector) throw new DomainError('VALIDATION_ERROR', `connector.type: there is no connector ${type}`)
+  const kept = { config, transformations, destination }
+  const known = new Map<string, string>()
+  for (const reference of referencesIn(kept)) {
+    const secret = await secrets.get(reference)
+    if (secret === undefined) {
+      throw new DomainError('VALIDATION_ERROR', 'a secret of this job is not kept any more: set it again')
+    }
+    known.set(reference, secret)
+  }
+  const revealed = revealSecrets(kept, known)
+  const parsed = connector.config.parse(revealed.config)
+  const hasSteps = revealed.transformations.length > 0
+  return {
+    connector,
+    config: parsed,
+    transform: hasSteps ? compileTransformations(revealed.transformations, 'transformations', limits)() : undefined,
+    destination:
+      revealed.destination?.url === undefined && revealed.destination?.type === 'database'
+        ? undefined
+        : revealed.destination,
+    whole: connector.whole?.(parsed) ?? true,
+    scrub: scrubber([...known.values()]),
+  }
+}
+
+/** Shorter ones would take ordinary words out of sentences, and who guesses them needs no log. */
+const SHORTEST_SECRET = 4
+
+/**
+ * Takes secrets out of texts that other systems had a hand in: a source may send back in its error what it was sent. In
+ * whatever way a URL or JSON has them.
+ */
+export function scrubber(secrets: readonly string[]): (text: string) => string {
+  const spellings = secrets
+    .filter(secret => secret.length >= SHORTEST_SECRET)
+    .flatMap(secret => [
+      secret,
+      encodeURIComponent(secret),
+      JSON.stringify(secret).slice(1, -1),
+      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+    ])
+  const wanted = [...new Set(spellings)].sort((a, b) => b.length - a.length)
+  return text => wanted.reduce((scrubbed, spelling) => scrubbed.replaceAll(spelling, '***'), text)
+}
