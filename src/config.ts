@@ -138,6 +138,13 @@ export const settings = {
   webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
   runs: whole('MAX_RUNS', 4, 'most runs of jobs at once in one process', 1, 64),
   jobs: whole('MAX_JOBS', 10_000, 'most jobs', 1),
+  jobBytes: whole(
+    'MAX_JOB_BYTES',
+    262_144,
+    "largest body that makes a job, or sets its connector's state",
+    1024,
+    900_000,
+  ),
   allowPrivate: like(
     'ALLOW_PRIVATE_ADDRESSES',
     isAllowList,

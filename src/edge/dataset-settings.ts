@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
 import type { DatasetConfigured } from '../events/index.ts'
-import { HIDDEN, hideSecrets, referencesIn, showHidden } from '../intake/hidden.ts'
+import { hideSecrets, keepHidden, referencesIn, revealSecrets, showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
 import type { Position } from '../kernel/position.ts'
@@ -40,9 +40,7 @@ function stepsOf(set: DatasetConfigured | undefined): unknown[] {
 }
 
 /** A stored secret stands for itself while a list is checked. */
-function checkable(list: readonly unknown[]): unknown[] {
-  return JSON.parse(JSON.stringify(list), (_name, value) => (value === HIDDEN ? 'a stored secret' : value))
-}
+const ANY_SECRET = { get: () => 'a stored secret' } as unknown as ReadonlyMap<string, string>
 
 /** Sets what a body asks for, and waits until pushes at this edge go by it. Throws VALIDATION_ERROR naming the field. */
 export async function configureDataset(request: Request, dataset: string, body: Body): Promise<Position> {
@@ -58,9 +56,9 @@ export async function configureDataset(request: Request, dataset: string, body: 
   if (body.conflict_policy !== undefined) set.conflict_policy = jsonOrNull(body.conflict_policy)
   const made: string[] = []
   if (body.transformations !== undefined) {
-    const list = body.transformations ?? []
-    compileTransformations(checkable(list), 'transformations', services.rowLimits)
-    const hidden = await hideSecrets(list, secretsOf(list), stepsOf(was), 'transformations', async secret => {
+    const list = keepHidden(body.transformations ?? [], stepsOf(was), 'transformations')
+    compileTransformations(revealSecrets(list, ANY_SECRET), 'transformations', services.rowLimits)
+    const hidden = await hideSecrets(list, secretsOf(list), 'transformations', async secret => {
       const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
       await services.secrets.put(reference, secret)
       made.push(reference)

@@ -33,33 +33,42 @@ function mapped(value: unknown, change: (part: unknown) => unknown): unknown {
 }
 
 /**
- * A configuration as it was given, its secrets put away by `put`, which gives their references. `was` is the one it
- * replaces, as that is kept. Throws a VALIDATION_ERROR that names the place under `field`.
+ * A configuration as it was given, with what "***" keeps of `was`, the one it replaces as that is kept, in its place. Throws
+ * a VALIDATION_ERROR naming `field` when somebody wrote a reference: that would be another's secret in their hands.
+ */
+export function keepHidden<Value>(given: Value, was: unknown, field: string): Value {
+  if (referencesIn(given).length > 0) throw invalid(field, `"${MARK}" is a name of our own and cannot be used`)
+  const keep = (part: unknown, before: unknown): unknown => {
+    if (part === HIDDEN) return referenceOf(before) === undefined ? part : before
+    if (typeof part !== 'object' || part === null) return part
+    if (Array.isArray(part)) return part.map((each, index) => keep(each, at(before, [index])))
+    return Object.fromEntries(Object.entries(part).map(([name, each]) => [name, keep(each, at(before, [name]))]))
+  }
+  return keep(given, was) as Value
+}
+
+/**
+ * What `keepHidden` gave with its other secrets put away by `put`, which gives their references. Throws a
+ * VALIDATION_ERROR that names the place, under `field` unless that is empty, for a "***" that keeps nothing.
  */
 export async function hideSecrets<Value>(
-  given: Value,
+  kept: Value,
   paths: readonly SecretPath[],
-  was: unknown,
   field: string,
   put: (secret: string) => Promise<string>,
 ): Promise<Value> {
-  // A reference that somebody wrote there would be another's secret in their hands.
-  if (referencesIn(given).length > 0) throw invalid(field, `"${MARK}" is a name of our own and cannot be used`)
-  const hidden = structuredClone(given)
+  const hidden = structuredClone(kept)
   for (const path of paths) {
-    const secret = at(given, path)
+    const secret = at(kept, path)
     if (typeof secret !== 'string' || secret === '') continue
+    if (secret === HIDDEN) {
+      throw invalid(
+        [field, ...path].filter(part => part !== '').join('.'),
+        `there is no stored secret that "${HIDDEN}" could keep`,
+      )
+    }
     const place = at(hidden, path.slice(0, -1)) as Record<string | number, unknown>
-    const name = path.at(-1)!
-    if (secret !== HIDDEN) {
-      place[name] = { [MARK]: await put(secret) }
-      continue
-    }
-    const kept = at(was, path)
-    if (referenceOf(kept) === undefined) {
-      throw invalid([field, ...path].join('.'), `there is no stored secret that "${HIDDEN}" could keep`)
-    }
-    place[name] = kept
+    place[path.at(-1)!] = { [MARK]: await put(secret) }
   }
   return hidden
 }

@@ -11,6 +11,8 @@ import type { SecretPath } from '../secrets.ts'
 export interface Connector<Config extends z.ZodType = z.ZodType> {
   readonly type: string
   readonly summary: string
+  /** How its jobs are made, when that is not by POST /jobs. */
+  readonly madeBy?: string
   /** What a job says under `connector.config`. */
   readonly config: Config
   /** Where in a configuration, as its maker gave it, there are secrets. */
@@ -20,6 +22,8 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
    * such as how far the records of an incremental source are known. Without it a run begins at the beginning.
    */
   begin?(last: unknown): unknown
+  /** The servers that it connects to, each as host or host:port. When they change, stored secrets must be given anew. */
+  servers?(config: z.output<Config>): readonly string[]
   /** Whether a run brings everything that the source has, and not only what is new; so it is unless this says otherwise. */
   whole?(config: z.output<Config>): boolean
   /**

@@ -22,6 +22,7 @@ export type FileConfig = z.infer<typeof config>
 export const file = defineConnector({
   type: 'file',
   summary: 'Takes the rows of an uploaded file: csv, json, parquet or excel.',
+  madeBy: 'POST /push/file',
   config,
   async *pull({ file_id, format, options, records_count, id_column }, state, context) {
     const after = (state as { row: number } | undefined)?.row ?? 0

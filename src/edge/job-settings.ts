@@ -1,0 +1,200 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import type { Connector } from '../catalog/connectors/connector.ts'
+import { connectors } from '../catalog/connectors/index.ts'
+import { datasetDestination } from '../catalog/destinations/dataset.ts'
+import { destinations } from '../catalog/destinations/index.ts'
+import { checkSchedule } from '../catalog/schedules/index.ts'
+import type { SecretPath } from '../catalog/secrets.ts'
+import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
+import { keepHidden, referencesIn, revealSecrets } from '../intake/hidden.ts'
+import { DomainError, invalid } from '../kernel/errors.ts'
+import type { JobConfig } from '../workers/jobs-held.ts'
+import { check } from './body.ts'
+import { named } from './names.ts'
+import type { Services } from './services.ts'
+
+/** A job as its maker gives it; what is inside its parts each of them checks for itself. */
+export const jobBody = z.strictObject({
+  name: z.string().min(1).max(200),
+  connector: z.strictObject({ type: z.string(), config: z.record(z.string(), z.unknown()).default({}) }),
+  schedule: z.record(z.string(), z.unknown()).default({ type: 'manual' }),
+  transformations: z.array(z.unknown()).default([]),
+  destination: z.looseObject({ type: z.string() }).optional(),
+})
+
+export type JobBody = z.infer<typeof jobBody>
+
+/** A job's settings that have been checked: as they are kept but for their secrets, which are still in them. */
+export interface CheckedJob {
+  readonly connector: Connector
+  /** The settings as `hideSecrets` takes them, with the references that "***" kept. */
+  readonly kept: Omit<JobConfig, 'target'>
+  readonly target: JobConfig['target']
+  readonly secretPaths: readonly SecretPath[]
+  /** With every secret in its place. */
+  readonly revealed: Omit<JobConfig, 'target'>
+  /** As the connector's schema gives it. */
+  readonly config: unknown
+}
+
+/**
+ * Checks all that a job is made of. `was` is the configuration that it replaces. Throws a VALIDATION_ERROR with a detail
+ * for each fault of the first part that is wrong.
+ */
+export async function checkJob(services: Services, body: JobBody, was: JobConfig | undefined): Promise<CheckedJob> {
+  const name = named('name', body.name, '')
+  const connector = connectorFor(body.connector.type)
+  if (was && was.connector.type !== connector.type) {
+    throw invalid(
+      'connector.type',
+      `this job is of type ${was.connector.type}, and goes on from its state: make another job`,
+    )
+  }
+  const { connector: source, schedule, transformations } = body
+  const destination = body.destination ?? { type: 'database', table: tableOf(name) }
+  const kept = keepHidden({ connector: source, schedule, transformations, destination }, was, 'body')
+  const revealed = revealSecrets(kept, await readSecrets(services, referencesIn(kept)))
+  const config = check(revealed.connector.config, connector.config as z.ZodType<unknown>, 'connector.config')
+  checkSchedule(schedule, 'schedule', Date.now())
+  compileTransformations(revealed.transformations, 'transformations', services.rowLimits)
+  const { target, secrets } = checkDestination(revealed.destination)
+  const sink = secrets.map(path => ['destination', ...path])
+  const steps = secretsOf(revealed.transformations).map(path => ['transformations', ...path])
+  const own = (connector.secrets?.(revealed.connector.config) ?? []).map(path => ['connector', 'config', ...path])
+  if (was) requireSameServers(connector, config, kept, was, await revealAll(services, was))
+  return {
+    ...{ connector, kept, revealed, config },
+    secretPaths: [...own, ...steps, ...sink],
+    target: {
+      ...target,
+      dataset: named('destination.table', target.dataset, ''),
+      source: name,
+      validate: true,
+      transform: true,
+    },
+  }
+}
+
+function connectorFor(type: string): Connector {
+  const found = connectors.find(each => each.type === type)
+  if (found?.madeBy) throw invalid('connector.type', `jobs of type ${type} are made by ${found.madeBy}`)
+  if (found) return found
+  throw invalid(
+    'connector.type',
+    unknown(
+      type,
+      connectors.filter(({ madeBy }) => madeBy === undefined),
+    ),
+  )
+}
+
+async function revealAll(services: Services, was: JobConfig): Promise<JobConfig> {
+  return revealSecrets(was, await readSecrets(services, referencesIn(was)))
+}
+
+/** Stored secrets go where they were meant to go: for another server they must be given again. */
+function requireSameServers(
+  connector: Connector,
+  config: unknown,
+  kept: CheckedJob['kept'],
+  was: JobConfig,
+  revealed: JobConfig,
+): void {
+  if (!connector.servers || referencesIn(kept.connector).length === 0) return
+  const before = connector.config.safeParse(revealed.connector.config)
+  const servers = (each: unknown) => connector.servers!(each as never).join(', ')
+  const now = servers(config)
+  if (before.success && servers(before.data) === now) return
+  const known = before.success ? servers(before.data) : was.connector.type
+  throw invalid('connector.config', `its stored secrets were given for ${known}: for ${now} give them again`)
+}
+
+async function readSecrets({ secrets }: Services, references: readonly string[]): Promise<Map<string, string>> {
+  const known = new Map<string, string>()
+  for (const reference of references) {
+    const secret = await secrets.get(reference)
+    if (secret !== undefined) known.set(reference, secret)
+  }
+  return known
+}
+
+function unknown(type: unknown, known: readonly { readonly type: string }[]): string {
+  return `"${String(type).slice(0, 60)}" is none of ${known.map(each => each.type).join(', ')}`
+}
+
+/** What becomes of a job's rows, and where in its destination there are secrets. */
+function checkDestination(destination: Record<string, unknown>): {
+  target: { dataset: string; upsert: boolean; key_columns?: readonly string[] }
+  secrets: readonly SecretPath[]
+} {
+  const { type, url } = destination
+  if (type === 'database' && url === undefined) {
+    const { table, mode, key_columns } = check(
+      destination,
+      datasetDestination as z.ZodType<z.infer<typeof datasetDestination>>,
+      'destination',
+    )
+    const keys = mode === 'append' || key_columns === undefined ? {} : { key_columns }
+    return { target: { dataset: table, upsert: mode !== 'insert_only', ...keys }, secrets: [] }
+  }
+  const found = destinations.find(each => each.type === type)
+  if (!found) throw invalid('destination.type', unknown(type, destinations))
+  const config = check(destination, found.config as z.ZodType<Record<string, unknown>>, 'destination')
+  const { table, topic, mode, key_columns } = config as { [name: string]: unknown }
+  const keys = mode === 'append' || key_columns === undefined ? {} : { key_columns: key_columns as string[] }
+  return {
+    target: { dataset: String(table ?? topic), upsert: true, ...keys },
+    secrets: found.secrets?.(destination) ?? [],
+  }
+}
+
+/** A table's name from that of a job. */
+function tableOf(name: string): string {
+  return (
+    name
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, '_')
+      .replace(/^_+|_+$/g, '') || 'rows'
+  )
+}
+
+/** Throws a VALIDATION_ERROR for a source or destination at an address that may not be connected to. */
+export async function checkAddresses(services: Services, { connector, config, revealed }: CheckedJob): Promise<void> {
+  const sink = destinations.find(
+    ({ type }) => type === revealed.destination?.type && revealed.destination.url !== undefined,
+  )
+  const places: [field: string, servers: readonly string[]][] = [
+    ['connector.config', connector.servers?.(config as never) ?? []],
+    ['destination', sink?.servers?.(sink.config.parse(revealed.destination) as never) ?? []],
+  ]
+  for (const [field, servers] of places) {
+    for (const server of servers) await checkServer(services, field, hostOf(server))
+  }
+}
+
+function hostOf(server: string): string {
+  return server.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+}
+
+function checkServer({ guard }: Services, field: string, host: string): Promise<void> {
+  const asField = (error: unknown) => (error instanceof DomainError ? invalid(field, error.message) : error)
+  return new Promise((resolve, reject) => {
+    try {
+      if (isIP(host) !== 0) {
+        guard.check(host, host)
+        return resolve()
+      }
+    } catch (error) {
+      return reject(asField(error))
+    }
+    guard.lookup(host, { all: true }, error => {
+      if (!error) return resolve()
+      reject(
+        error instanceof DomainError
+          ? asField(error)
+          : invalid(field, `the host ${host.slice(0, 200)} is not known: ${error.code}`),
+      )
+    })
+  })
+}
