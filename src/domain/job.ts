@@ -28,6 +28,7 @@ export type JobCommand =
   | { type: 'DeleteJob'; data: { job_id: string; force: boolean } }
   | { type: 'StartJob'; data: { job_id: string; run_id: string; trigger: string } }
   | { type: 'PauseJob' | 'ResumeJob' | 'CancelJob'; data: { job_id: string } }
+  | { type: 'SetState'; data: { job_id: string; state: string } }
   | { type: 'BeginRun'; data: { job_id: string; run_id: string } }
   | { type: 'WaitRun'; data: Ended<'RunWaiting'> }
   | { type: 'CompleteRun'; data: Ended<'RunCompleted'> }
@@ -177,6 +178,7 @@ export const jobDecider: Decider<JobState, JobCommand & { meta: CommandMeta }, J
     if (type === 'UpdateJob') {
       return accept({ type: 'JobConfigured', data: { ...data, ...stamp, created_at: state.createdAt } })
     }
+    if (type === 'SetState') return accept({ type: 'JobStateSet', data: { ...stamp, ...data } })
     return transition(state, command, stamp)
   },
 }

@@ -98,17 +98,23 @@ export function pageWriter(
       const { original, originalBytes, ...why } = row.refused
       return intake.refuse(why, number, asBuffer(original), originalBytes, row.id)
     }
-    const original = () => Buffer.from(row.data)
+    const original = () => (row.original ? asBuffer(row.original()) : Buffer.from(row.data))
     const made = transform ? transform(row.data) : { json: row.data }
     if ('dropped' in made) return
     if ('refused' in made) {
       const bytes = original()
-      return intake.refuse({ stage: 'transform', ...made.refused }, number, bytes, bytes.length, row.id)
+      return intake.refuse(
+        { stage: 'transform', data: row.original ? row.data : null, ...made.refused },
+        number,
+        bytes,
+        bytes.length,
+        row.id,
+      )
     }
     const id = idOfRow(made.json, row.id, number)
     if (typeof id === 'string') return intake.add({ id, data: made.json }, number, original)
     const bytes = original()
-    intake.refuse({ stage: 'transform', ...id }, number, bytes, bytes.length)
+    intake.refuse({ stage: 'transform', data: row.original ? row.data : null, ...id }, number, bytes, bytes.length)
   }
 
   /** The text of the key columns, else the connector's own id, else one that follows from the row's place in the run. */

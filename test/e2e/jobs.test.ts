@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, type Problem, readRecords, tokenFor } from '../kit/api.ts'
 import { jobEnd, jobUntil } from '../kit/forms.ts'
-import { logsOf, makeJob, type PullAnswer, postJob, runJob, sqliteRows, startJob } from '../kit/pulls.ts'
+import { makeJob, type PullAnswer, postJob, runJob, sqliteRows, startJob } from '../kit/pulls.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
 import { answer, type Source, sourceConfig, startSource } from '../kit/source.ts'
 

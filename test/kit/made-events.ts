@@ -96,7 +96,7 @@ export function rejection(more: Partial<RecordRejected> = {}): RecordRejected {
     ...{ id: 'rej_1', dataset: 'orders', record_id: null, stage: 'parse', code: 'INVALID_FIELD', field: 'id' },
     ...{ message: 'id: expected a string, got 1', original, original_bytes: original.length, source: 'till' },
     ...{ actor: 'cli_1', request_id: 'req_1', line: 3, received_at: 1_750_000_000_000, job_id: null, value: '1' },
-    ...{ webhook_id: null, data_only: false, id_at: null, text_only: false },
+    ...{ webhook_id: null, data_only: false, id_at: null, data: null, text_only: false },
     ...{ upsert: true, validate: true, transform: true },
     ...more,
   }

@@ -80,7 +80,13 @@ export type PulledRow =
    * A record: its data, the JSON text of an object, exact. Its number counts from 1 over the whole source; a connector
    * whose rows have no numbers of their own leaves it out, and so it does with an id.
    */
-  | { readonly number?: number; readonly id?: string; readonly data: string }
+  | {
+      readonly number?: number
+      readonly id?: string
+      readonly data: string
+      /** The row's own bytes, where they are something else than that text; asked for when the row is refused. */
+      original?(): Uint8Array
+    }
   /** A row that cannot be taken, with the id that it would have had, where that is known. */
   | { readonly number?: number; readonly id: string | null; readonly refused: RefusedRow }
 
@@ -92,6 +98,8 @@ export interface RefusedRow {
   readonly message: string
   readonly original: Uint8Array
   readonly originalBytes: number
+  /** The row as it could be read, the JSON text of an object, where `original` is something else. */
+  readonly data?: string
 }
 
 export function defineConnector<Config extends z.ZodType>(connector: Connector<Config>): Connector {
