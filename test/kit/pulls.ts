@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import { type Answer, call, type Target } from './api.ts'
 import { type JobAnswer, jobEnd } from './forms.ts'
+import { type Source, sourceConfig } from './source.ts'
 
 export interface PullAnswer extends JobAnswer {
   name: string
@@ -68,4 +69,26 @@ export async function postgresRows(url: string, sql: string): Promise<{ [column:
   } finally {
     await client.end()
   }
+}
+
+export const SOURCE_TOKEN = 'the-token-of-the-source'
+
+/** The job that the API's reference has as its example, at a source that wants SOURCE_TOKEN. */
+export function exampleJob(source: Source, more: object = {}) {
+  const auth = { type: 'bearer', token: SOURCE_TOKEN }
+  return {
+    name: 'Customer Data Sync',
+    connector: { type: 'rest_api', config: { ...sourceConfig(source.url), auth } },
+    schedule: { type: 'cron', expression: '0 */6 * * *' } as object,
+    transformations: [
+      { type: 'field_mapping', config: { mappings: { customer_id: 'id', customer_name: 'name' } } },
+    ] as object[],
+    destination: { type: 'database', table: 'customers', mode: 'upsert', key_columns: ['id'] } as object,
+    ...more,
+  }
+}
+
+/** The same by hand, with rows that stay as they are. */
+export function plainJob(source: Source, more: object = {}) {
+  return exampleJob(source, { transformations: [], schedule: { type: 'manual' }, ...more })
 }
