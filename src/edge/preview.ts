@@ -1,5 +1,6 @@
 import { type PulledPage, type PulledRow, SourceBusy } from '../catalog/connectors/connector.ts'
 import { compileTransformations } from '../catalog/transformations/index.ts'
+import { scrubber, secretsAt } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
 import type { CheckedJob } from './job-settings.ts'
 import type { Services } from './services.ts'
@@ -14,7 +15,7 @@ const BYTES = 1_048_576
  */
 export async function preview(
   { guard, config, formatLimits, rowLimits }: Services,
-  { connector, config: given, revealed }: CheckedJob,
+  { connector, config: given, revealed, secretPaths }: CheckedJob,
   gone: AbortSignal,
 ): Promise<string> {
   const signal = AbortSignal.any([gone, AbortSignal.timeout(config.answerMs)])
@@ -26,17 +27,23 @@ export async function preview(
     removeFile: noFiles,
     log: () => undefined,
   })
-  const page = await firstOf(pages, signal)
+  const page = await firstOf(pages, signal, scrubber(secretsAt(revealed, secretPaths)))
   const rows = page?.rows.slice(0, ROWS) ?? []
   return `{"records":[${rows.map(row => shown(row, transform)).join(',')}],"total":${page?.total ?? null}}`
 }
 
-async function firstOf(pages: AsyncIterable<PulledPage>, signal: AbortSignal): Promise<PulledPage | undefined> {
+async function firstOf(
+  pages: AsyncIterable<PulledPage>,
+  signal: AbortSignal,
+  scrub: (text: string) => string,
+): Promise<PulledPage | undefined> {
   try {
     for await (const page of pages) if (page.rows.length > 0) return page
     return undefined
   } catch (error) {
-    if (error instanceof SourceBusy) throw new DomainError('UNAVAILABLE', error.message, { retryAfter: 5 })
+    if (error instanceof DomainError)
+      throw new DomainError(error.code, scrub(error.message), { details: error.details })
+    if (error instanceof SourceBusy) throw new DomainError('UNAVAILABLE', scrub(error.message), { retryAfter: 5 })
     if (signal.aborted) throw new DomainError('UNAVAILABLE', 'the source has not answered in time', { retryAfter: 5 })
     throw error
   }

@@ -73,6 +73,11 @@ export async function hideSecrets<Value>(
   return hidden
 }
 
+/** The secrets at these places of a configuration that has them. */
+export function secretsAt(revealed: unknown, paths: readonly SecretPath[]): string[] {
+  return paths.map(path => at(revealed, path)).filter(secret => typeof secret === 'string')
+}
+
 /** A kept configuration as people may see it. */
 export function showHidden<Value>(kept: Value): Value {
   return mapped(kept, part => (referenceOf(part) === undefined ? part : HIDDEN)) as Value
@@ -95,4 +100,24 @@ export function revealSecrets<Value>(kept: Value, secrets: ReadonlyMap<string, s
     const reference = referenceOf(part)
     return reference === undefined ? part : secrets.get(reference)
   }) as Value
+}
+
+/** Shorter ones would take ordinary words out of sentences, and who guesses them needs no log. */
+const SHORTEST_SECRET = 4
+
+/**
+ * Takes secrets out of texts that other systems had a hand in: a source may send back in its error what it was sent. In
+ * whatever way a URL or JSON has them.
+ */
+export function scrubber(secrets: readonly string[]): (text: string) => string {
+  const spellings = secrets
+    .filter(secret => secret.length >= SHORTEST_SECRET)
+    .flatMap(secret => [
+      secret,
+      encodeURIComponent(secret),
+      JSON.stringify(secret).slice(1, -1),
+      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+    ])
+  const wanted = [...new Set(spellings)].sort((a, b) => b.length - a.length)
+  return text => wanted.reduce((scrubbed, spelling) => scrubbed.replaceAll(spelling, '***'), text)
 }

@@ -1,7 +1,7 @@
 import type { Connector } from '../catalog/connectors/connector.ts'
 import { connectorOf } from '../catalog/connectors/index.ts'
 import { compileTransformations, type Transform } from '../catalog/transformations/index.ts'
-import { referencesIn, revealSecrets } from '../intake/hidden.ts'
+import { referencesIn, revealSecrets, scrubber } from '../intake/hidden.ts'
 import type { RulesLimits } from '../intake/row-rules.ts'
 import { DomainError } from '../kernel/errors.ts'
 import type { SecretStore } from '../store/secrets.ts'
@@ -53,24 +53,4 @@ export async function openSettings(
     whole: connector.whole?.(parsed) ?? true,
     scrub: scrubber([...known.values()]),
   }
-}
-
-/** Shorter ones would take ordinary words out of sentences, and who guesses them needs no log. */
-const SHORTEST_SECRET = 4
-
-/**
- * Takes secrets out of texts that other systems had a hand in: a source may send back in its error what it was sent. In
- * whatever way a URL or JSON has them.
- */
-export function scrubber(secrets: readonly string[]): (text: string) => string {
-  const spellings = secrets
-    .filter(secret => secret.length >= SHORTEST_SECRET)
-    .flatMap(secret => [
-      secret,
-      encodeURIComponent(secret),
-      JSON.stringify(secret).slice(1, -1),
-      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
-    ])
-  const wanted = [...new Set(spellings)].sort((a, b) => b.length - a.length)
-  return text => wanted.reduce((scrubbed, spelling) => scrubbed.replaceAll(spelling, '***'), text)
 }
