@@ -170,7 +170,7 @@ async function pullAll(
   const { connector, config } = settings
   const { limits, guard, files } = context
   const goesOn = job.checkpoint?.run_id === run.runId
-  if (!goesOn && job.lastState !== undefined) run.state = connector.begin?.(job.lastState)
+  if (!goesOn && job.connectorState !== undefined) run.state = connector.begin?.(JSON.parse(job.connectorState))
   const delivery: Delivery | undefined = await openDelivery(context, job, run, settings, signal)
   try {
     const { write, end } = pageWriter(context, job, run, settings, delivery)
