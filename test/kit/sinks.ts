@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
-import { destinationOf } from '../../src/catalog/destinations/index.ts'
+import { afterAll, beforeAll } from 'vitest'
 import type { Sink, SinkContext, SinkRefusal, SinkRow } from '../../src/catalog/destinations/destination.ts'
+import { destinationOf } from '../../src/catalog/destinations/index.ts'
 import { createGuard } from '../../src/catalog/reach/guard.ts'
 import { canonicalJson, canonicalNumber } from '../../src/kernel/canonical.ts'
 import { membersOf, typeOf, unquoted } from '../../src/kernel/members.ts'
@@ -35,7 +36,9 @@ export function sqliteDatabase(): SinkDatabase {
       found.setReadBigInts(true)
       const types = new Map(found.columns().map(({ name, type }) => [name, type?.toLowerCase()]))
       return found.all().map(row => {
-        const members = Object.entries(row).map(([name, value]) => `${JSON.stringify(name)}:${asJson(value, types.get(name))}`)
+        const members = Object.entries(row).map(
+          ([name, value]) => `${JSON.stringify(name)}:${asJson(value, types.get(name))}`,
+        )
         return `{${members.join(',')}}`
       })
     },
@@ -64,7 +67,9 @@ export async function postgresDatabase(serverUrl: string): Promise<SinkDatabase>
     url,
     exec: async sql => void (await client.query(sql)),
     async rows(sql) {
-      const { rows } = await client.query<{ json: string }>(`select to_jsonb(found)::text as json from (${sql}) as found`)
+      const { rows } = await client.query<{ json: string }>(
+        `select to_jsonb(found)::text as json from (${sql}) as found`,
+      )
       return rows.map(({ json }) => json)
     },
     async columns(table) {
@@ -78,6 +83,36 @@ export async function postgresDatabase(serverUrl: string): Promise<SinkDatabase>
     },
   }
 }
+
+/** Jobs of a test, each with a table of its own in one database. */
+export function sinkJobs(open: () => Promise<SinkDatabase>) {
+  let there: SinkDatabase
+  let tables = 0
+  beforeAll(async () => {
+    there = await open()
+  })
+  afterAll(() => there.end())
+  return {
+    get there() {
+      return there
+    },
+    /** A destination, with a new table unless one is named. */
+    job(more: object = {}) {
+      const table = `t${++tables}`
+      return { table, destination: { type: 'database', url: there.url, table, ...more } }
+    },
+    /** A table's rows as JavaScript has them. */
+    async held(table: string, order = 'id'): Promise<Record<string, unknown>[]> {
+      const rows = await there.rows(`select * from "${table.replaceAll('"', '""')}" order by ${order}`)
+      return rows.map(row => JSON.parse(row))
+    },
+    names: async (table: string) => (await there.columns(table)).map(({ name }) => name),
+    types: async (table: string) =>
+      Object.fromEntries((await there.columns(table)).map(each => [each.name, each.type])),
+  }
+}
+
+export type SinkJobs = ReturnType<typeof sinkJobs>
 
 /** What a job says of itself; everything else has a default. */
 export type Opening = Partial<SinkContext> & { logged?: { level: string; message: string; metadata: object }[] }
@@ -100,6 +135,21 @@ export function rowsOf(data: readonly (string | readonly [id: string, data: null
     const id = membersOf(each).get('id') ?? `"row-${i + 1}"`
     return { number: i + 1, id: typeOf(id) === 'string' ? unquoted(id) : id, op: 'upsert', data: each, at }
   })
+}
+
+/** One run: opens, writes the pages from a number on, completes, stops; gives back what was refused. */
+export async function runOf(
+  destination: object,
+  opening: Opening & { from?: number },
+  pages: readonly (readonly SinkRow[])[],
+): Promise<SinkRefusal[]> {
+  const { from = 1, ...rest } = opening
+  const sink = await openSink(destination, rest)
+  const refused: SinkRefusal[] = []
+  for (const [i, rows] of pages.entries()) refused.push(...(await writePage(sink, from + i, rows)))
+  await sink.complete()
+  await sink.stop()
+  return refused
 }
 
 /** Writes a page and gives back what was refused. */

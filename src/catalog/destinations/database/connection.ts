@@ -23,6 +23,12 @@ export interface Table {
   readonly columns: readonly Column[]
 }
 
+export interface UniqueIndex {
+  readonly name: string
+  /** Only of the rows for which something is true. */
+  readonly partial: boolean
+}
+
 export interface NewColumn {
   readonly name: string
   readonly type: ColumnType | 'time'
@@ -69,11 +75,8 @@ export interface Connection {
   widen(table: Table, column: Column, type: ColumnType): Promise<void>
   /** Does the same to a column in a table of keys. */
   widenKey(keys: TableName, column: Column, type: ColumnType): Promise<void>
-  /**
-   * Whether a table has a unique index over just these columns that `on conflict` can name; with `where`, one of ours over
-   * the rows in which that column is true.
-   */
-  hasUnique(table: TableName, columns: readonly string[], where?: string): Promise<boolean>
+  /** The unique indexes of a table over just these columns that `on conflict` can name. */
+  uniqueIndexes(table: TableName, columns: readonly string[]): Promise<readonly UniqueIndex[]>
   /** Whether anything would go with a table if another one took its place: views, triggers, indexes of users' … */
   isTiedTo(table: TableName): Promise<boolean>
   insert(insert: Insert): Promise<void>

@@ -38,16 +38,18 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
   const hasKeys = (table: Table) => keys.every(key => shaper.columnOf(table, key))
   const keyColumns = (table: Table) => keys.map(key => shaper.columnOf(table, key)!)
 
-  async function prepare(table: Table): Promise<void> {
+  /** Makes sure that the table tells its rows apart, as soon as it has the columns for it. */
+  async function tellApart(table: Table): Promise<void> {
     if (keys.length > 0 && hasKeys(table))
       await shaper.requireUnique(table, keys, mode === 'scd2' ? IS_CURRENT : undefined)
   }
 
-  /** The table as it is, with what tells its rows apart. */
+  /** The table as it is, with the columns that it needs whatever the data. */
   async function look(): Promise<Table | undefined> {
     if (known) return known.table
-    const table = await shaper.describe(name)
-    if (table) await prepare(table)
+    const found = await shaper.describe(name)
+    const table = found && (await shaper.fit(found, { name, fields: [], extra }))
+    if (table) await tellApart(table)
     known = { table }
     return table
   }
@@ -63,7 +65,7 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
       if (seen && keysOf(table!).includes(column.name) && (await seen.isThere())) await seen.widen(column, type)
     }
     const fitted = await shaper.fit(table, { name, fields: page.fields, extra }, widenKey)
-    if (fitted !== known?.table) await prepare(fitted)
+    if (fitted !== known?.table) await tellApart(fitted)
     known = { table: fitted }
     return fitted
   }

@@ -90,7 +90,7 @@ export async function openPostgres(
       if (column.type === 'none') await noteNoValue(quotedTable(name), column, 'null')
     },
     widenKey: alterType,
-    hasUnique: catalog.hasUnique,
+    uniqueIndexes: catalog.uniqueIndexes,
     isTiedTo: catalog.isTiedTo,
     insert,
     stop: session.stop,

@@ -1,8 +1,8 @@
 import { DomainError } from '../../../kernel/errors.ts'
 import { SourceBusy } from '../../connectors/connector.ts'
 import type { SinkContext } from '../destination.ts'
-import type { Column, Connection, NewColumn, Table } from './connection.ts'
-import { newIndexName, quoted, quotedList, quotedTable, shownTable, type TableName } from './names.ts'
+import type { Column, Connection, NewColumn, Table, UniqueIndex } from './connection.ts'
+import { newIndexName, OWN_PREFIX, quoted, quotedList, quotedTable, shownTable, type TableName } from './names.ts'
 import type { Field } from './page.ts'
 import { join, typeOfKind } from './types.ts'
 
@@ -89,19 +89,26 @@ export function createShaper(connection: Connection, log: SinkContext['log']) {
     }
   }
 
-  /** Makes sure that a table tells rows apart by its keys; `where` when only some rows are to be told apart. */
+  /** Makes sure that a table tells rows apart by its keys; `where` when only those are to be told apart that it is true of. */
   async function requireUnique(table: Table, keys: readonly string[], where?: string): Promise<void> {
-    const names = keys.map(key => columnOf(table, key)?.name)
-    const missing = keys.find((_, i) => names[i] === undefined)
-    if (missing !== undefined) throw wrongKeys(table, `it has no column ${missing}`)
-    const columns = names as string[]
-    if (await connection.hasUnique(table.name, columns, where)) return
+    const { schema } = table.name
+    const columns = keys.map(key => columnOf(table, key)!.name)
+    const found = await connection.uniqueIndexes(table.name, columns)
+    const isOurs = ({ name }: UniqueIndex) => name.startsWith(OWN_PREFIX)
+    if (where !== undefined) {
+      // Of a mode in which a key has one row.
+      for (const index of found.filter(({ partial }) => !partial)) {
+        if (!isOurs(index)) throw wrongKeys(table, 'it takes one row of a key, and no versions')
+        await connection.run(`drop index ${quotedTable({ schema, name: index.name })}`)
+      }
+    }
+    if (found.some(index => (where === undefined ? !index.partial : index.partial && isOurs(index)))) return
     const over = `${quotedTable(table.name)}(${quotedList(columns)})${where ? ` where ${quoted(where)}` : ''}`
     try {
       await connection.attempt(() => connection.run(`create unique index ${quoted(newIndexName())} on ${over}`))
     } catch (error) {
       if (error instanceof SourceBusy) throw error
-      throw wrongKeys(table, `an index that makes them unique cannot be made: ${(error as Error).message}`)
+      throw wrongKeys(table, `its rows cannot be told apart by them: ${(error as Error).message}`)
     }
   }
 

@@ -158,7 +158,7 @@ export async function openSqlite(
     addColumn: (name, column) => run(`alter table ${quotedTable(name)} add column ${columnSql(column)}`),
     widen: async ({ name }, column, type) => told(() => rebuild(name, column, type, MADE_BY_US)),
     widenKey: async (keys, column, type) => told(() => rebuild(keys, column, type, '')),
-    hasUnique: async (name, columns, where) => told(() => catalog.hasUnique(name, columns, where)),
+    uniqueIndexes: async (name, columns) => told(() => catalog.uniqueIndexes(name, columns)),
     isTiedTo: async name => told(() => catalog.isTiedTo(name)),
     insert: async rows => told(() => insert(rows)),
     stop: async () => {

@@ -1,6 +1,6 @@
 import { DomainError } from '../../../../kernel/errors.ts'
 import { isForeign } from '../config.ts'
-import type { Column, Table } from '../connection.ts'
+import type { Column, Table, UniqueIndex } from '../connection.ts'
 import { OWN_PREFIX, quotedTable, shownTable, type TableName } from '../names.ts'
 import { postgresDialect } from './dialect.ts'
 
@@ -67,15 +67,14 @@ export function createCatalog(ask: Ask) {
       const columns = await ask<FoundColumn>(sql, [found.oid])
       return { name: table, ours, columns: columns.map(column => columnOf(column, ours)) }
     },
-    async hasUnique(table: TableName, columns: readonly string[], where: string | undefined): Promise<boolean> {
-      const sql = `select 1 from pg_index i join pg_class c on c.oid = i.indexrelid
+    uniqueIndexes(table: TableName, columns: readonly string[]): Promise<UniqueIndex[]> {
+      const sql = `select c.relname as name, i.indpred is not null as partial
+        from pg_index i join pg_class c on c.oid = i.indexrelid
         where i.indrelid = $1::regclass and i.indisunique and i.indimmediate and i.indisvalid and i.indexprs is null
-          and (case when $3 then i.indpred is not null and c.relname like $4 else i.indpred is null end)
-          and (select array_agg(a.attname::text order by a.attname::text) from pg_attribute a
+          and (select array_agg(a.attname::text order by a.attname::text collate "C") from pg_attribute a
             where a.attrelid = i.indrelid and a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1])) = $2::text[]`
-      const ours = `${OWN_PREFIX.replaceAll('_', '\\_')}%`
       const sorted = columns.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-      return (await ask(sql, [quotedTable(table), sorted, where !== undefined, ours])).length > 0
+      return ask(sql, [quotedTable(table), sorted])
     },
     /** Views and rules, foreign keys of others, triggers, policies, publications; indexes not of ours; grants. */
     async isTiedTo(table: TableName): Promise<boolean> {
@@ -83,14 +82,14 @@ export function createCatalog(ask: Ask) {
           and d.deptype in ('n', 'a') and d.classid <> 'pg_class'::regclass and d.classid <> 'pg_attrdef'::regclass
         union all
         select 1 from pg_index i join pg_class c on c.oid = i.indexrelid
-          where i.indrelid = $1::regclass and c.relname not like $2
+          where i.indrelid = $1::regclass and not starts_with(c.relname, $2)
         union all
         select 1 from pg_inherits where inhparent = $1::regclass or inhrelid = $1::regclass
         union all
         select 1 from pg_class c where c.oid = $1::regclass and (c.relacl is not null
           or exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attacl is not null))
         limit 1`
-      return (await ask(sql, [quotedTable(table), `${OWN_PREFIX.replaceAll('_', '\\_')}%`])).length > 0
+      return (await ask(sql, [quotedTable(table), OWN_PREFIX])).length > 0
     },
   }
 }

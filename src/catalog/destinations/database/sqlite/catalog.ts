@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { DomainError } from '../../../../kernel/errors.ts'
-import type { Column, Table } from '../connection.ts'
+import type { Column, Table, UniqueIndex } from '../connection.ts'
 import { OWN_PREFIX, type TableName } from '../names.ts'
 import { sqliteDialect } from './dialect.ts'
 import { wrong } from './faults.ts'
@@ -79,20 +79,20 @@ export function createCatalog(db: DatabaseSync) {
       if (file !== undefined && !ours) throw refused(name, `is a table of the service’s own ${file}`)
       return { name, ours, columns: columnsOf(name.name).map(column => columnOf(column, ours)) }
     },
-    hasUnique(table: TableName, columns: readonly string[], where: string | undefined): boolean {
+    uniqueIndexes({ name: table }: TableName, columns: readonly string[]): UniqueIndex[] {
       const wanted = columns.toSorted().join('\0')
-      const keys = columnsOf(table.name).filter(({ pk }) => pk > 0)
       const isSame = (names: readonly (string | null)[]) => names.toSorted().join('\0') === wanted
-      if (where === undefined && isSame(keys.map(({ name }) => name))) return true
+      const keys = columnsOf(table).filter(({ pk }) => pk > 0)
+      // A primary key of one integer is no index: the table is in its order.
+      const own = isSame(keys.map(({ name }) => name)) ? [{ name: '', partial: false }] : []
       const indexes = all<{ name: string; partial: number }>(
         'select name, partial from pragma_index_list(?) where "unique" = 1',
-        table.name,
+        table,
       )
-      return indexes
-        .filter(({ name, partial }) => (where === undefined ? !partial : partial && name.startsWith(OWN_PREFIX)))
-        .some(({ name }) =>
-          isSame(all<{ name: string | null }>('select name from pragma_index_info(?)', name).map(each => each.name)),
-        )
+      const columnsOfIndex = (index: string) =>
+        all<{ name: string | null }>('select name from pragma_index_info(?)', index).map(({ name }) => name)
+      const same = indexes.filter(({ name }) => isSame(columnsOfIndex(name)))
+      return [...own, ...same.map(({ name, partial }) => ({ name, partial: partial === 1 }))]
     },
     /** Triggers, indexes not of ours, foreign keys of others. */
     isTiedTo({ name }: TableName): boolean {
