@@ -4,7 +4,7 @@ import type { SecretPath } from '../secrets.ts'
 
 /**
  * A destination outside: where a job's rows land besides the log. Every page is in the log before a sink is given it, so
- * a sink that was cut off is given the same page again.
+ * a sink that was cut off is given the same page again, and has it in once all the same.
  */
 export interface Destination<Config extends z.ZodType = z.ZodType> {
   readonly type: string
@@ -37,23 +37,46 @@ export interface SinkContext {
   log(level: 'debug' | 'info' | 'warning' | 'error', message: string, metadata?: object): void
 }
 
+/**
+ * An open destination, for one run at a time and one call at a time. Another runner may have it open too, for a moment:
+ * one that was taken over from and does not know yet. Both can only have pages that are in the log, so whatever the two
+ * do, each page is in once.
+ */
 export interface Sink {
-  /** The number of the last page of this job that is in, with its run; undefined when it knows of none. */
+  /**
+   * The number of the last page of this job that is in, with its run; undefined when it knows of none, as after the job was
+   * given another destination.
+   */
   readonly checkpoint: { readonly runId: string; readonly number: number } | undefined
   /**
    * Writes a page's rows and its number in one transaction; one that is in already is passed over. Rows that cannot be
-   * written go to `onRefused`, once and before the transaction commits, and the others are in. Fails with SourceBusy
-   * when the destination is not there.
+   * written go to `onRefused`, once in a call and before the transaction commits, and the others are in; when the page is
+   * given again because the transaction did not commit, so are its refused rows.
+   *
+   * Fails with SourceBusy when the destination is not there, with a DomainError for what will not pass by itself: nothing of
+   * the page is in then, and the sink can be written to again.
    */
   write(page: SinkPage, onRefused: (refused: readonly SinkRefusal[]) => Promise<void>): Promise<void>
-  /** The run has come to its end: does what only a whole run allows. Does nothing the second time. */
-  complete(): Promise<void>
+  /**
+   * The run has come to its end: does what only a whole run allows. Does nothing the second time. The run must have written
+   * a page, without rows when its source had none: else it is a CONFLICT, as it is when a later run has written.
+   *
+   * `missed` says how many rows of the source never came here because something before refused them. With any, no row is
+   * taken for deleted at the source.
+   */
+  complete(missed?: number): Promise<void>
   stop(): Promise<void>
 }
 
 export interface SinkPage {
   /** Counts over all pages of the job, from 1. */
   readonly number: number
+  /**
+   * The number of the first page whose rows are in this one, when several are written at once. Then it is a CONFLICT when
+   * only some of them are in already.
+   */
+  readonly first?: number
+  /** In order: what comes later counts. There may be none. */
   readonly rows: readonly SinkRow[]
 }
 
@@ -63,7 +86,7 @@ export interface SinkRow {
   /** The record's id. */
   readonly id: string
   readonly op: 'upsert' | 'delete'
-  /** JSON text of an object; of a deleted one: `null`. */
+  /** JSON text of an object, checked. Of a deleted one: of an object with at least its key, or `null`. */
   readonly data: string
   /** When the log took it, milliseconds since 1970. */
   readonly at: number

@@ -1,0 +1,22 @@
+import { databaseConfig, databaseSecrets, isSqlite, writingOf } from './database/config.ts'
+import { openPostgres } from './database/postgres.ts'
+import { openDatabaseSink } from './database/sink.ts'
+import { openSqlite } from './database/sqlite.ts'
+import { defineDestination } from './destination.ts'
+
+export const database = defineDestination({
+  type: 'database',
+  summary: 'A table of a PostgreSQL or SQLite database, which is made and made wider as the rows need it.',
+  config: databaseConfig,
+  secrets: databaseSecrets,
+  async open(config, context) {
+    const { url, table } = config
+    const { connection, target } = await (isSqlite(url) ? openSqlite : openPostgres)(url, table, context)
+    try {
+      return await openDatabaseSink({ connection, target, writing: writingOf(config), context })
+    } catch (error) {
+      await connection.stop()
+      throw error
+    }
+  },
+})

@@ -1,0 +1,12 @@
+import { describe, inject } from 'vitest'
+import { postgresDatabase, sinkJobs } from '../../../kit/sinks.ts'
+import { modesContract } from './modes.ts'
+import { redeliveryContract } from './redelivery.ts'
+
+const server = inject('postgres')
+
+describe.skipIf(!server)('a table in PostgreSQL', () => {
+  const jobs = sinkJobs(() => postgresDatabase(server!))
+  describe('modes', () => modesContract(jobs))
+  describe('redelivery', () => redeliveryContract(jobs))
+})
