@@ -33,10 +33,16 @@ interface Place {
  * Goes over a whole body once. Throws a JsonError where it is no JSON. Of members with one name the later counts, as
  * JSON.parse has it. A row that is deeper than `maxDepth` is passed over as a row.
  */
-export function scanBody(bytes: Buffer, dataPath: string, pointers: readonly string[], maxDepth: number): Scanned {
+export function scanBody(
+  bytes: Buffer,
+  dataPath: string,
+  pointers: readonly (string | undefined)[],
+  maxDepth: number,
+): Scanned {
   const root = emptyPlace()
   placeAt(root, dataPath).isData = true
-  for (const [index, pointer] of pointers.entries()) placeAt(root, pointer).wanted.push(index)
+  for (const [index, pointer] of pointers.entries())
+    if (pointer !== undefined) placeAt(root, pointer).wanted.push(index)
   const found = {
     data: undefined as Span | undefined,
     rows: 0,

@@ -15,18 +15,22 @@ const MAX_BODY = 100_000
 const scalar = z.union([z.string().max(MAX_TEXT), z.number(), z.boolean()], 'expected text, a number or a boolean')
 const few = (what: object) => Object.keys(what).length <= MAX_NAMES
 
-const headers = z
-  .record(headerName, headerText)
-  .refine(few, `expected at most ${MAX_NAMES} headers`)
-  .default({})
+const headers = z.record(headerName, headerText).refine(few, `expected at most ${MAX_NAMES} headers`).default({})
 
 const params = z
-  .record(paramName, z.union([scalar, z.array(scalar).max(MAX_NAMES)], 'expected text, a number, a boolean or a list of them'))
+  .record(
+    paramName,
+    z.union([scalar, z.array(scalar).max(MAX_NAMES)], 'expected text, a number, a boolean or a list of them'),
+  )
   .refine(few, `expected at most ${MAX_NAMES} parameters`)
   .superRefine((given, context) => {
     for (const [name, value] of Object.entries(given))
-      if (isSensitive(name) && [value].flat().some(each => typeof each !== 'string'))
-        context.addIssue({ code: 'custom', path: [name], message: 'expected text, because its name is that of a secret' })
+      if (isSensitive(name) && typeof value !== 'string')
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'expected text, because its name is that of a secret',
+        })
   })
   .default({})
 
@@ -79,7 +83,10 @@ const endpoint = z
     const wrong = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message })
     if (given.method === 'GET' && given.body !== undefined) wrong('body', 'a GET has no body')
     if (given.send_in === 'body' && given.method === 'GET') wrong('send_in', 'a GET has no body')
-    if (given.send_in === 'body' && (typeof given.body !== 'object' || given.body === null || Array.isArray(given.body)))
+    if (
+      given.send_in === 'body' &&
+      (typeof given.body !== 'object' || given.body === null || Array.isArray(given.body))
+    )
       if (given.body !== undefined) wrong('body', 'expected an object, as send_in adds members to it')
     for (const field of ['cursor_param', 'lag'] as const)
       if (given[field] && given.cursor_field === undefined) wrong(field, 'needs cursor_field')
@@ -102,7 +109,9 @@ export type RestConfig = z.output<typeof config>
 export type EndpointConfig = RestConfig['endpoints'][number]
 
 /** One of a catalog's configurations, told by its type. */
-function oneOf<Config extends { type: string }>(catalog: readonly { type: string; config: z.ZodObject }[]): z.ZodType<Config> {
+function oneOf<Config extends { type: string }>(
+  catalog: readonly { type: string; config: z.ZodObject }[],
+): z.ZodType<Config> {
   const known = catalog.map(({ type }) => type).join(', ')
   const options = catalog.map(entry => entry.config) as unknown as [z.core.$ZodTypeDiscriminable]
   return z.discriminatedUnion('type', options, {

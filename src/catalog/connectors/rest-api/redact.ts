@@ -55,6 +55,10 @@ export function createRedactor(): Redactor {
 function spellingsOf(secret: string): string[] {
   const inForm = new URLSearchParams([['', secret]]).toString().slice(1)
   const inJson = JSON.stringify(secret).slice(1, -1)
-  const inHtml = secret.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+  const inHtml = secret
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
   return [secret, encodeURIComponent(secret.toWellFormed()), inForm, inJson, inHtml]
 }

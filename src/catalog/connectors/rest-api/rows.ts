@@ -98,7 +98,8 @@ export function createRowReader(bytes: Buffer, data: Span = NOTHING, { limits, f
     if (!deep && bytes[start] === OBJECT && (allUtf8 || isUtf8(bytes.subarray(start, to)))) return undefined
     const value = shown(bytes.toString('utf8', start, Math.min(to, start + SHOWN_BYTES)))
     if (deep) return { code: 'TOO_DEEP', column: null, value, message: `nested deeper than ${limits.maxDepth} levels` }
-    if (bytes[start] === OBJECT) return { code: 'INVALID_ENCODING', column: null, value, message: 'the row is not UTF-8' }
+    if (bytes[start] === OBJECT)
+      return { code: 'INVALID_ENCODING', column: null, value, message: 'the row is not UTF-8' }
     return { code: 'NOT_AN_OBJECT', column: null, value, message: `a row is a JSON object, this is ${value}` }
   }
 
@@ -112,7 +113,8 @@ export function createRowReader(bytes: Buffer, data: Span = NOTHING, { limits, f
     take(mostRows, mostBytes) {
       const rows: AnswerRow[] = []
       const start = at
-      while (!ended && rows.length < mostRows && (rows.length === 0 || fits(mostBytes - (at - start)))) rows.push(next())
+      while (!ended && rows.length < mostRows && (rows.length === 0 || fits(mostBytes - (at - start))))
+        rows.push(next())
       return rows
     },
     skip(rows) {
@@ -141,6 +143,6 @@ function isName(bytes: Buffer, start: number, end: number, quoted: Buffer, field
     while (i < quoted.length && bytes[start + i] === quoted[i]) i++
     if (i === quoted.length) return true
   }
-  const escape = bytes.subarray(start, end).indexOf(BACKSLASH)
-  return escape >= 0 && JSON.parse(bytes.toString('utf8', start, end)) === field
+  const hasEscape = bytes.subarray(start, end).includes(BACKSLASH)
+  return hasEscape && JSON.parse(bytes.toString('utf8', start, end)) === field
 }

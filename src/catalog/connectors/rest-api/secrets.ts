@@ -23,7 +23,8 @@ export function secretsOf(config: unknown): SecretPath[] {
   const kind = auths.find(({ type }) => type === members(auth).type)
   for (const field of kind?.secrets ?? []) if (isText(members(auth)[field])) found.push(['auth', field])
   sensitive(config, [], found)
-  if (Array.isArray(endpoints)) for (const [index, each] of endpoints.entries()) sensitive(each, ['endpoints', index], found)
+  if (Array.isArray(endpoints))
+    for (const [index, each] of endpoints.entries()) sensitive(each, ['endpoints', index], found)
   return found
 }
 

@@ -30,7 +30,11 @@ export interface AuthSession {
 
 export interface AuthContext {
   /** Sends a form to an address; the answer has any status below 500 that is not worth another try. */
-  post(address: string, form: Readonly<Record<string, string>>, headers?: Readonly<Record<string, string>>): Promise<Answer>
+  post(
+    address: string,
+    form: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>
   /** From now on a text is a secret. */
   hide(secret: string): void
   /** Keeps a secret that has changed, under its path in the connector's configuration. */

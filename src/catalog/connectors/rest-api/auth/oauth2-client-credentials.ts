@@ -5,7 +5,8 @@ import { bearerOf, createTokens } from './tokens.ts'
 
 export const oauth2ClientCredentials = defineAuth({
   type: 'oauth2_client_credentials',
-  summary: 'Gets tokens for a client of its own (RFC 6749, 4.4), and new ones before they expire or when one is refused.',
+  summary:
+    'Gets tokens for a client of its own (RFC 6749, 4.4), and new ones before they expire or when one is refused.',
   config: z.strictObject({
     type: z.literal('oauth2_client_credentials'),
     token_url: address,

@@ -20,7 +20,8 @@ export interface Tokens {
 
 /** A token is not used any more this long before it expires, or for its last tenth when that is shorter. */
 const MARGIN_MS = 30_000
-const MAX_TOKEN = 100_000
+const MAX_TOKEN = 50_000
+const MAX_ANSWER = 200_000
 const EXCERPT = 200
 
 /**
@@ -44,9 +45,8 @@ export function createTokens(
       if (second.status === 200) ask = inHeader
       if (second.status === 200 || answer.status === 401) answer = second
     }
-    const text = answer.body.toString('utf8')
     if (answer.status !== 200) throw refused(answer, `answered ${answer.status}`, context)
-    const { access_token, refresh_token, expires_in } = fieldsOf(text)
+    const { access_token, refresh_token, expires_in } = fieldsOf(answer.body)
     if (!access_token || access_token.length > MAX_TOKEN || /[^\x21-\x7e]/.test(access_token))
       throw refused(answer, 'answered without an access_token that can be sent', context)
     context.hide(access_token)
@@ -75,23 +75,34 @@ export function bearerOf(tokens: Tokens): AuthSession {
   }
 }
 
-function inBody({ token_url, client_id, client_secret }: Client, form: Readonly<Record<string, string>>, { post }: AuthContext) {
+function inBody(
+  { token_url, client_id, client_secret }: Client,
+  form: Readonly<Record<string, string>>,
+  { post }: AuthContext,
+) {
   return post(token_url, { ...form, client_id, ...(client_secret === undefined ? {} : { client_secret }) })
 }
 
-function inHeader({ token_url, client_id, client_secret = '' }: Client, form: Readonly<Record<string, string>>, context: AuthContext) {
+function inHeader(
+  { token_url, client_id, client_secret = '' }: Client,
+  form: Readonly<Record<string, string>>,
+  context: AuthContext,
+) {
   const inForm = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
-  return context.post(token_url, form, { authorization: basicHeader(inForm(client_id), inForm(client_secret), context.hide) })
+  return context.post(token_url, form, {
+    authorization: basicHeader(inForm(client_id), inForm(client_secret), context.hide),
+  })
 }
 
 function isClientRefused({ status, body }: Answer): boolean {
-  return status === 401 || (status === 400 && fieldsOf(body.toString('utf8')).error === 'invalid_client')
+  return status === 401 || (status === 400 && fieldsOf(body).error === 'invalid_client')
 }
 
 /** The texts and numbers of an answer that is a JSON object; of any other there are none. */
-function fieldsOf(text: string): Record<string, string | undefined> {
+function fieldsOf(body: Buffer): Record<string, string | undefined> {
+  if (body.length > MAX_ANSWER) return {}
   try {
-    const fields = [...membersOf(text)].map(([name, value]) => {
+    const fields = [...membersOf(body.toString('utf8'))].map(([name, value]) => {
       const type = typeOf(value)
       return [name, type === 'string' ? unquoted(value) : type === 'number' ? value : undefined]
     })
@@ -103,7 +114,7 @@ function fieldsOf(text: string): Record<string, string | undefined> {
 }
 
 function refused({ url, body }: Answer, what: string, { scrub }: AuthContext): DomainError {
-  const { error, error_description } = fieldsOf(body.toString('utf8'))
+  const { error, error_description } = fieldsOf(body)
   const why = [error, error_description].filter(Boolean).join(': ').slice(0, EXCERPT)
   return new DomainError('VALIDATION_ERROR', scrub(`auth: ${url.origin}${url.pathname} ${what}${why && `: ${why}`}`))
 }

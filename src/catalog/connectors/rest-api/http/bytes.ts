@@ -61,7 +61,10 @@ export const ACCEPTED_CODINGS = 'gzip, br, deflate'
  * comes out.
  */
 export async function decoded(body: Buffer, codings: string, most: number, cut: boolean): Promise<Buffer> {
-  const names = codings.toLowerCase().split(',').map(name => name.trim())
+  const names = codings
+    .toLowerCase()
+    .split(',')
+    .map(name => name.trim())
   const used = names.filter(name => name !== '' && name !== 'identity').reverse()
   if (used.length > MAX_CODINGS) throw unknownCoding(codings)
   let bytes = body
@@ -87,5 +90,8 @@ async function inflated(inflate: Inflate, name: string, bytes: Buffer, most: num
 }
 
 function unknownCoding(codings: string): DomainError {
-  return new DomainError('VALIDATION_ERROR', `the answer is encoded as ${codings.slice(0, 60)}, which is not known here`)
+  return new DomainError(
+    'VALIDATION_ERROR',
+    `the answer is encoded as ${codings.slice(0, 60)}, which is not known here`,
+  )
 }

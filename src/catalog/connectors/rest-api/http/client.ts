@@ -61,6 +61,11 @@ export function createClient({ guard, signal, answerBytes, answerMs, redactor, o
   async function sendOnce(asking: Asking, until: AbortSignal): Promise<Answer | { redirect: string; status: number }> {
     const { url, method, body } = asking
     const isHome = url.origin === asking.home
+    if (!isHome && body !== undefined)
+      throw new DomainError(
+        'VALIDATION_ERROR',
+        `it leads to ${redactor.url(url)}, another origin, to which no body is sent`,
+      )
     const target = isHome ? withParams(url, asking.credentials.params) : url
     const host = target.hostname.replace(/^\[(.*)\]$/, '$1')
     // Only names are looked up: an address is connected to as it stands.

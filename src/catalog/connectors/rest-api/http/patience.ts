@@ -41,7 +41,12 @@ export async function patiently<T>(
       if (attempt === TRIES || !error.soon) throw new SourceBusy(`${name}: ${error.message}`)
       const most = PAUSES_MS[attempt - 1]!
       const pause = Math.round(most / 2 + (Math.random() * most) / 2)
-      log('warning', 'a request failed and is tried again', { request: name, error: error.message, attempt, pause_ms: pause })
+      log('warning', 'a request failed and is tried again', {
+        request: name,
+        error: error.message,
+        attempt,
+        pause_ms: pause,
+      })
       await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   }

@@ -14,8 +14,6 @@ export function redirected(asking: Asking, location: string, status: number, red
   const url = nextAddress(location, asking.url, redactor)
   const isHome = url.origin === asking.home
   const keepsBody = status === 307 || status === 308 || asking.method === 'GET'
-  if (!isHome && keepsBody && asking.body !== undefined)
-    throw refused(`it is redirected to ${redactor.url(url)}, another origin, to which its body is not sent`)
   const { 'content-type': _type, ...withoutBody } = asking.headers
   return {
     ...asking,

@@ -1,4 +1,4 @@
-import { integerText, compareNumbers } from '../../../../kernel/decimal.ts'
+import { compareNumbers, integerText } from '../../../../kernel/decimal.ts'
 import { typeOf, unquoted } from '../../../../kernel/members.ts'
 
 /**
@@ -25,7 +25,12 @@ export function plainOf(json: string | undefined): string | undefined {
 interface Moment {
   readonly seconds: number
   readonly fraction: string
-  readonly form: { readonly separator: string | undefined; readonly withSeconds: boolean; readonly zone: string; readonly offset: number }
+  readonly form: {
+    readonly separator: string | undefined
+    readonly withSeconds: boolean
+    readonly zone: string
+    readonly offset: number
+  }
 }
 
 function momentOf(text: string): Moment | undefined {

@@ -11,6 +11,7 @@ export type { Pagination, SeenPage } from './pagination.ts'
 
 /** What every pagination's configuration may have. */
 export interface PaginationConfig {
+  readonly [field: string]: unknown
   readonly type: string
   readonly total_path?: string | undefined
   readonly total_header?: string | undefined

@@ -14,7 +14,7 @@ interface Place extends Counted {
 export const keyset = definePagination({
   type: 'keyset',
   summary:
-    "Sends in key_param the key_field of the last row, whose page is what comes after it. Keys must go on in one way: up, " +
+    'Sends in key_param the key_field of the last row, whose page is what comes after it. Keys must go on in one way: up, ' +
     'or down; texts must differ. Ends with a page that is empty, or shorter than limit.',
   config: z.strictObject({
     type: z.literal('keyset'),

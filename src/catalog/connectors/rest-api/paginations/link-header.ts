@@ -4,7 +4,8 @@ import { definePagination, limitFields, limitParams, totalFields } from './pagin
 
 export const linkHeader = definePagination({
   type: 'link_header',
-  summary: 'Goes to the address that the Link header of the last answer has as rel="next" (RFC 8288). Ends without one.',
+  summary:
+    'Goes to the address that the Link header of the last answer has as rel="next" (RFC 8288). Ends without one.',
   config: z.strictObject({ type: z.literal('link_header'), ...limitFields, ...totalFields }),
   place: urlPlace,
   first: (): UrlPlace => ({}),

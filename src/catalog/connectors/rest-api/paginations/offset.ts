@@ -28,7 +28,8 @@ export const offset = definePagination({
       message: 'expected offset_param, which counts rows, or page_param, which counts pages, not both',
     }),
   place: z.strictObject({ page: z.int().min(0).optional(), ...countedFields }) as z.ZodType<Place>,
-  first: (config): Place => (config.page_param === undefined ? NOTHING_YET : { page: config.start_page, ...NOTHING_YET }),
+  first: (config): Place =>
+    config.page_param === undefined ? NOTHING_YET : { page: config.start_page, ...NOTHING_YET },
   request(config, place) {
     const { page_param, offset_param = 'offset' } = config
     if (page_param !== undefined) return pages.request({ ...config, page_param }, atPage(place, config))
