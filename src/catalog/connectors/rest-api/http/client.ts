@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { Agent, type Dispatcher, request } from 'undici'
+import { Agent, type Dispatcher, errors, request } from 'undici'
 import { DomainError } from '../../../../kernel/errors.ts'
 import type { PullContext } from '../../connector.ts'
 import type { Credentials } from '../auth/auth.ts'
@@ -139,6 +139,7 @@ function explained(error: unknown, redactor: Redactor): unknown {
     return new DomainError('VALIDATION_ERROR', `no secure connection: ${redactor.text((error as Error).message)}`)
   // An address that has several has an error for each.
   const [first = error] = error instanceof AggregateError ? error.errors : [error]
+  if (first instanceof errors.HTTPParserError) return new MayPass(redactor.text(first.message))
   const { code, message } = first as NodeJS.ErrnoException
   if (typeof code !== 'string' || code === 'UND_ERR_INVALID_ARG' || code.startsWith('ERR_INVALID')) return error
   return new MayPass(redactor.text(message.includes(code) ? message : `${message} (${code})`))
