@@ -5,7 +5,7 @@ import { type Scanned, scanBody } from './body.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Answer } from './http/client.ts'
 import { MayPass } from './http/may-pass.ts'
-import { excerpt, statusOf } from './http/patience.ts'
+import { excerpt, statusOf, typeOf } from './http/patience.ts'
 import { plainText } from './paginations/pagination.ts'
 import type { Redactor } from './redact.ts'
 
@@ -57,9 +57,8 @@ export function readPage(answer: Answer, asked: Asked): Page | 'past' {
   if (data === undefined && !mayLackRows) throw nothingAt(config.data_path, names)
   const kind = data && body[data.start]
   if (kind !== undefined && kind !== ARRAY && kind !== OBJECT && kind !== NULL) {
-    const found = body.toString('utf8', data!.start, Math.min(data!.end, data!.start + EXCERPT))
-    const message = `data_path: expected an array or an object at "${config.data_path}", found ${redactor.text(found)}`
-    throw refused(message)
+    const found = excerpt(body.subarray(data!.start, data!.end), EXCERPT, redactor)
+    throw refused(`data_path: expected an array or an object at "${config.data_path}", found ${found}`)
   }
   const [wanted, total] = scanned.values
   const { rows, lastObject } = scanned
@@ -82,7 +81,7 @@ function scan(answer: Answer, { endpoint, limits, redactor }: Asked): Scanned {
     return scanBody(body, config.data_path, pointers, limits.maxDepth)
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
-    const type = String(answer.headers['content-type'] ?? 'no content type').slice(0, 100)
+    const type = typeOf(answer, redactor)
     const begins = excerpt(body, EXCERPT, redactor)
     if (begins === '') throw new MayPass(`it answered ${status} with nothing in it`)
     if (!/^[{["\-0-9tfn]/.test(begins)) throw refused(`it answered ${status} with ${type} instead of JSON: ${begins}`)

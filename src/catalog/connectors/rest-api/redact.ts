@@ -60,5 +60,11 @@ function spellingsOf(secret: string): string[] {
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;')
-  return [secret, encodeURIComponent(secret.toWellFormed()), inForm, inJson, inHtml]
+  const [component, whole] = [encodeURIComponent(secret.toWellFormed()), encodeURI(secret.toWellFormed())]
+  const url = new URL('http://x')
+  url.pathname = secret
+  url.search = secret
+  return [secret, component, whole, inForm, inJson, inHtml, url.pathname.slice(1), url.search.slice(1)].filter(
+    spelling => spelling.length >= MIN_SECRET,
+  )
 }

@@ -36,7 +36,7 @@ export async function patiently<T>(
       if (passing) throw new MayPass(`it answered ${statusOf(answer, redactor)}`)
       return read(answer)
     } catch (error) {
-      if (error instanceof DomainError) throw named(name, error)
+      if (error instanceof DomainError) throw named(name, error, redactor)
       if (!(error instanceof MayPass)) throw error
       if (attempt === TRIES || !error.soon) throw new SourceBusy(`${name}: ${error.message}`)
       const most = PAUSES_MS[attempt - 1]!
@@ -61,10 +61,17 @@ function refuseIfBusy(name: string, { status, headers }: Answer): void {
 }
 
 /** A status with the beginning of what was said about it. */
-export function statusOf({ status, headers, body }: Answer, redactor: Redactor): string {
-  const said = excerpt(body, EXCERPT, redactor)
-  const type = String(headers['content-type'] ?? 'no content type').slice(0, 100)
-  return said === '' ? String(status) : `${status} (${type}): ${said}`
+export function statusOf(answer: Answer, redactor: Redactor): string {
+  const said = excerpt(answer.body, EXCERPT, redactor)
+  return said === '' ? String(answer.status) : `${answer.status} (${typeOf(answer, redactor)}): ${said}`
+}
+
+/** The content type of an answer as a message may have it. */
+export function typeOf({ headers }: Answer, redactor: Redactor): string {
+  const given = headers['content-type']
+  if (given === undefined) return 'no content type'
+  const [type] = /^[\w.+-]{1,60}\/[\w.+-]{1,60}(; *charset=[\w-]{1,30})?/i.exec(String(given)) ?? []
+  return type === undefined ? 'a content type that is none' : redactor.text(type)
 }
 
 /** The first characters of a body as a message may have them. */
@@ -76,6 +83,7 @@ export function excerpt(body: Buffer, most: number, redactor: Redactor): string 
   return shown.length > most ? `${shown.slice(0, most)}…` : shown
 }
 
-function named(name: string, { code, message, details }: DomainError): DomainError {
-  return new DomainError(code, message.startsWith('auth: ') ? message : `${name}: ${message}`, { details })
+function named(name: string, { code, message, details }: DomainError, redactor: Redactor): DomainError {
+  const text = redactor.text(message)
+  return new DomainError(code, text.startsWith('auth: ') ? text : `${name}: ${text}`, { details })
 }

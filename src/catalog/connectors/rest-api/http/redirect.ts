@@ -30,7 +30,7 @@ export function redirected(asking: Asking, location: string, status: number, red
 export function nextAddress(text: string, from: URL, redactor: Redactor): URL {
   const url = URL.canParse(text, from.href) ? new URL(text, from) : undefined
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw refused(`it leads to ${redactor.text(text.slice(0, 200))}, which is no http address`)
+    throw refused(`it leads to ${redactor.text(text).slice(0, 200)}, which is no http address`)
   url.hash = ''
   url.username = ''
   url.password = ''
