@@ -12,7 +12,7 @@ import {
   startJob,
 } from '../kit/pulls.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
-import { answer, type Source, sourceConfig, startSource } from '../kit/source.ts'
+import { answer, type Source, sourceConfig, startSource } from '../kit/rows-source.ts'
 
 const ROWS = 50
 const rows = Array.from({ length: ROWS }, (_, n) => `{"id":${n},"name":"row ${n}"}`)

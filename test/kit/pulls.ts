@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import { type Answer, call, type Target } from './api.ts'
 import { type JobAnswer, jobEnd } from './forms.ts'
-import { type Source, sourceConfig } from './source.ts'
+import { type Source, sourceConfig } from './rows-source.ts'
 
 export interface PullAnswer extends JobAnswer {
   name: string

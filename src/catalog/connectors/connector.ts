@@ -32,6 +32,11 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
    * waits, and goes on from the last page's state.
    */
   pull(config: z.output<Config>, state: unknown, context: PullContext): AsyncIterable<PulledPage>
+  /**
+   * Looks for what a configuration says that cannot work and that pulling need not show: an address that may not be
+   * connected to. Fails with a VALIDATION_ERROR whose field is a path within the configuration. Nothing is connected to.
+   */
+  check?(config: z.output<Config>, context: Pick<PullContext, 'guard'>): Promise<void>
   /** Called once a run is complete, to let go of what only it needed. */
   finish?(config: z.output<Config>, context: Pick<PullContext, 'removeFile'>): Promise<void>
 }
@@ -50,6 +55,11 @@ export interface PullContext {
   readonly formatLimits: FormatLimits
   /** Which addresses may be connected to: everything that leaves for an address which a user gave goes by it. */
   readonly guard: Guard
+  /**
+   * Keeps a secret of the configuration that the source has replaced, under its path there, so that this run and later
+   * ones get the new one. Awaited before the new one is relied on. Without it such a secret is lost with the run.
+   */
+  keepSecret?(path: SecretPath, value: string): Promise<void>
   /** Most bytes of one answer of a source. */
   readonly answerBytes: number
   /** Milliseconds that a source may take for an answer. */

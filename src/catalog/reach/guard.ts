@@ -1,4 +1,4 @@
-import { lookup as resolve } from 'node:dns'
+import { lookup as dnsLookup } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { DomainError } from '../../kernel/errors.ts'
 
@@ -29,17 +29,26 @@ export function isAllowList(text: string): boolean {
   return text === '' || text === '1' || text.split(',').every(each => cidrOf(each.trim()) !== undefined)
 }
 
-/** A guard that lets through what is public, and what `allowed` names: nothing, 1, or a comma list of CIDRs. */
-export function createGuard(allowed: string): Guard {
+/**
+ * A guard that lets through what is public, and what `allowed` names: nothing, 1, or a comma list of CIDRs. `resolve` is
+ * how names become addresses.
+ */
+export function createGuard(allowed: string, resolve: typeof dnsLookup = dnsLookup): Guard {
   const named = allowed === '1' ? LOOPBACK_AND_PRIVATE : allowed.split(',').filter(each => each.trim() !== '')
   const listed = blockList(named.map(each => each.trim()))
 
-  function check(address: string, host: string): void {
-    const mapped = mappedIpv4(address)
-    if (mapped !== undefined) return check(mapped, host)
-    const version = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+  function isAllowed(text: string): boolean {
+    const address = mappedIpv4(text) ?? withoutZone(text)
+    const family = isIP(address)
+    // What is no address was not looked up: nobody knows where it leads.
+    if (family === 0) return false
+    const version = family === 6 ? 'ipv6' : 'ipv4'
     const isPublic = !SPECIAL.check(address, version) && (version === 'ipv4' || PUBLIC_IPV6.check(address, 'ipv6'))
-    if (isPublic || listed.check(address, version)) return
+    return isPublic || listed.check(address, version)
+  }
+
+  function check(address: string, host: string): void {
+    if (isAllowed(address)) return
     const which = address === host ? address : `${host}, which is ${address},`
     throw new DomainError('VALIDATION_ERROR', `${which} is not a public address; ALLOW_PRIVATE_ADDRESSES may allow it`)
   }
@@ -62,17 +71,22 @@ export function createGuard(allowed: string): Guard {
 /** The IPv4 address within an IPv6 one of ::ffff:0:0/96, in whatever spelling. */
 function mappedIpv4(address: string): string | undefined {
   if (isIP(address) !== 6) return undefined
-  const canonical = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname
+  const canonical = new URL(`http://[${withoutZone(address)}]`).hostname
   const [, high, low] = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(canonical) ?? []
   if (high === undefined || low === undefined) return undefined
   const bytes = [high, low].flatMap(part => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255])
   return bytes.join('.')
 }
 
+/** An IPv6 address may name the interface it is reached by: fe80::1%eth0. */
+function withoutZone(address: string): string {
+  return address.replace(/%.*$/, '')
+}
+
 function cidrOf(text: string): { address: string; prefix: number; version: 'ipv4' | 'ipv6' } | undefined {
-  const [address = '', bits] = text.split('/')
+  const [address = '', bits, ...more] = text.split('/')
   const version = isIP(address)
-  if (version === 0) return undefined
+  if (version === 0 || more.length > 0 || address.includes('%')) return undefined
   const most = version === 4 ? 32 : 128
   const prefix = bits === undefined ? most : Number(bits)
   const isPrefix = bits === undefined || (/^\d{1,3}$/.test(bits) && prefix <= most)
