@@ -11,6 +11,8 @@ export interface Relay {
   up(isUp: boolean): Promise<void>
   /** How many connections there have been. */
   readonly connections: number
+  /** How many sockets are open now. */
+  readonly open: number
   close(): Promise<void>
 }
 
@@ -58,6 +60,9 @@ export async function openRelay(host: string, port: number): Promise<Relay> {
     up: isUp => (isUp ? listen(own) : close()),
     get connections() {
       return connections
+    },
+    get open() {
+      return sockets.size
     },
     close,
   }

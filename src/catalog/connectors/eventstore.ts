@@ -13,10 +13,15 @@ const ALL = '$all'
 /** Where the database's own projection keeps links to the events of all streams of a category. */
 const CATEGORY = '$ce-'
 /** `C:123/P:120`, as the database's tools show a position. */
-const POSITION = /^(?:C:)?(\d{1,20})\/(?:P:)?(\d{1,20})$/i
+const POSITION = /^(?:C:)?(\d{1,19})\/(?:P:)?(\d{1,19})$/i
 const MOST_CHARS = 8192
 
-const revision = z.union([z.int().nonnegative(), z.string().regex(/^\d{1,19}$/)])
+/** As the database counts: 63 bits, of which a JavaScript number holds 53. */
+const digits = z
+  .string()
+  .regex(/^\d{1,19}$/)
+  .refine(text => !/^\d+$/.test(text) || BigInt(text) < 2n ** 63n)
+const revision = z.union([z.int().nonnegative(), digits])
 const position = z.union([z.strictObject({ commit: revision, prepare: revision }), z.string().regex(POSITION)])
 const name = z.string().min(1).max(1000)
 
@@ -73,7 +78,7 @@ function isCertificate(pem: string): boolean {
 
 /** While a configuration is checked, some words or stars may stand for the secret that is kept. */
 function connectionProblem(text: string): string | undefined {
-  if (/^\*+$|\S\s+\S/.test(text)) return undefined
+  if (text === '' || /^\*+$|\S\s+\S/.test(text)) return undefined
   try {
     parseConnectionString(text)
     return undefined

@@ -111,10 +111,10 @@ async function resolved(guard: Guard, host: string): Promise<{ address: string; 
   }
 }
 
-/** In what states a member can be read from, best first. */
+/** The states of members that are wanted, best first; those of any other that can be read from come after. */
 const STATES: Readonly<Record<Preference, readonly string[]>> = {
-  leader: ['LEADER'],
-  follower: ['FOLLOWER'],
+  leader: ['LEADER', 'FOLLOWER'],
+  follower: ['FOLLOWER', 'LEADER'],
   readonlyreplica: ['READONLYREPLICA', 'PREREADONLYREPLICA', 'READONLYLEADERLESS'],
   random: [],
 }
