@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
 import type { DatasetConfigured } from '../events/index.ts'
-import { hideSecrets, keepHidden, referencesIn, revealSecrets, showHidden } from '../intake/hidden.ts'
+import { hideSecrets, keepHidden, referencesIn, requireSecrets, revealSecrets, showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
 import type { Position } from '../kernel/position.ts'
@@ -58,7 +58,8 @@ export async function configureDataset(request: Request, dataset: string, body: 
   if (body.transformations !== undefined) {
     const list = keepHidden(body.transformations ?? [], stepsOf(was), 'transformations')
     compileTransformations(revealSecrets(list, ANY_SECRET), 'transformations', services.rowLimits)
-    const hidden = await hideSecrets(list, secretsOf(list), 'transformations', async secret => {
+    requireSecrets(list, secretsOf(list), 'transformations')
+    const hidden = await hideSecrets(list, secretsOf(list), async secret => {
       const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
       await services.secrets.put(reference, secret)
       made.push(reference)

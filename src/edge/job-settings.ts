@@ -1,13 +1,13 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { Connector } from '../catalog/connectors/connector.ts'
 import { connectors } from '../catalog/connectors/index.ts'
 import { datasetDestination } from '../catalog/destinations/dataset.ts'
+import type { Destination } from '../catalog/destinations/destination.ts'
 import { destinations } from '../catalog/destinations/index.ts'
 import { checkSchedule } from '../catalog/schedules/index.ts'
 import type { SecretPath } from '../catalog/secrets.ts'
 import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
-import { keepHidden, referencesIn, revealSecrets } from '../intake/hidden.ts'
+import { keepHidden, referencesIn, requireSecrets, revealSecrets } from '../intake/hidden.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
 import type { JobConfig } from '../workers/jobs-held.ts'
 import { check } from './body.ts'
@@ -36,6 +36,8 @@ export interface CheckedJob {
   readonly revealed: Omit<JobConfig, 'target'>
   /** As the connector's schema gives it. */
   readonly config: unknown
+  /** Where rows land outside, with its configuration as its schema gives it. */
+  readonly sink: { readonly destination: Destination; readonly config: unknown } | undefined
 }
 
 /**
@@ -51,21 +53,23 @@ export async function checkJob(services: Services, body: JobBody, was: JobConfig
       `this job is of type ${was.connector.type}, and goes on from its state: make another job`,
     )
   }
-  const { connector: source, schedule, transformations } = body
+  const { connector: source, transformations } = body
+  const schedule = checkSchedule(body.schedule, 'schedule', Date.now(), was?.schedule)
   const destination = body.destination ?? { type: 'database', table: tableOf(name) }
   const kept = keepHidden({ connector: source, schedule, transformations, destination }, was, 'body')
   const revealed = revealSecrets(kept, await readSecrets(services, referencesIn(kept)))
   const config = check(revealed.connector.config, connector.config as z.ZodType<unknown>, 'connector.config')
-  checkSchedule(schedule, 'schedule', Date.now())
   compileTransformations(revealed.transformations, 'transformations', services.rowLimits)
-  const { target, secrets } = checkDestination(revealed.destination)
-  const sink = secrets.map(path => ['destination', ...path])
+  const { target, secrets, sink } = checkDestination(revealed.destination)
+  const there = secrets.map(path => ['destination', ...path])
   const steps = secretsOf(revealed.transformations).map(path => ['transformations', ...path])
   const own = (connector.secrets?.(revealed.connector.config) ?? []).map(path => ['connector', 'config', ...path])
+  const secretPaths = [...own, ...steps, ...there]
+  requireSecrets(kept, secretPaths)
   if (was) requireSameServers(connector, config, kept, was, await revealAll(services, was))
   return {
-    ...{ connector, kept, revealed, config },
-    secretPaths: [...own, ...steps, ...sink],
+    ...{ connector, kept, revealed, config, sink },
+    secretPaths,
     target: {
       ...target,
       dataset: named('destination.table', target.dataset, ''),
@@ -127,6 +131,7 @@ function unknown(type: unknown, known: readonly { readonly type: string }[]): st
 function checkDestination(destination: Record<string, unknown>): {
   target: { dataset: string; upsert: boolean; key_columns?: readonly string[] }
   secrets: readonly SecretPath[]
+  sink: CheckedJob['sink']
 } {
   const { type, url } = destination
   if (type === 'database' && url === undefined) {
@@ -136,7 +141,7 @@ function checkDestination(destination: Record<string, unknown>): {
       'destination',
     )
     const keys = mode === 'append' || key_columns === undefined ? {} : { key_columns }
-    return { target: { dataset: table, upsert: mode !== 'insert_only', ...keys }, secrets: [] }
+    return { target: { dataset: table, upsert: mode !== 'insert_only', ...keys }, secrets: [], sink: undefined }
   }
   const found = destinations.find(each => each.type === type)
   if (!found) throw invalid('destination.type', unknown(type, destinations))
@@ -146,6 +151,7 @@ function checkDestination(destination: Record<string, unknown>): {
   return {
     target: { dataset: String(table ?? topic), upsert: true, ...keys },
     secrets: found.secrets?.(destination) ?? [],
+    sink: { destination: found, config },
   }
 }
 
@@ -160,41 +166,14 @@ function tableOf(name: string): string {
 }
 
 /** Throws a VALIDATION_ERROR for a source or destination at an address that may not be connected to. */
-export async function checkAddresses(services: Services, { connector, config, revealed }: CheckedJob): Promise<void> {
-  const sink = destinations.find(
-    ({ type }) => type === revealed.destination?.type && revealed.destination.url !== undefined,
-  )
-  const places: [field: string, servers: readonly string[]][] = [
-    ['connector.config', connector.servers?.(config as never) ?? []],
-    ['destination', sink?.servers?.(sink.config.parse(revealed.destination) as never) ?? []],
-  ]
-  for (const [field, servers] of places) {
-    for (const server of servers) await checkServer(services, field, hostOf(server))
-  }
-}
-
-function hostOf(server: string): string {
-  return server.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
-}
-
-function checkServer({ guard }: Services, field: string, host: string): Promise<void> {
-  const asField = (error: unknown) => (error instanceof DomainError ? invalid(field, error.message) : error)
-  return new Promise((resolve, reject) => {
-    try {
-      if (isIP(host) !== 0) {
-        guard.check(host, host)
-        return resolve()
-      }
-    } catch (error) {
-      return reject(asField(error))
-    }
-    guard.lookup(host, { all: true }, error => {
-      if (!error) return resolve()
-      reject(
-        error instanceof DomainError
-          ? asField(error)
-          : invalid(field, `the host ${host.slice(0, 200)} is not known: ${error.code}`),
-      )
+export async function checkAddresses({ guard }: Services, { connector, config, sink }: CheckedJob): Promise<void> {
+  const under = async (field: string, check: Promise<void> | undefined) => {
+    await check?.catch(error => {
+      if (!(error instanceof DomainError)) throw error
+      const [{ field: within, message } = { field: '', message: error.message }] = error.details
+      throw invalid(within.startsWith(field) ? within : `${field}.${within}`, message)
     })
-  })
+  }
+  await under('connector.config', connector.check?.(config as never, { guard }))
+  await under('destination', sink?.destination.check?.(sink.config as never, { guard }))
 }

@@ -47,30 +47,33 @@ export function keepHidden<Value>(given: Value, was: unknown, field: string): Va
   return keep(given, was) as Value
 }
 
-/**
- * What `keepHidden` gave with its other secrets put away by `put`, which gives their references. Throws a
- * VALIDATION_ERROR that names the place, under `field` unless that is empty, for a "***" that keeps nothing.
- */
+/** Throws a VALIDATION_ERROR that names the place, under `field` unless that is empty, for a "***" that keeps nothing. */
+export function requireSecrets(kept: unknown, paths: readonly SecretPath[], field = ''): void {
+  const missing = paths.find(path => at(kept, path) === HIDDEN)
+  if (missing === undefined) return
+  const place = [field, ...missing].filter(part => part !== '').join('.')
+  throw invalid(place, `there is no stored secret that "${HIDDEN}" could keep`)
+}
+
+/** What `keepHidden` gave with its other secrets put away by `put`, which gives their references. */
 export async function hideSecrets<Value>(
   kept: Value,
   paths: readonly SecretPath[],
-  field: string,
   put: (secret: string) => Promise<string>,
 ): Promise<Value> {
   const hidden = structuredClone(kept)
   for (const path of paths) {
     const secret = at(kept, path)
     if (typeof secret !== 'string' || secret === '') continue
-    if (secret === HIDDEN) {
-      throw invalid(
-        [field, ...path].filter(part => part !== '').join('.'),
-        `there is no stored secret that "${HIDDEN}" could keep`,
-      )
-    }
     const place = at(hidden, path.slice(0, -1)) as Record<string | number, unknown>
     place[path.at(-1)!] = { [MARK]: await put(secret) }
   }
   return hidden
+}
+
+/** The reference that a kept configuration has at a place. */
+export function referenceAt(kept: unknown, path: SecretPath): string | undefined {
+  return referenceOf(at(kept, path))
 }
 
 /** The secrets at these places of a configuration that has them. */

@@ -20,7 +20,8 @@ export interface Delivery {
   deliver(number: number): Promise<void>
   /** How many rows the destination has refused since the last call. */
   takeRefused(): number
-  complete(): Promise<void>
+  /** The run has come to its end, `missed` of its source's rows having been refused on the way. */
+  complete(missed: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -65,7 +66,7 @@ function delivery(sink: Sink, refused: Refusals): Delivery {
       passPoint('runner.page-delivered')
     },
     takeRefused: refused.takeCount,
-    complete: () => sink.complete(),
+    complete: missed => sink.complete(missed),
     stop: () => sink.stop(),
   }
 }

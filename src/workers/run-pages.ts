@@ -71,6 +71,7 @@ export function pageWriter(
   let taken = 0
   let delivered: Promise<void> = Promise.resolve()
   let toldRejected = run.rejected
+  let hasPages = job.checkpoint?.run_id === run.runId
   const intake = createIntake({
     ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id },
     ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
@@ -135,6 +136,7 @@ export function pageWriter(
     const appended = await intake.flush()!
     passPoint('runner.page-appended')
     taken = 0
+    hasPages = true
     run.failures = 0
     run.position = run.position ? mergePositions(run.position, appended) : appended
     run.after = mergePositions(run.after, appended)
@@ -156,11 +158,13 @@ export function pageWriter(
       await append()
     },
     async end() {
+      // Of a source that has nothing, too, a destination learns that there was a run.
+      if (delivery && !hasPages) await append()
       await delivered
-      await delivery?.complete()
       run.rejected += delivery?.takeRefused() ?? 0
       if (run.rejected !== toldRejected) await append()
       await delivered
+      await delivery?.complete(run.rejected)
     },
   }
 }

@@ -20,6 +20,8 @@ export interface RunSettings {
   readonly whole: boolean
   /** A text without the secrets in it. */
   readonly scrub: (text: string) => string
+  /** One more secret that texts may not have in them. */
+  learn(secret: string): void
 }
 
 /** Throws a DomainError when the job cannot run as it is configured. */
@@ -42,6 +44,8 @@ export async function openSettings(
   const revealed = revealSecrets(kept, known)
   const parsed = connector.config.parse(revealed.config)
   const hasSteps = revealed.transformations.length > 0
+  const texts = [...known.values()]
+  let scrub = scrubber(texts)
   return {
     connector,
     config: parsed,
@@ -51,6 +55,10 @@ export async function openSettings(
         ? undefined
         : revealed.destination,
     whole: connector.whole?.(parsed) ?? true,
-    scrub: scrubber([...known.values()]),
+    scrub: text => scrub(text),
+    learn(secret) {
+      texts.push(secret)
+      scrub = scrubber(texts)
+    },
   }
 }

@@ -2,6 +2,7 @@ import { SourceBusy } from '../catalog/connectors/connector.ts'
 import type { FormatLimits } from '../catalog/formats/format.ts'
 import type { Guard } from '../catalog/reach/guard.ts'
 import type { Grow } from '../intake/growth.ts'
+import { referenceAt } from '../intake/hidden.ts'
 import type { RulesLimits } from '../intake/row-rules.ts'
 import type { Rules } from '../intake/rules.ts'
 import { DomainError } from '../kernel/errors.ts'
@@ -180,6 +181,12 @@ async function pullAll(
         ...{ guard, signal },
         openFile: id => files.open(id),
         removeFile: id => files.remove(id),
+        async keepSecret(path, secret) {
+          const reference = referenceAt(job.config.connector.config, path)
+          if (reference === undefined) return
+          settings.learn(secret)
+          await context.secrets.put(reference, secret)
+        },
         log: (level, message, metadata) => void run.tell(level, message, metadata).catch(run.untold),
       })
     await pump(pull, limits, signal, write)

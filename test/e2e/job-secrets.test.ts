@@ -8,8 +8,8 @@ import { readTopic } from '../kit/events.ts'
 import { jobEnd } from '../kit/forms.ts'
 import { openLogOf } from '../kit/life.ts'
 import { type PullAnswer, plainJob } from '../kit/pulls.ts'
-import { removeData, type Service, startService } from '../kit/service.ts'
 import { answer, type Source, sourceConfig, startSource } from '../kit/rows-source.ts'
+import { removeData, type Service, startService } from '../kit/service.ts'
 
 const CANARIES = {
   token: 'canary-Token/1+x',

@@ -11,8 +11,8 @@ import {
   SOURCE_TOKEN,
   startJob,
 } from '../kit/pulls.ts'
-import { removeData, type Service, startService } from '../kit/service.ts'
 import { answer, type Source, sourceConfig, startSource } from '../kit/rows-source.ts'
+import { removeData, type Service, startService } from '../kit/service.ts'
 
 const ROWS = 50
 const rows = Array.from({ length: ROWS }, (_, n) => `{"id":${n},"name":"row ${n}"}`)
@@ -169,16 +169,15 @@ describe('what is wrong with a job is named', () => {
     expect(refused.status).toBe(400)
   })
 
-  it.each(['http://169.254.169.254', 'http://[::1]:80', 'http://10.0.0.1', 'http://2130706434.example.invalid'])(
+  it.each(['http://169.254.169.254', 'http://[::1]:80', 'http://10.0.0.1'])(
     'an address that may not be reached: %s',
     async base_url => {
       const connector = { type: 'rest_api', config: { ...config(), base_url } }
       for (const route of ['/jobs/validate', '/jobs/preview']) {
         const refused = await call<Problem>(service, route, { body: plain({ connector }) })
         expect(refused.status).toBe(400)
-        expect(refused.body.error.details[0]!.field).toBe('connector.config')
+        expect(refused.body.error.details[0]!.field).toBe('connector.config.base_url')
       }
-      if (base_url.includes('invalid')) return
       const job = await runJob(service, plain({ connector }))
       expect(job.status).toBe('failed')
       const { body } = await call<{ error: { message: string } }>(service, `/jobs/${job.id}`)

@@ -14,8 +14,8 @@ import { jobEnd } from '../kit/forms.ts'
 import { freePort, type Running, run, until } from '../kit/processes.ts'
 import { logsOf, makeJob, runJob, sqliteRows, startJob } from '../kit/pulls.ts'
 import { pythonPrograms } from '../kit/python.ts'
-import { removeData, type Service, startService } from '../kit/service.ts'
 import { answer } from '../kit/rows-source.ts'
+import { removeData, type Service, startService } from '../kit/service.ts'
 
 const ROWS = 537
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))

@@ -8,8 +8,8 @@ import { type JobAnswer, jobEnd } from '../kit/forms.ts'
 import { createDatabase } from '../kit/postgres.ts'
 import { until } from '../kit/processes.ts'
 import { makeJob, postgresRows, sqliteRows, startJob } from '../kit/pulls.ts'
-import { removeData, type Service, startService } from '../kit/service.ts'
 import { answer, type Source, sourceConfig, startSource } from '../kit/rows-source.ts'
+import { removeData, type Service, startService } from '../kit/service.ts'
 
 const ROWS = LONG ? 60_000 : 6000
 const PAGE = LONG ? 200 : 50

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import { DomainError } from '../../kernel/errors.ts'
+import { checkHost } from '../reach/host.ts'
 import { defineConnector, type PullContext, type PulledPage } from './connector.ts'
 import type { Position } from './eventstore/client.ts'
 import { parseConnectionString } from './eventstore/connection-string.ts'
@@ -101,6 +102,12 @@ export const eventstore = defineConnector({
     if (typeof last !== 'object' || last === null) return undefined
     const { run_after: _, ...place } = last as Record<string, unknown>
     return place
+  },
+  whole: () => false,
+  async check({ connection_string }, { guard }) {
+    for (const { host } of parseConnectionString(connection_string).hosts) {
+      await checkHost(host, 'connection_string', guard)
+    }
   },
   async *pull(config, state, context) {
     const stream = streamOf(config)

@@ -1,4 +1,6 @@
+import { checkHost } from '../reach/host.ts'
 import { databaseConfig, databaseSecrets, isSqlite, writingOf } from './database/config.ts'
+import { parsePostgresAddress } from './database/postgres/address.ts'
 import { openPostgres } from './database/postgres.ts'
 import { openDatabaseSink } from './database/sink.ts'
 import { openSqlite } from './database/sqlite.ts'
@@ -9,6 +11,9 @@ export const database = defineDestination({
   summary: 'A table of a PostgreSQL or SQLite database, which is made and made wider as the rows need it.',
   config: databaseConfig,
   secrets: databaseSecrets,
+  async check({ url }, { guard }) {
+    if (!isSqlite(url)) await checkHost(parsePostgresAddress(url).host, 'url', guard)
+  },
   async open(config, context) {
     const { url, table } = config
     const { connection, target } = await (isSqlite(url) ? openSqlite : openPostgres)(url, table, context)

@@ -33,7 +33,7 @@ async function keep(
   const made: string[] = []
   const by = { actor: principal.id, requestId: exchange.requestId }
   try {
-    const hidden = await hideSecrets(kept, secretPaths, '', async secret => {
+    const hidden = await hideSecrets(kept, secretPaths, async secret => {
       const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
       await services.secrets.put(reference, secret)
       made.push(reference)

@@ -1,7 +1,4 @@
-import { isIP } from 'node:net'
-import { promisify } from 'node:util'
-import { DomainError, invalid } from '../../../kernel/errors.ts'
-import type { Guard } from '../../reach/guard.ts'
+import { checkHost } from '../../reach/host.ts'
 import { defineConnector } from '../connector.ts'
 import { auths } from './auth/index.ts'
 import { config } from './config.ts'
@@ -20,23 +17,17 @@ export const restApi = defineConnector({
     const { cursors } = readState(last)
     return Object.keys(cursors).length === 0 ? undefined : { cursors }
   },
+  servers: ({ base_url, auth }) => addressesOf(base_url, auth).map(([, address]) => new URL(address).host),
+  whole: ({ endpoints }) => endpoints.every(({ cursor_field }) => cursor_field === undefined),
   pull,
   async check({ base_url, auth }, { guard }) {
-    await checkAddress(base_url, 'base_url', guard)
-    const { addresses = [] } = auths.find(({ type }) => type === auth.type) ?? {}
-    const fields = auth as unknown as Record<string, string>
-    for (const field of addresses) await checkAddress(fields[field]!, `auth.${field}`, guard)
+    for (const [field, address] of addressesOf(base_url, auth)) await checkHost(new URL(address).hostname, field, guard)
   },
 })
 
-async function checkAddress(address: string, field: string, guard: Guard): Promise<void> {
-  const host = new URL(address).hostname.replace(/^\[(.*)\]$/, '$1')
-  try {
-    if (isIP(host) !== 0) guard.check(host, host)
-    else await promisify(guard.lookup)(host, { all: true })
-  } catch (error) {
-    if (error instanceof DomainError) throw invalid(field, error.message)
-    // A name that nobody knows today may be known when the job runs, which says so if it is not.
-    if ((error as NodeJS.ErrnoException).syscall !== 'getaddrinfo') throw error
-  }
+/** Every address that a configuration names, with its field. */
+function addressesOf(base_url: string, auth: { type: string }): [field: string, address: string][] {
+  const { addresses = [] } = auths.find(({ type }) => type === auth.type) ?? {}
+  const fields = auth as unknown as Record<string, string>
+  return [['base_url', base_url], ...addresses.map((field): [string, string] => [`auth.${field}`, fields[field]!])]
 }
