@@ -61,7 +61,7 @@ class Offsets(pagination.LimitOffsetPagination):
 
 
 class Cursors(pagination.CursorPagination):
-    page_size = 10
+    page_size = 90
     ordering = "id"
 
 
