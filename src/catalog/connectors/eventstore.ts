@@ -138,10 +138,15 @@ async function* pagesAfter(
   context: PullContext,
 ): AsyncGenerator<PulledPage> {
   const stream = streamOf(config)
-  const head = await lastOf(stream, reader)
+  const fromEnd = config.from === 'end' && state === undefined
+  const head = await lastOf(stream, reader).catch(error => {
+    // What is wrong is told by the reading, too, and after all that can be read.
+    if (fromEnd || !(error instanceof DomainError)) throw error
+    return undefined
+  })
   if (context.signal.aborted) return
   const place = placeOf(config, state, head && BigInt(head.getStreamRevision()))
-  if (config.from === 'end' && state === undefined) {
+  if (fromEnd) {
     if (head) place.moveTo(head)
     yield { rows: [], state: place.state(), total: null }
     return
