@@ -31,6 +31,7 @@ const config = z
     stream: name.optional().describe('one stream; $all is all'),
     category: name.optional().describe('every stream of a category: those whose names begin with it and a -'),
     all: z.literal(true).optional().describe('every event of the database'),
+    [ALL]: z.literal(true).optional().describe('the same as all'),
     from: z
       .union([z.enum(['start', 'end']), revision, position], {
         error: 'expected start, end, a revision, or for $all {commit, prepare}',
@@ -49,7 +50,7 @@ const config = z
   })
   .superRefine((given, check) => {
     const refuse = (field: string, message: string) => check.addIssue({ code: 'custom', path: [field], message })
-    const sources = [given.stream, given.category, given.all].filter(each => each !== undefined)
+    const sources = [given.stream, given.category, given.all, given[ALL]].filter(each => each !== undefined)
     if (sources.length !== 1) refuse('stream', 'expected exactly one of stream, category and all')
     const isAll = streamOf(given) === undefined
     const { from } = given
@@ -111,8 +112,8 @@ export const eventstore = defineConnector({
       if (!(error instanceof StreamMissing) || stream === undefined) throw error
       const isDeleted = await isSoftDeleted(stream, reader)
       const message = isDeleted
-        ? 'the stream is deleted and nothing was read; when it is written to again, its revisions go on'
-        : 'there is no such stream, and nothing was read'
+        ? 'the stream is deleted, so there is nothing to read; when it is written to again, its revisions go on'
+        : 'there is no such stream, so there is nothing to read'
       const hint = config.category && !isDeleted ? 'category streams need the projection $by_category' : undefined
       context.log('warning', message, { stream, hint })
       // All that it will ever have comes after its end.
