@@ -32,6 +32,7 @@ const config = z
     stream: name.optional().describe('one stream; $all is all'),
     category: name.optional().describe('every stream of a category: those whose names begin with it and a -'),
     all: z.literal(true).optional().describe('every event of the database'),
+    [ALL]: z.literal(true).optional().describe('the same as all'),
     from: z
       .union([z.enum(['start', 'end']), revision, position], {
         error: 'expected start, end, a revision, or for $all {commit, prepare}',
@@ -50,7 +51,7 @@ const config = z
   })
   .superRefine((given, check) => {
     const refuse = (field: string, message: string) => check.addIssue({ code: 'custom', path: [field], message })
-    const sources = [given.stream, given.category, given.all].filter(each => each !== undefined)
+    const sources = [given.stream, given.category, given.all, given[ALL]].filter(each => each !== undefined)
     if (sources.length !== 1) refuse('stream', 'expected exactly one of stream, category and all')
     const isAll = streamOf(given) === undefined
     const { from } = given
@@ -118,8 +119,8 @@ export const eventstore = defineConnector({
       if (!(error instanceof StreamMissing) || stream === undefined) throw error
       const isDeleted = await isSoftDeleted(stream, reader)
       const message = isDeleted
-        ? 'the stream is deleted and nothing was read; when it is written to again, its revisions go on'
-        : 'there is no such stream, and nothing was read'
+        ? 'the stream is deleted, so there is nothing to read; when it is written to again, its revisions go on'
+        : 'there is no such stream, so there is nothing to read'
       const hint = config.category && !isDeleted ? 'category streams need the projection $by_category' : undefined
       context.log('warning', message, { stream, hint })
       // All that it will ever have comes after its end.
@@ -145,10 +146,15 @@ async function* pagesAfter(
   context: PullContext,
 ): AsyncGenerator<PulledPage> {
   const stream = streamOf(config)
-  const head = await lastOf(stream, reader)
+  const fromEnd = config.from === 'end' && state === undefined
+  const head = await lastOf(stream, reader).catch(error => {
+    // What is wrong is told by the reading, too, and after all that can be read.
+    if (fromEnd || !(error instanceof DomainError)) throw error
+    return undefined
+  })
   if (context.signal.aborted) return
   const place = placeOf(config, state, head && BigInt(head.getStreamRevision()))
-  if (config.from === 'end' && state === undefined) {
+  if (fromEnd) {
     if (head) place.moveTo(head)
     yield { rows: [], state: place.state(), total: null }
     return

@@ -37,6 +37,13 @@ describe('user and password', () => {
   it('are sent with TLS', async () => {
     expect(revisionsOf(await pagesOf(configWith(encoded)))).toEqual([0])
     expect(server.seen.at(-1)!.get('connection-name')).toEqual(['superinsight-sync'])
+    // By its address, too, where the certificate has that.
+    const byAddress = await startEventStoreServer({ tls: true, login })
+    const { connection_string } = configWith(encoded)
+    const host = connection_string.replace(/@.*$/, `@127.0.0.1:${byAddress.port}`)
+    await pagesOf(configWith(encoded, { connection_string: host }))
+    expect(byAddress.seen.length).toBeGreaterThan(0)
+    await byAddress.stop()
   })
 
   it('are not sent without TLS, and the run says so', async () => {
