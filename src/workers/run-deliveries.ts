@@ -18,8 +18,6 @@ export interface Delivery {
   add(row: SinkRow): void
   /** Delivers the rows of the append with this number. */
   deliver(number: number): Promise<void>
-  /** How many rows the destination has refused since the last call. */
-  takeRefused(): number
   /** The run has come to its end, `missed` of its source's rows having been refused on the way. */
   complete(missed: number): Promise<void>
   stop(): Promise<void>
@@ -65,25 +63,23 @@ function delivery(sink: Sink, refused: Refusals): Delivery {
       await sink.write(page, each => refused.take(page, each))
       passPoint('runner.page-delivered')
     },
-    takeRefused: refused.takeCount,
     complete: missed => sink.complete(missed),
     stop: () => sink.stop(),
   }
 }
 
-/** Keeps the rows that a destination refuses: those of a page once, however often it is delivered. */
+/**
+ * Keeps the rows that a destination refuses: those of a page once, however often it is delivered, in one append with the
+ * page's checkpoint that counts them.
+ */
 async function refusals(context: RunContext, job: Job, run: Run) {
   const { log, codec, stream, limits, rules, grow, onTaken } = context
   const { target, destination } = job.config
   const group = `sink-${job.id}`
-  let owned: number | undefined
-  let count = 0
+  let kept = await log.own(group, stream)
   return {
     async take({ number }: SinkPage, refused: readonly SinkRefusal[]): Promise<void> {
-      if (refused.length === 0) return
-      count += refused.length
-      owned ??= await log.own(group, stream)
-      if (number <= owned) return
+      if (refused.length === 0 || number <= kept) return
       const intake = createIntake({
         ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id, rules, grow, onTaken },
         ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
@@ -91,25 +87,23 @@ async function refusals(context: RunContext, job: Job, run: Run) {
         ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes },
         ...{ numbering: 'line', dataOnly: { idAt: null } },
         complete: appended => appended,
-        append: batches => log.append(batches, { consumed: { group, stream, offset: number } }),
+        append(batches) {
+          const last = run.checkpoint!
+          run.checkpoint = { ...last, rejected: last.rejected + refused.length, at: Date.now() }
+          const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, run.checkpoint)
+          return log.append([...batches, batch], { consumed: { group, stream, offset: number } })
+        },
       })
       for (const { row, ...why } of refused) {
         const bytes = Buffer.from(row.data)
         intake.refuse({ ...why, stage: 'destination' }, row.number, bytes, bytes.length, row.id)
       }
       await intake.flush()
-      owned = number
-      const table = (destination as { table?: string } | undefined)?.table
-      await run.tell('warning', 'the destination refused rows', {
-        count: refused.length,
-        first: refused[0]!.message,
-        table,
-      })
-    },
-    takeCount(): number {
-      const taken = count
-      count = 0
-      return taken
+      kept = number
+      run.rejected += refused.length
+      const { table } = destination as { table?: string }
+      const told = { count: refused.length, first: refused[0]!.message, table }
+      await run.tell('warning', 'the destination refused rows', told)
     },
   }
 }

@@ -70,7 +70,6 @@ export function pageWriter(
   let total: number | null = null
   let taken = 0
   let delivered: Promise<void> = Promise.resolve()
-  let toldRejected = run.rejected
   let hasPages = job.checkpoint?.run_id === run.runId
   const intake = createIntake({
     ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id },
@@ -88,8 +87,8 @@ export function pageWriter(
       const { runId: run_id, processed, rejected, number } = run
       const place = { job_id: job.id, run_id, number, state: JSON.stringify(run.state ?? null) }
       const count = { processed, rejected, total, taken, after: encodePosition(run.after) }
-      const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, { ...place, ...count, at: Date.now() })
-      toldRejected = rejected
+      run.checkpoint = { ...place, ...count, at: Date.now() }
+      const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, run.checkpoint)
       return log.append([...batches, batch], { consumed: { group: run.group, stream, offset: number } })
     },
   })
@@ -132,7 +131,6 @@ export function pageWriter(
     passPoint('runner.page-read')
     // At most one append is ahead of the destination: that is what a run that goes on can read again.
     await delivered
-    run.rejected += delivery?.takeRefused() ?? 0
     const appended = await intake.flush()!
     passPoint('runner.page-appended')
     taken = 0
@@ -160,9 +158,6 @@ export function pageWriter(
     async end() {
       // Of a source that has nothing, too, a destination learns that there was a run.
       if (delivery && !hasPages) await append()
-      await delivered
-      run.rejected += delivery?.takeRefused() ?? 0
-      if (run.rejected !== toldRejected) await append()
       await delivered
       await delivery?.complete(run.rejected)
     },

@@ -1,6 +1,7 @@
 import { SourceBusy } from '../catalog/connectors/connector.ts'
 import type { FormatLimits } from '../catalog/formats/format.ts'
 import type { Guard } from '../catalog/reach/guard.ts'
+import type { RunCheckpointed } from '../events/index.ts'
 import type { Grow } from '../intake/growth.ts'
 import { referenceAt } from '../intake/hidden.ts'
 import type { RulesLimits } from '../intake/row-rules.ts'
@@ -67,6 +68,8 @@ export interface Run {
   state: unknown
   processed: number
   rejected: number
+  /** The last checkpoint that is in. */
+  checkpoint: RunCheckpointed | undefined
   /** How often in a row it has come to waiting. */
   failures: number
   position: Position | undefined
@@ -154,6 +157,7 @@ async function beginRun(context: RunContext, job: Job, runId: string, owned: num
   return {
     ...{ group: `job-${job.id}`, runId, tell, processed, rejected: last?.rejected ?? 0, failures: job.failures },
     untold: error => logger.error({ err: error, job_id: job.id }, 'a run could not be told of'),
+    checkpoint: job.checkpoint,
     number: Math.max(owned, job.checkpoint?.number ?? 0),
     state: last && JSON.parse(last.state),
     position: undefined,

@@ -228,7 +228,9 @@ describe('oauth2-mock-server', () => {
     const keys = createRemoteJWKSet(new URL(`${issuer.issuer.url}/jwks`))
     issuer.service.on('beforeResponse', () => void tokens++)
     // Those of one second would be the same.
-    issuer.service.on('beforeTokenSigning', token => void (token.payload.jti = randomUUID()))
+    issuer.service.on('beforeTokenSigning', token => {
+      token.payload.jti = randomUUID()
+    })
     const used = new Map<string, number>()
     // Each token is good for three requests: then a 401 comes in the middle of a run.
     const server = createServer(async (request, response) => {
