@@ -9,7 +9,8 @@ export interface Progress {
   readonly page: number
   /** How many rows of that page are done, with their fingerprint. */
   readonly done: At['done']
-  /** How many of its rows were known. */
+  /** Rows of the endpoint up to here, and how many of them were known and left out. */
+  readonly seen: number
   readonly dropped: number
   /** Rows were handed out, and others left out because they were known. */
   count(given: number, dropped: number): void
@@ -44,6 +45,9 @@ export function createProgress(run: Run, index: number, tracker: Tracker | undef
     },
     get done() {
       return done
+    },
+    get seen() {
+      return given + dropped
     },
     get dropped() {
       return dropped

@@ -43,7 +43,11 @@ export async function* pullEndpoint(run: Run, index: number, from: At | undefine
     const fingerprint = seen === 'past' ? '' : fingerprintOf(rowsOf(seen))
     if (seen === 'past' || (pagination.isProbe?.(progress.place) && repeats.isLast(fingerprint))) {
       const why = seen === 'past' ? 'it was refused' : 'it is the one before again, which was shorter than its limit'
-      context.log('warning', 'a page is taken for the end', { endpoint: name, page: progress.page + 1, why })
+      context.log(counted === progress.seen ? 'info' : 'warning', 'a page is taken for the end', {
+        endpoint: name,
+        page: progress.page + 1,
+        why,
+      })
       yield { rows: [], state: progress.end(counted), total: null }
       return
     }

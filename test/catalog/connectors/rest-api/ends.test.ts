@@ -58,6 +58,7 @@ describe('the end', () => {
   it('may be a refusal once all rows are there that the total speaks of, and not before', async () => {
     const good = await pullPaged(200, 100, 100, { total_path: '/count' }, 400)
     expect([good.data.length, good.error]).toEqual([200, undefined])
+    expect(good.told.map(({ level }) => level)).toEqual(['info', 'info'])
     const bad = await pullPaged(200, 100, 100, {}, 400)
     expect(bad.data).toHaveLength(200)
     expect(bad.error).toBeInstanceOf(DomainError)
