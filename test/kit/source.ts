@@ -29,7 +29,7 @@ export async function openSource(
   const listener: RequestListener = async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
-    const url = new URL(request.url!, `http://${request.headers.host}`)
+    const url = new URL(`http://${request.headers.host}${request.url}`)
     const each = { method: request.method!, url, headers: request.headers, body: Buffer.concat(chunks).toString() }
     had.push(each)
     await answer(each, response)

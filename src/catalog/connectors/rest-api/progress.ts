@@ -9,7 +9,8 @@ export interface Progress {
   readonly page: number
   /** How many rows of that page are done, with their fingerprint. */
   readonly done: At['done']
-  /** How many of its rows were known. */
+  /** Rows of the endpoint up to here, and how many of them were known and left out. */
+  readonly seen: number
   readonly dropped: number
   /** Rows were handed out, and others left out because they were known. */
   count(given: number, dropped: number): void
@@ -19,8 +20,8 @@ export interface Progress {
   after(next: unknown, last: string | undefined): void
   /** What is kept to go on from here. */
   here(): RestState
-  /** What is kept when the endpoint is done. */
-  end(): RestState
+  /** What is kept when the endpoint is done; `total` is how many rows it said that it has. */
+  end(total: number | undefined): RestState
 }
 
 export function createProgress(run: Run, index: number, tracker: Tracker | undefined, from: At | undefined): Progress {
@@ -45,6 +46,9 @@ export function createProgress(run: Run, index: number, tracker: Tracker | undef
     get done() {
       return done
     },
+    get seen() {
+      return given + dropped
+    },
     get dropped() {
       return dropped
     },
@@ -62,7 +66,13 @@ export function createProgress(run: Run, index: number, tracker: Tracker | undef
       page++
     },
     here,
-    end() {
+    end(total) {
+      const seen = given + dropped
+      // Rows came or went meanwhile, or moved from a page to another because the source has no order.
+      if (total !== undefined && total !== seen)
+        run.context.log('warning', 'the source has given another number of rows than it says it has', {
+          ...{ endpoint: name, total, rows: seen },
+        })
       run.context.log('info', 'an endpoint is read to its end', { endpoint: name, rows: given, known: dropped })
       const cursor = tracker?.cursor()
       if (cursor) run.ended = { ...run.ended, [name]: cursor }

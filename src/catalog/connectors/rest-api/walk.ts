@@ -28,6 +28,7 @@ export async function* pullEndpoint(run: Run, index: number, from: At | undefine
   }
 
   let ahead: Promise<Page | 'past'> | undefined
+  let counted: number | undefined
   for (let first = true; ; first = false) {
     let seen: Page | 'past'
     try {
@@ -42,12 +43,17 @@ export async function* pullEndpoint(run: Run, index: number, from: At | undefine
     const fingerprint = seen === 'past' ? '' : fingerprintOf(rowsOf(seen))
     if (seen === 'past' || (pagination.isProbe?.(progress.place) && repeats.isLast(fingerprint))) {
       const why = seen === 'past' ? 'it was refused' : 'it is the one before again, which was shorter than its limit'
-      context.log('warning', 'a page is taken for the end', { endpoint: name, page: progress.page + 1, why })
-      yield { rows: [], state: progress.end(), total: null }
+      context.log(counted === progress.seen ? 'info' : 'warning', 'a page is taken for the end', {
+        endpoint: name,
+        page: progress.page + 1,
+        why,
+      })
+      yield { rows: [], state: progress.end(counted), total: null }
       return
     }
     const { page } = progress
     const { rows: count } = seen
+    counted = seen.total ?? counted
     named(name, () => repeats.see(fingerprint, page + 1, count))
     const { next, failure } = after(run, endpoint, seen, progress)
     // The next page is read while this one is written; not behind the first, which may be all that is wanted.
@@ -65,7 +71,7 @@ export async function* pullEndpoint(run: Run, index: number, from: At | undefine
       const isWhole = reader.ended && !failure
       if (isWhole) progress.after(next, repeats.last)
       else progress.within(reader.done, reader.hash())
-      yield { rows: taken, total, state: isWhole && next === undefined ? progress.end() : progress.here() }
+      yield { rows: taken, total, state: isWhole && next === undefined ? progress.end(counted) : progress.here() }
     } while (!reader.ended)
     if (failure) throw failure
     if (next === undefined) return
