@@ -65,6 +65,8 @@ export interface Connection {
   exists(table: TableName): Promise<boolean>
   /** A table as it is, undefined when there is none. Fails for what is no table, and for tables of the service itself. */
   describe(table: TableName): Promise<Table | undefined>
+  /** What is another one whenever a table has changed its columns. Until the transaction ends nobody changes them. */
+  version(table: TableName): Promise<string>
   create(table: TableName, columns: readonly NewColumn[]): Promise<void>
   /** Makes an empty table with all that another one has. */
   createLike(table: TableName, like: TableName): Promise<void>
