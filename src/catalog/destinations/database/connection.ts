@@ -31,7 +31,9 @@ export interface UniqueIndex {
 
 export interface NewColumn {
   readonly name: string
-  readonly type: ColumnType | 'time'
+  readonly type: Column['type']
+  /** As the database calls it, when it is not a type of ours. */
+  readonly sqlType?: string
   /** What rows get that are there already, as SQL. */
   readonly initially?: string
 }

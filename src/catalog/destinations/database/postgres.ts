@@ -123,8 +123,8 @@ export async function openPostgres(
   }
 }
 
-function columnSql({ name, type, initially }: NewColumn): string {
-  return `${quoted(name)} ${dialect.types[type]}${initially ? ` default ${initially}` : ''}`
+function columnSql({ name, type, sqlType, initially }: NewColumn): string {
+  return `${quoted(name)} ${sqlType ?? dialect.types[type as keyof typeof dialect.types]}${initially ? ` default ${initially}` : ''}`
 }
 
 /** As what a column's values go over the wire: those of users' columns as text, which PostgreSQL reads. */

@@ -172,8 +172,8 @@ export async function openSqlite(
 /** A table's name in the text that made it, which SQLite keeps without what may stand before. */
 const TABLE_NAME = /^CREATE TABLE (?:"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|'(?:[^']|'')*'|[^\s("'`[]+)/
 
-function columnSql({ name, type, initially }: NewColumn): string {
-  return `${quoted(name)} ${dialect.types[type]}${initially ? ` default ${initially}` : ''}`
+function columnSql({ name, type, sqlType, initially }: NewColumn): string {
+  return `${quoted(name)} ${sqlType ?? dialect.types[type as keyof typeof dialect.types]}${initially ? ` default ${initially}` : ''}`
 }
 
 function keySql({ name, sqlType }: Column): string {
