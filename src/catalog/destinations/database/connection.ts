@@ -12,8 +12,8 @@ export interface Column {
   readonly sqlType: string
   /** Keeps its type: a user made it, or something hangs on it. What does not fit is refused. */
   readonly fixed: boolean
-  /** The database alone says what is in it. */
-  readonly generated: boolean
+  /** When it can be given a value: `never` when the database works it out, `insert` when the database numbers its rows. */
+  readonly settable: 'always' | 'insert' | 'never'
 }
 
 export interface Table {

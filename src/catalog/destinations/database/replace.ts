@@ -22,7 +22,7 @@ export function createReplacement(
   /** Puts all rows of one for those of the other in the table that is there: its views, triggers and grants stay. */
   async function moveRows(staged: Table, table: Table): Promise<void> {
     const { dialect } = connection
-    const columns = staged.columns.filter(({ generated }) => !generated)
+    const columns = staged.columns.filter(({ settable }) => settable !== 'never')
     for (const { name, type, sqlType } of columns)
       if (!shaper.columnOf(table, name)) await connection.addColumn(target, { name, type, sqlType })
     const there = (await shaper.describe(target))!

@@ -48,7 +48,7 @@ export async function upsertRows(
 
 function upsertTail({ dialect }: Connection, keys: readonly string[], columns: readonly Column[]): string {
   const conflict = `on conflict (${quotedList(keys)})`
-  const rest = columns.filter(({ name }) => !keys.includes(name))
+  const rest = columns.filter(({ name, settable }) => settable === 'always' && !keys.includes(name))
   if (rest.length === 0) return `${conflict} do nothing`
   const set = rest.map(({ name }) => `${quoted(name)} = excluded.${quoted(name)}`)
   const of = (row: string) =>
@@ -67,7 +67,7 @@ async function deleteRows(
   onDelete: 'soft' | 'hard',
 ): Promise<void> {
   const { dialect } = connection
-  const at: Column = { name: AT, type: 'time', sqlType: dialect.types.time, fixed: true, generated: false }
+  const at: Column = { name: AT, type: 'time', sqlType: dialect.types.time, fixed: true, settable: 'always' }
   const list = { schema: null, name: GONE }
   await connection.run(
     `create temp table ${quoted(GONE)} as select ${quotedList(keys)}, cast(null as ${at.sqlType}) as ${quoted(AT)}
