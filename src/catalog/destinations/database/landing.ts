@@ -82,7 +82,9 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
     const refused: SinkRefusal[] = []
     const batch = bindRows(dialect, page.fields, columns as Column[], page.rows, refused)
     const names = new Set(batch.columns.map(column => column.name))
-    const absent = table.columns.filter(column => columnsOfJob.includes(column.name) && !names.has(column.name))
+    const absent = table.columns.filter(
+      column => columnsOfJob.includes(column.name) && !names.has(column.name) && column.settable === 'always',
+    )
     const put = (rows: readonly BoundRow[]) => putRows(table, { columns: batch.columns, rows }, absent)
     const onRefused = ({ row }: BoundRow, { code, column, message }: RowFault) =>
       void refused.push({ row, code, field: column, message })
