@@ -36,8 +36,16 @@ export async function upsertRows(
 ): Promise<void> {
   const places = placesOf(batch.columns, keys)
   const last = lastOfEachKey(batch.rows, places)
-  const there = last.filter(({ gone }) => !gone).map(({ values }) => values)
   const gone = last.filter(row => row.gone)
+  // A row that is only said to be gone is there with what it had last.
+  const held =
+    gone.length > 0 && onDelete === 'soft'
+      ? lastOfEachKey(
+          batch.rows.filter(row => !row.gone),
+          places,
+        )
+      : last
+  const there = held.filter(row => !row.gone).map(({ values }) => values)
   const nulls = [...absent, ...table.columns.filter(({ name }) => onDelete === 'soft' && name === DELETED_AT)]
   const rows = sortedByKey(there, places)
   const tail = upsertTail(connection, keys, [...batch.columns, ...nulls])
