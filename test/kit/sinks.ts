@@ -18,6 +18,7 @@ export interface SinkDatabase {
   exec(sql: string): Promise<void>
   /** The rows of a query as JSON texts of objects, numbers to the last digit. */
   rows(sql: string): Promise<string[]>
+  tables(): Promise<string[]>
   /** A table's columns in order, with their types. */
   columns(table: string): Promise<{ name: string; type: string }[]>
   end(): Promise<void>
@@ -32,6 +33,8 @@ export function sqliteDatabase(): SinkDatabase {
     url: `sqlite://${file}`,
     exec: async sql => db.exec(sql),
     async rows(sql) {
+      // Else the statement may have the columns of before, when another connection has added one.
+      db.prepare('select count(*) from sqlite_master').get()
       const found = db.prepare(sql)
       found.setReadBigInts(true)
       const types = new Map(found.columns().map(({ name, type }) => [name, type?.toLowerCase()]))
@@ -42,6 +45,11 @@ export function sqliteDatabase(): SinkDatabase {
         return `{${members.join(',')}}`
       })
     },
+    tables: async () =>
+      db
+        .prepare("select name from sqlite_master where type = 'table'")
+        .all()
+        .map(row => String(row.name)),
     columns: async table =>
       db.prepare('select name, type from pragma_table_info(?)').all(table) as { name: string; type: string }[],
     async end() {
@@ -71,6 +79,12 @@ export async function postgresDatabase(serverUrl: string): Promise<SinkDatabase>
         `select to_jsonb(found)::text as json from (${sql}) as found`,
       )
       return rows.map(({ json }) => json)
+    },
+    async tables() {
+      const { rows } = await client.query<{ name: string }>(
+        "select relname as name from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace",
+      )
+      return rows.map(({ name }) => name)
     },
     async columns(table) {
       const sql = `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute

@@ -47,11 +47,19 @@ export function bindRows(
     // A key that the column cannot have is no row's: it is gone already.
     else if (!gone) refused.push(misfit(row, fields[wrong]!.name, columns[wrong]!, cells[wrong]!))
   }
-  return { columns, rows: bound }
+  return withoutGenerated({ columns, rows: bound })
 }
 
-function misfit(row: SinkRow, field: string, { sqlType, generated }: Column, text: string): SinkRefusal {
-  if (generated) {
+/** Leaves out the columns that nobody can give a value: no row that is left has one. */
+function withoutGenerated(batch: Batch): Batch {
+  const places = batch.columns.flatMap(({ settable }, place) => (settable === 'never' ? [] : [place]))
+  if (places.length === batch.columns.length) return batch
+  const rows = batch.rows.map(bound => ({ ...bound, values: places.map(place => bound.values[place]!) }))
+  return { columns: places.map(place => batch.columns[place]!), rows }
+}
+
+function misfit(row: SinkRow, field: string, { sqlType, settable }: Column, text: string): SinkRefusal {
+  if (settable === 'never') {
     return { row, code: 'INVALID_FIELD', field, message: `${field}: the database works this column out by itself` }
   }
   const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text

@@ -82,4 +82,4 @@ export function createBooks(connection: Connection, schema: string | null, job: 
   }
 }
 
-const FLAG: Column = { name: 'completed', type: 'boolean', sqlType: 'boolean', fixed: false, generated: false }
+const FLAG: Column = { name: 'completed', type: 'boolean', sqlType: 'boolean', fixed: false, settable: 'always' }

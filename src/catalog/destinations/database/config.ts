@@ -101,5 +101,6 @@ function isShort(name: string): boolean {
 export function databaseSecrets(config: unknown): readonly SecretPath[] {
   const url = (config as { url?: unknown } | null)?.url
   if (typeof url !== 'string' || isSqlite(url)) return []
-  return /:\/\/[^/?#]*:[^/]*@|@.*@|pass|pwd|secret|token/i.test(url) ? [['url']] : []
+  const who = url.slice(0, Math.max(0, url.lastIndexOf('@'))).replace(/^\w+:\/\//, '')
+  return who.includes(':') || /pass|pwd|secret|token/i.test(url) ? [['url']] : []
 }

@@ -12,8 +12,8 @@ export interface Column {
   readonly sqlType: string
   /** Keeps its type: a user made it, or something hangs on it. What does not fit is refused. */
   readonly fixed: boolean
-  /** The database alone says what is in it. */
-  readonly generated: boolean
+  /** When it can be given a value: `never` when the database works it out, `insert` when the database numbers its rows. */
+  readonly settable: 'always' | 'insert' | 'never'
 }
 
 export interface Table {
@@ -31,7 +31,9 @@ export interface UniqueIndex {
 
 export interface NewColumn {
   readonly name: string
-  readonly type: ColumnType | 'time'
+  readonly type: Column['type']
+  /** As the database calls it, when it is not a type of ours. */
+  readonly sqlType?: string
   /** What rows get that are there already, as SQL. */
   readonly initially?: string
 }
@@ -65,6 +67,8 @@ export interface Connection {
   exists(table: TableName): Promise<boolean>
   /** A table as it is, undefined when there is none. Fails for what is no table, and for tables of the service itself. */
   describe(table: TableName): Promise<Table | undefined>
+  /** What is another one whenever a table has changed its columns. Until the transaction ends nobody changes them. */
+  version(table: TableName): Promise<string>
   create(table: TableName, columns: readonly NewColumn[]): Promise<void>
   /** Makes an empty table with all that another one has. */
   createLike(table: TableName, like: TableName): Promise<void>

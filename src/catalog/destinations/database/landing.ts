@@ -31,7 +31,7 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
   const rules = { dialect, keys, reserved: ownColumns(writing), ignoreDeletes }
   const extra = extraColumns(writing)
   /** What is known of the table from one page to the next; undefined: not looked at. */
-  let known: { readonly table: Table | undefined } | undefined
+  let known: { readonly table: Table | undefined; readonly version: string } | undefined
 
   /** Keys by the names that the table's columns have. */
   const keysOf = (table: Table) => keys.map(key => shaper.columnOf(table, key)?.name ?? key)
@@ -44,13 +44,17 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
       await shaper.requireUnique(table, keys, mode === 'scd2' ? IS_CURRENT : undefined)
   }
 
-  /** The table as it is, with the columns that it needs whatever the data. */
+  /** The table as it is, with the columns that it needs whatever the data. Others may have changed it meanwhile. */
   async function look(): Promise<Table | undefined> {
-    if (known) return known.table
+    if (known?.table && (await connection.version(name)) === known.version) return known.table
     const found = await shaper.describe(name)
     const table = found && (await shaper.fit(found, { name, fields: [], extra }))
     if (table) await tellApart(table)
-    known = { table }
+    return keep(table)
+  }
+
+  async function keep(table: Table | undefined): Promise<Table | undefined> {
+    known = { table, version: table ? await connection.version(name) : '' }
     return table
   }
 
@@ -65,9 +69,9 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
       if (seen && keysOf(table!).includes(column.name) && (await seen.isThere())) await seen.widen(column, type)
     }
     const fitted = await shaper.fit(table, { name, fields: page.fields, extra }, widenKey)
-    if (fitted !== known?.table) await tellApart(fitted)
-    known = { table: fitted }
-    return fitted
+    if (fitted === known?.table) return fitted
+    await tellApart(fitted)
+    return keep(fitted)
   }
 
   /** Writes rows, and gives back those that the table does not take. */
@@ -78,7 +82,9 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
     const refused: SinkRefusal[] = []
     const batch = bindRows(dialect, page.fields, columns as Column[], page.rows, refused)
     const names = new Set(batch.columns.map(column => column.name))
-    const absent = table.columns.filter(column => columnsOfJob.includes(column.name) && !names.has(column.name))
+    const absent = table.columns.filter(
+      column => columnsOfJob.includes(column.name) && !names.has(column.name) && column.settable === 'always',
+    )
     const put = (rows: readonly BoundRow[]) => putRows(table, { columns: batch.columns, rows }, absent)
     const onRefused = ({ row }: BoundRow, { code, column, message }: RowFault) =>
       void refused.push({ row, code, field: column, message })

@@ -68,6 +68,12 @@ export async function openPostgres(
     rows: async (sql, values) => (await session.query(sql, values)).rows,
     exists: catalog.exists,
     describe: catalog.describe,
+    async version(name) {
+      const at = quotedTable(name)
+      await run(`lock table ${at} in row exclusive mode`)
+      const sql = 'select concat(oid, xmin, relfilenode) as version from pg_class where oid = $1::regclass'
+      return (await session.query(sql, [at])).rows[0]!.version
+    },
     async create(name, columns) {
       const at = quotedTable(name)
       await run(`create table ${at} (${columns.map(columnSql).join(', ')})`)
@@ -82,7 +88,7 @@ export async function openPostgres(
       ),
     async addColumn(name, column) {
       const at = quotedTable(name)
-      await run(`alter table ${at} add column if not exists ${columnSql(column)}`)
+      await run(`alter table ${at} add column ${columnSql(column)}`)
       if (column.type === 'none') await noteNoValue(at, column, `'${NO_VALUE_YET}'`)
     },
     async widen({ name }, column, type) {
@@ -117,8 +123,8 @@ export async function openPostgres(
   }
 }
 
-function columnSql({ name, type, initially }: NewColumn): string {
-  return `${quoted(name)} ${dialect.types[type]}${initially ? ` default ${initially}` : ''}`
+function columnSql({ name, type, sqlType, initially }: NewColumn): string {
+  return `${quoted(name)} ${sqlType ?? dialect.types[type as keyof typeof dialect.types]}${initially ? ` default ${initially}` : ''}`
 }
 
 /** As what a column's values go over the wire: those of users' columns as text, which PostgreSQL reads. */

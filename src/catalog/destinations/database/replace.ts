@@ -22,9 +22,12 @@ export function createReplacement(
   /** Puts all rows of one for those of the other in the table that is there: its views, triggers and grants stay. */
   async function moveRows(staged: Table, table: Table): Promise<void> {
     const { dialect } = connection
-    const columns = staged.columns.filter(({ generated }) => !generated)
+    const columns = staged.columns.filter(({ settable }) => settable !== 'never')
+    for (const { name, type, sqlType } of columns)
+      if (!shaper.columnOf(table, name)) await connection.addColumn(target, { name, type, sqlType })
+    const there = (await shaper.describe(target))!
     const fields = columns.map(({ name, type }) => ({ name, kind: type as ColumnType, isTaken: true }))
-    const fitted = table.ours ? await shaper.fit(table, { name: target, fields, extra: [] }) : table
+    const fitted = there.ours ? await shaper.fit(there, { name: target, fields, extra: [] }) : there
     const names = columns.map(({ name }) => name)
     const values = columns.map(({ name, type }) =>
       dialect.widened(type, shaper.columnOf(fitted, name)!.type, quoted(name)),

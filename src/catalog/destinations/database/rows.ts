@@ -36,8 +36,16 @@ export async function upsertRows(
 ): Promise<void> {
   const places = placesOf(batch.columns, keys)
   const last = lastOfEachKey(batch.rows, places)
-  const there = last.filter(({ gone }) => !gone).map(({ values }) => values)
   const gone = last.filter(row => row.gone)
+  // A row that is only said to be gone is there with what it had last.
+  const held =
+    gone.length > 0 && onDelete === 'soft'
+      ? lastOfEachKey(
+          batch.rows.filter(row => !row.gone),
+          places,
+        )
+      : last
+  const there = held.filter(row => !row.gone).map(({ values }) => values)
   const nulls = [...absent, ...table.columns.filter(({ name }) => onDelete === 'soft' && name === DELETED_AT)]
   const rows = sortedByKey(there, places)
   const tail = upsertTail(connection, keys, [...batch.columns, ...nulls])
@@ -48,7 +56,7 @@ export async function upsertRows(
 
 function upsertTail({ dialect }: Connection, keys: readonly string[], columns: readonly Column[]): string {
   const conflict = `on conflict (${quotedList(keys)})`
-  const rest = columns.filter(({ name }) => !keys.includes(name))
+  const rest = columns.filter(({ name, settable }) => settable === 'always' && !keys.includes(name))
   if (rest.length === 0) return `${conflict} do nothing`
   const set = rest.map(({ name }) => `${quoted(name)} = excluded.${quoted(name)}`)
   const of = (row: string) =>
@@ -67,7 +75,7 @@ async function deleteRows(
   onDelete: 'soft' | 'hard',
 ): Promise<void> {
   const { dialect } = connection
-  const at: Column = { name: AT, type: 'time', sqlType: dialect.types.time, fixed: true, generated: false }
+  const at: Column = { name: AT, type: 'time', sqlType: dialect.types.time, fixed: true, settable: 'always' }
   const list = { schema: null, name: GONE }
   await connection.run(
     `create temp table ${quoted(GONE)} as select ${quotedList(keys)}, cast(null as ${at.sqlType}) as ${quoted(AT)}

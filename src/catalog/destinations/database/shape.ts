@@ -1,7 +1,15 @@
 import { DomainError } from '../../../kernel/errors.ts'
 import { SourceBusy } from '../../connectors/connector.ts'
 import type { SinkContext } from '../destination.ts'
-import type { Column, Connection, NewColumn, Table, UniqueIndex } from './connection.ts'
+import {
+  type Column,
+  type Connection,
+  type NewColumn,
+  RowFault,
+  ShapeFault,
+  type Table,
+  type UniqueIndex,
+} from './connection.ts'
 import { newIndexName, OWN_PREFIX, quoted, quotedList, quotedTable, shownTable, type TableName } from './names.ts'
 import type { Field } from './page.ts'
 import { join, typeOfKind } from './types.ts'
@@ -45,7 +53,7 @@ export function createShaper(connection: Connection, log: SinkContext['log']) {
     const taken = fields.filter(({ isTaken }) => isTaken)
     if (!table) {
       const columns = taken.map(field => ({ name: field.name, type: typeOfKind(field.kind) }))
-      await connection.create(name, [...columns, ...extra])
+      await create(name, [...columns, ...extra])
       return (await describe(name))!
     }
     let changed = false
@@ -66,6 +74,15 @@ export function createShaper(connection: Connection, log: SinkContext['log']) {
       changed = true
     }
     return changed ? (await describe(name))! : table
+  }
+
+  async function create(name: TableName, columns: readonly NewColumn[]): Promise<void> {
+    try {
+      await connection.create(name, columns)
+    } catch (error) {
+      // Somebody else makes it at this moment.
+      throw error instanceof RowFault ? new ShapeFault(error.message) : error
+    }
   }
 
   async function widen(

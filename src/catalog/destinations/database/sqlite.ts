@@ -147,6 +147,7 @@ export async function openSqlite(
     rows: async (sql, values) => told(() => statement(sql).all(named(values))),
     exists: async name => told(() => catalog.exists(name)),
     describe: async name => told(() => catalog.describe(name)),
+    version: async () => String(told(() => statement('pragma schema_version').get())!.schema_version),
     create: async (name, columns) =>
       told(() => db.exec(`create table ${quotedTable(name)} ${MADE_BY_US} (${columns.map(columnSql).join(', ')})`)),
     async createLike(name, like) {
@@ -171,8 +172,8 @@ export async function openSqlite(
 /** A table's name in the text that made it, which SQLite keeps without what may stand before. */
 const TABLE_NAME = /^CREATE TABLE (?:"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|'(?:[^']|'')*'|[^\s("'`[]+)/
 
-function columnSql({ name, type, initially }: NewColumn): string {
-  return `${quoted(name)} ${dialect.types[type]}${initially ? ` default ${initially}` : ''}`
+function columnSql({ name, type, sqlType, initially }: NewColumn): string {
+  return `${quoted(name)} ${sqlType ?? dialect.types[type as keyof typeof dialect.types]}${initially ? ` default ${initially}` : ''}`
 }
 
 function keySql({ name, sqlType }: Column): string {

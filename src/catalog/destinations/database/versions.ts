@@ -63,7 +63,7 @@ async function fillPage(connection: Connection, { columns, rows }: Batch): Promi
   const { dialect } = connection
   const own = (name: string, type: 'bigint' | 'boolean' | 'time'): Column => ({
     ...{ name: `${OWN_PREFIX}${name}`, type, sqlType: dialect.types[type] },
-    ...{ fixed: false, generated: false },
+    ...{ fixed: false, settable: 'always' },
   })
   const isTrue = own('gone', 'boolean')
   await connection.insert({

@@ -15,7 +15,7 @@ interface FoundColumn {
   readonly name: string
   readonly type: string
   readonly modifier: number
-  readonly generated: boolean
+  readonly settable: Column['settable']
   readonly comment: string | null
 }
 
@@ -33,11 +33,11 @@ export function createCatalog(ask: Ask) {
     return found
   }
 
-  function columnOf({ name, type, modifier, generated, comment }: FoundColumn, ours: boolean): Column {
+  function columnOf({ name, type, modifier, settable, comment }: FoundColumn, ours: boolean): Column {
     const isPlain = ours && modifier < 0
     const own = type === 'text' ? (comment === NO_VALUE_YET ? 'none' : 'text') : known.get(type)
     const fixed = !isPlain || own === undefined || own === 'time'
-    return { name, type: isPlain && own !== undefined ? own : 'other', sqlType: type, fixed, generated }
+    return { name, type: isPlain && own !== undefined ? own : 'other', sqlType: type, fixed, settable }
   }
 
   return {
@@ -61,7 +61,8 @@ export function createCatalog(ask: Ask) {
       if (found.kind !== 'r' && found.kind !== 'p')
         throw refused(`${shownTable(table)} is no table that can be written to`)
       const ours = found.comment === MADE_BY_US
-      const sql = `select attname as name, format_type(atttypid, -1) as type, atttypmod as modifier, attgenerated <> '' as generated,
+      const sql = `select attname as name, format_type(atttypid, -1) as type, atttypmod as modifier, 
+          case when attgenerated <> '' then 'never' when attidentity = 'a' then 'insert' else 'always' end as settable,
           col_description(attrelid, attnum) as comment
         from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped order by attnum`
       const columns = await ask<FoundColumn>(sql, [found.oid])

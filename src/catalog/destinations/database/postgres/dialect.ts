@@ -85,8 +85,8 @@ const JSON_TYPES = new Set(['json', 'jsonb'])
 const INTEGER_TYPES = new Set(['bigint', 'integer', 'smallint', 'oid'])
 
 /** Values for columns of users': as the text that PostgreSQL's own input of the type reads. */
-function bindAsText({ sqlType, generated }: Column, text: string): Value | undefined {
-  if (generated) return undefined
+function bindAsText({ sqlType, settable }: Column, text: string): Value | undefined {
+  if (settable === 'never') return undefined
   const type = typeOf(text)
   if (JSON_TYPES.has(sqlType)) return text
   if (INTEGER_TYPES.has(sqlType) && type === 'number') return integerText(text)

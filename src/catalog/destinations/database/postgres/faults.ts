@@ -7,7 +7,7 @@ import { wrong } from './address.ts'
 /** SQLSTATEs of what may pass: connections, resources, the operator, locks; a server that only reads, as one is that waits. */
 const PASSES = /^(08|53|57|58|40)|^(55P03|55006|25006|25P03|25P04)$/
 /** What is wrong with a row: its values, what must be true of them, their size, what a trigger says. */
-const OF_ROWS = /^(22|23|44|P0|21)|^54000$|^428C9$/
+const OF_ROWS = /^(22|23|44|P0|21)|^54000$/
 /** Tables, columns, indexes and types that are not what they were. */
 const OF_SHAPE = /^(42P01|42703|42704|42P07|42701|42P10|42804|42846|0A000|42883|55000)$/
 /** Credentials, names of databases and schemas, permissions. */
@@ -40,15 +40,16 @@ function clientFault(code: string, message: string, shown: string): Error {
   return isWrong ? wrong(said) : new SourceBusy(said)
 }
 
-/** Which column a refusal of one row is about: the one whose type or value the message names, when it is only one. */
+/** Which column a refusal of one row is about: the one whose value, or else type, the message names when it is only one. */
 export function columnIn(fault: RowFault, columns: readonly Column[], row: readonly Value[]): RowFault {
   if (fault.column !== null) return fault
-  const { message } = fault
-  const ofType = columns.filter((column, i) => row[i] !== null && message.includes(` ${column.sqlType}`))
-  const found = ofType.length > 1 ? ofType.filter(column => shows(message, row[columns.indexOf(column)]!)) : ofType
-  return found.length === 1 ? new RowFault(fault.code, message, found[0]!.name) : fault
+  const { code, message } = fault
+  const given = columns.filter((_, i) => row[i] !== null)
+  const byValue = given.filter(column => message.includes(`"${row[columns.indexOf(column)]}"`))
+  const found = byValue.length === 1 ? byValue : given.filter(({ sqlType }) => message.includes(shownType(sqlType)))
+  return found.length === 1 ? new RowFault(code, message, found[0]!.name) : fault
 }
 
-function shows(message: string, value: Value): boolean {
-  return message.includes(`"${value}"`)
+function shownType(sqlType: string): string {
+  return sqlType === 'bpchar' ? 'character(' : sqlType
 }

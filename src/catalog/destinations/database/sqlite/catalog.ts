@@ -55,7 +55,13 @@ export function createCatalog(db: DatabaseSync) {
 
   function columnOf({ name, type, hidden }: FoundColumn, ours: boolean): Column {
     const own = ours ? known.get(type.toLowerCase()) : undefined
-    return { name, type: own ?? 'other', sqlType: type, fixed: own === undefined, generated: hidden > 1 }
+    return {
+      name,
+      type: own ?? 'other',
+      sqlType: type,
+      fixed: own === undefined,
+      settable: hidden > 1 ? 'never' : 'always',
+    }
   }
 
   function refersTo(table: string): boolean {

@@ -79,8 +79,8 @@ const BINDINGS: Record<Column['type'], (text: string) => Value | undefined> = {
 const NUMBER = /^\s*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*$/
 
 /** Values for columns of users', by what SQLite prefers in a column of that type (its "affinity"). */
-function bindByAffinity({ sqlType, generated }: Column, text: string): Value | undefined {
-  if (generated) return undefined
+function bindByAffinity({ sqlType, settable }: Column, text: string): Value | undefined {
+  if (settable === 'never') return undefined
   const declared = sqlType.toUpperCase()
   const plain = textOf(text)
   const number = NUMBER.exec(plain)?.[1]
