@@ -1,119 +1,20 @@
 import type { Events } from '../events/index.ts'
 import { accept, type CommandMeta, type Decider, type Decision, refuse } from '../kernel/decider.ts'
+import {
+  type Job,
+  type JobCommand,
+  type JobEvent,
+  type JobState,
+  LEGAL,
+  ONCE,
+  type Settings,
+  STATUS_AFTER,
+  type Stamp,
+  UNDER_WAY,
+  VERB,
+} from './job-states.ts'
 
-type JobEventName =
-  | 'JobConfigured'
-  | 'JobDeleted'
-  | 'RunQueued'
-  | 'RunStarted'
-  | 'RunPaused'
-  | 'RunResumed'
-  | 'RunWaiting'
-  | 'RunCancelled'
-  | 'RunCompleted'
-  | 'RunFailed'
-  | 'RunCheckpointed'
-  | 'RunSkipped'
-  | 'JobStateSet'
-
-export type JobEvent = { [Name in JobEventName]: { type: Name; data: Events[Name] } }[JobEventName]
-
-type Settings = Omit<Events['JobConfigured'], 'command_id' | 'by' | 'at' | 'created_at'>
-type Ended<Name extends keyof Events> = Omit<Events[Name], 'command_id' | 'by' | 'at'>
-
-/**
- * What people, schedules and runners ask of a job. `queue` of a new job asks for its first run in the same breath. Of a
- * schedule's time, ScheduleRun asks for its run, or what `overlap` says while one is under way, and SkipRun for none,
- * because it was missed.
- */
-export type JobCommand =
-  | { type: 'CreateJob'; data: Settings & { queue?: { run_id: string; trigger: string } } }
-  | { type: 'UpdateJob'; data: Settings }
-  | { type: 'DeleteJob'; data: { job_id: string; force: boolean } }
-  | { type: 'StartJob'; data: { job_id: string; run_id: string; trigger: string } }
-  | { type: 'PauseJob' | 'ResumeJob' | 'CancelJob'; data: { job_id: string } }
-  | { type: 'BeginRun'; data: { job_id: string; run_id: string } }
-  | { type: 'WaitRun'; data: Ended<'RunWaiting'> }
-  | { type: 'CompleteRun'; data: Ended<'RunCompleted'> }
-  | { type: 'FailRun'; data: Ended<'RunFailed'> }
-  | { type: 'ScheduleRun'; data: { job_id: string; run_id: string; scheduled_at: number; overlap: 'skip' | 'queue' } }
-  | { type: 'SkipRun'; data: { job_id: string; scheduled_at: number } }
-  | { type: 'SetState'; data: { job_id: string; state: string } }
-
-/** `queued` is shown as pending: no runner has taken the run up yet. */
-export type JobStatus = 'pending' | 'queued' | 'running' | 'paused' | 'waiting' | 'completed' | 'failed' | 'cancelled'
-
-export type JobState =
-  | { readonly is: 'absent' | 'deleted' }
-  | {
-      readonly is: 'job'
-      readonly status: JobStatus
-      readonly runId: string | null
-      readonly createdAt: number
-      readonly connector: string
-      /** The last time of the schedule that was decided on, milliseconds since 1970; 0 for none. */
-      readonly handled: number
-      /** The run that begins when the one under way ends, and who asked for it. */
-      readonly follows: { readonly runId: string; readonly scheduledAt: number; readonly by: string } | null
-    }
-
-type Job = Extract<JobState, { is: 'job' }>
-
-/** States in which a run is under way, so that no other can begin. */
-const UNDER_WAY: readonly JobStatus[] = ['queued', 'running', 'paused', 'waiting']
-
-/** Connectors whose source is gone once it is in. */
-const ONCE: readonly string[] = ['file']
-
-type Transition = Exclude<
-  JobEventName,
-  'JobConfigured' | 'JobDeleted' | 'RunCheckpointed' | 'RunSkipped' | 'JobStateSet'
->
-
-const STATUS_AFTER: Record<Transition, JobStatus> = {
-  RunQueued: 'queued',
-  RunStarted: 'running',
-  RunPaused: 'paused',
-  RunResumed: 'queued',
-  RunWaiting: 'waiting',
-  RunCancelled: 'cancelled',
-  RunCompleted: 'completed',
-  RunFailed: 'failed',
-}
-
-const IDLE: readonly JobStatus[] = ['pending', 'completed', 'failed', 'cancelled']
-
-/** From which states each command is legal. A run goes on with the configuration and the state that it began with. */
-const LEGAL: Partial<Record<JobCommand['type'], readonly JobStatus[]>> = {
-  UpdateJob: IDLE,
-  SetState: IDLE,
-  StartJob: IDLE,
-  PauseJob: ['queued', 'running', 'waiting'],
-  ResumeJob: ['paused'],
-  CancelJob: UNDER_WAY,
-  BeginRun: ['queued', 'running', 'waiting'],
-  WaitRun: ['running'],
-  CompleteRun: ['running'],
-  FailRun: ['running', 'queued', 'waiting'],
-}
-
-const VERB: Partial<Record<JobCommand['type'], string>> = {
-  UpdateJob: 'updated',
-  SetState: 'given another state',
-  StartJob: 'started',
-  PauseJob: 'paused',
-  ResumeJob: 'resumed',
-  CancelJob: 'cancelled',
-  BeginRun: 'taken up',
-  WaitRun: 'set to wait',
-  CompleteRun: 'completed',
-  FailRun: 'failed',
-}
-
-/** How a status is told to people. */
-export function shownStatus(status: JobStatus): Exclude<JobStatus, 'queued'> {
-  return status === 'queued' ? 'pending' : status
-}
+export { type JobCommand, type JobEvent, type JobState, type JobStatus, shownStatus } from './job-states.ts'
 
 function deleteJob(job: Job, { job_id, force }: { job_id: string; force: boolean }, stamp: Stamp): Decision<JobEvent> {
   if (UNDER_WAY.includes(job.status) && !force) {
@@ -121,12 +22,6 @@ function deleteJob(job: Job, { job_id, force }: { job_id: string; force: boolean
     return refuse('CONFLICT', message)
   }
   return accept({ type: 'JobDeleted', data: { ...stamp, job_id } })
-}
-
-interface Stamp {
-  readonly command_id: string
-  readonly by: string
-  readonly at: number
 }
 
 /** Decides on a time of the schedule. Each is decided on once, and none before one that was. */
@@ -157,6 +52,17 @@ function queueRun(job: Job, run: Omit<Events['RunQueued'], keyof Stamp>, stamp: 
   return accept({ type: 'RunQueued', data: { ...stamp, ...run } })
 }
 
+/** Another connector knows nothing of where the one before it was. */
+function update(job: Job, settings: Settings, stamp: Stamp): Decision<JobEvent> {
+  const configured: JobEvent = { type: 'JobConfigured', data: { ...settings, ...stamp, created_at: job.createdAt } }
+  if (settings.connector_type === job.connector) return accept(configured)
+  const { job_id } = settings
+  return accept<JobEvent>(configured, {
+    type: 'JobStateSet',
+    data: { ...stamp, job_id, state: 'null', run_id: job.runId },
+  })
+}
+
 /** The end of a run, and the beginning of the one that follows it. */
 function end({ follows }: Job, ended: JobEvent, stamp: Stamp): Decision<JobEvent> {
   if (follows === null) return accept(ended)
@@ -176,9 +82,9 @@ function transition(job: Job, { type, data }: JobCommand, stamp: Stamp): Decisio
   const run = { ...stamp, job_id, run_id: job.runId! }
   switch (type) {
     case 'UpdateJob':
-      return accept({ type: 'JobConfigured', data: { ...data, ...stamp, created_at: job.createdAt } })
+      return update(job, data, stamp)
     case 'SetState':
-      return accept({ type: 'JobStateSet', data: { ...data, ...stamp } })
+      return accept({ type: 'JobStateSet', data: { ...stamp, run_id: job.runId, ...data } })
     case 'StartJob':
       return queueRun(job, { scheduled_at: null, ...data }, stamp)
     case 'PauseJob':

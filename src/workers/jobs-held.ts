@@ -71,14 +71,14 @@ function configured(was: Job | undefined, state: JobState, data: JobConfigured):
   }
   const same = was && JSON.stringify(was.config.schedule) === JSON.stringify(config.schedule)
   const scheduledSince = same ? was.scheduledSince : data.at
-  const anew = was && was.config.connector.type !== config.connector.type ? overruledBy(was, undefined) : {}
-  return { ...job, state, config, actor: data.by, scheduledSince, ...anew }
+  return { ...job, state, config, actor: data.by, scheduledSince }
 }
 
 function evolveRun(job: Job, { type, data }: JobEvent): void {
   switch (type) {
     case 'JobStateSet':
-      Object.assign(job, overruledBy(job, data.state === 'null' ? undefined : data.state))
+      job.connectorState = data.state === 'null' ? undefined : data.state
+      job.overruled = data.run_id
       return
     case 'RunSkipped':
       return
@@ -95,11 +95,6 @@ function evolveRun(job: Job, { type, data }: JobEvent): void {
       job.failures = data.failures
   }
   job.waitingUntil = type === 'RunWaiting' ? data.until : 0
-}
-
-/** Its connector's state is another from here on: a page of a run that has ended may still come in, and counts no more. */
-function overruledBy({ state }: Job, connectorState: string | undefined): Pick<Job, 'connectorState' | 'overruled'> {
-  return { connectorState, overruled: state.is === 'job' ? state.runId : null }
 }
 
 /** The run that should be under way now, and from when on; undefined for none. */

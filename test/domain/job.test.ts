@@ -120,7 +120,12 @@ const CASES: Record<string, Case> = {
   SetState: {
     command: { type: 'SetState', data: { job_id: 'job_1', state: '{"page":7}' } },
     legal: IDLE,
-    gives: [{ type: 'JobStateSet', data: { job_id: 'job_1', state: '{"page":7}', ...stamp } }],
+    gives: state => [
+      {
+        type: 'JobStateSet',
+        data: { job_id: 'job_1', state: '{"page":7}', run_id: state === 'pending' ? null : 'run_1', ...stamp },
+      },
+    ],
   },
 }
 
@@ -136,6 +141,20 @@ for (const [state, events] of Object.entries(STATES) as [Name, readonly JobEvent
     }
   })
 }
+
+it('a job that is given another connector has its state taken away: it means nothing to that one', () => {
+  const other = { ...CHANGED, connector_type: 'eventstore' }
+  for (const [state, run_id] of [
+    ['pending', null],
+    ['failed', 'run_1'],
+  ] as const)
+    given(...STATES[state])
+      .when({ type: 'UpdateJob', data: other, meta })
+      .then(
+        { type: 'JobConfigured', data: { ...other, ...stamp, created_at: PAST.at } },
+        { type: 'JobStateSet', data: { job_id: 'job_1', state: 'null', run_id, ...stamp } },
+      )
+})
 
 it('a job goes by the connector that it was last given', () => {
   const [, ...completed] = STATES.completed
@@ -203,7 +222,7 @@ describe('a run', () => {
     for (const events of Object.values(STATES) as (readonly JobEvent[])[]) {
       const state = events.reduce(jobDecider.evolve, jobDecider.initial)
       expect(jobDecider.evolve(state, checkpoint)).toEqual(state)
-      const set: JobEvent = { type: 'JobStateSet', data: { job_id: 'job_1', state: '{}', ...PAST } }
+      const set: JobEvent = { type: 'JobStateSet', data: { job_id: 'job_1', state: '{}', run_id: null, ...PAST } }
       expect(jobDecider.evolve(state, set)).toEqual(state)
       if (state.is === 'job') expect(jobDecider.evolve(state, configured)).toEqual(state)
     }
