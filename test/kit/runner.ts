@@ -5,6 +5,7 @@ import { createCodec } from '../../src/log/codec.ts'
 import { startCommands } from '../../src/log/commands.ts'
 import type { Log } from '../../src/log/log.ts'
 import type { FileStore } from '../../src/store/files.ts'
+import type { SecretStore } from '../../src/store/secrets.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { startDecider } from '../../src/workers/decider.ts'
 import { startRunner } from '../../src/workers/runner.ts'
@@ -28,9 +29,10 @@ export async function startTestRunner(log: Log): Promise<{ stop(): Promise<void>
     grow: async () => undefined,
     limits: {
       ...{ pageRows: 100, pageBytes: 1_000_000, maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes },
-      ...{ formatLimits: formatLimits(config), answerBytes: config.answerBytes, answerMs: config.answerMs },
+      ...{ formatLimits: formatLimits(config), rowLimits: rowLimits(config), retries: config.retries },
+      ...{ answerBytes: config.answerBytes, answerMs: config.answerMs },
     },
-    guard: createGuard(''),
+    ...{ guard: createGuard(''), secrets: {} as SecretStore, brokers: [] },
     concurrency: config.runs,
     ...{ onTaken: nothing, onEnded: nothing, onHolding: nothing, onProgress: nothing },
   })

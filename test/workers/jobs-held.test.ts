@@ -24,7 +24,7 @@ const waiting = (run_id: string, failures: number): JobEvent => ({
 const page = (run_id: string, number: number): JobEvent => ({
   type: 'RunCheckpointed',
   data: {
-    ...{ job_id: 'job_1', run_id, number, after: null, state: `{"page":${number}}` },
+    ...{ job_id: 'job_1', run_id, number, after: null, taken: 0, state: `{"page":${number}}` },
     ...{ processed: number, rejected: 0, total: null, at: AT },
   },
 })
