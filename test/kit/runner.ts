@@ -44,23 +44,36 @@ export async function startTestRunner(log: Log): Promise<{ stop(): Promise<void>
   }
 }
 
-/** A log for one runner, which may die: from then on it gets no answer any more, and nothing of it is written. */
-export function mortal(log: Log) {
+/**
+ * A log for one runner, which sees events `lagMs` late, and may die: from then on it gets no answer any more, and nothing of
+ * it is written.
+ */
+export function mortal(log: Log, lagMs = 0) {
   let diedAt: number | undefined
+  const died = Promise.withResolvers<void>()
+  const die = () => {
+    diedAt ??= Date.now()
+    died.resolve()
+  }
   let dying: 'before' | 'after' | undefined
   const forever = new Promise<never>(nothing)
   const unlessDead = <Result>(result: Result) => (diedAt === undefined ? result : forever)
   const alive = <Result>(work: () => Promise<Result>) => (diedAt === undefined ? work().then(unlessDead) : forever)
   const over: Log = {
     ...log,
-    read: (...args) => alive(() => log.read(...args)),
+    read: (...args) =>
+      alive(async () => {
+        const page = await log.read(...args)
+        if (page.events.length > 0 && lagMs > 0) await new Promise(resolve => setTimeout(resolve, lagMs))
+        return page
+      }),
     own: (...args) => alive(() => log.own(...args)),
     ends: (...args) => alive(() => log.ends(...args)),
     written: (...args) => alive(() => log.written(...args)),
     append(batches, options) {
       if (dying && diedAt === undefined && batches.some(({ topic }) => topic === 'sync.commands')) {
         if (dying === 'after') void log.append(batches, options)
-        diedAt = Date.now()
+        die()
       }
       return alive(() => log.append(batches, options))
     },
@@ -75,8 +88,7 @@ export function mortal(log: Log) {
     dieAtCommand(when: 'before' | 'after') {
       dying = when
     },
-    die() {
-      diedAt = Date.now()
-    },
+    die,
+    died: died.promise,
   }
 }
