@@ -10,7 +10,7 @@ import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
 /** Where what a run brings goes. */
-const BROUGHT = ['sync.records', 'sync.rejected']
+const BROUGHT = ['sync.records', 'sync.rejected', 'sync.forwarded']
 
 /** Waits until the next read sees what a command has made of a job. */
 export function reachJob(services: Services, position: Position): Promise<void> {

@@ -168,6 +168,24 @@ export interface DatasetConfigured {
   at: number
 }
 
+/** A row that a job has pulled for a destination outside: it is written there next, and no data set has it. */
+export interface RecordForwarded {
+  /** The job. */
+  job_id: string
+  /** The run that pulled it. */
+  run_id: string
+  /** Its number among the rows of the run, from 1. */
+  number: number
+  /** The record's id: the text of the key columns, else the source's id, else one made of the run and the number. */
+  id: string
+  /** What is to be done with it. */
+  op: 'upsert' | 'delete'
+  /** The row after the job's transformations, as JSON text, exact. */
+  data: string
+  /** When it was pulled, milliseconds since 1970 UTC. */
+  at: number
+}
+
 /** A job was made or changed; this is all of its configuration from here on. */
 export interface JobConfigured {
   /** The command this follows from. */
@@ -576,6 +594,7 @@ export interface Events {
   CommandIssued: CommandIssued
   LogCopied: LogCopied
   DatasetConfigured: DatasetConfigured
+  RecordForwarded: RecordForwarded
   JobConfigured: JobConfigured
   JobDeleted: JobDeleted
   RunQueued: RunQueued
@@ -610,6 +629,7 @@ export const schemas: { readonly [Name in keyof Events]: object } = {
   CommandIssued: {"type":"record","name":"CommandIssued","namespace":"superinsight.sync","doc":"Somebody asks for something to be decided. The key is the aggregate, so that one decider sees all of its commands in order.","fields":[{"name":"command_id","type":"string","doc":"The command's own id, which its outcome and its events name."},{"name":"aggregate","type":"string","doc":"What it is about: a noun, a slash and an id, such as api_key/key_…"},{"name":"type","type":"string","doc":"What is asked, such as CreateApiKey."},{"name":"payload","type":"string","doc":"The command's data as JSON text. No secret is ever in it."},{"name":"actor","type":"string","doc":"The client or API key that asks."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   LogCopied: {"type":"record","name":"LogCopied","namespace":"superinsight.sync","doc":"The command migrate copies another log into this one: that it has begun, or that all of it is here. The last one counts.","fields":[{"name":"log","type":"string","doc":"The id of the log that is copied, as its positions name it."},{"name":"finished","type":"boolean","doc":"False: a copy is under way or was broken off, and nothing may work on this log until it is finished."},{"name":"through","type":"long","doc":"Every event of that log up to this offset was here when a copy was last finished; -1: none was."},{"name":"position","type":"string","doc":"Where the copied events ended then, as a position of this log."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   DatasetConfigured: {"type":"record","name":"DatasetConfigured","namespace":"superinsight.sync","doc":"The settings of a data set were changed; this is all of them from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"title","type":["null","string"],"default":null,"doc":"What it is called to people; null: its name."},{"name":"category","type":["null","string"],"default":null,"doc":"Its category, when given."},{"name":"schema","type":["null","string"],"default":null,"doc":"JSON Schema of its records' data, as JSON text; null: none."},{"name":"schema_contract","type":{"type":"enum","name":"SchemaContract","symbols":["evolve","freeze","discard_row","discard_value"],"doc":"What happens to data that does not fit the schema."},"doc":"evolve: the schema grows; freeze: the push is refused; discard_row: the row is; discard_value: the value is."},{"name":"transformations","type":["null","string"],"default":null,"doc":"What is done to each record before it is kept, as JSON text; null: nothing."},{"name":"conflict_policy","type":["null","string"],"default":null,"doc":"How conflicting pushes are decided, as JSON text; null: the last arrival wins."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RecordForwarded: {"type":"record","name":"RecordForwarded","namespace":"superinsight.sync","doc":"A row that a job has pulled for a destination outside: it is written there next, and no data set has it.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run that pulled it."},{"name":"number","type":"long","doc":"Its number among the rows of the run, from 1."},{"name":"id","type":"string","doc":"The record's id: the text of the key columns, else the source's id, else one made of the run and the number."},{"name":"op","type":{"type":"enum","name":"ForwardedOp","symbols":["upsert","delete"],"doc":"What is to be done with it."},"doc":"What is to be done with it."},{"name":"data","type":"string","doc":"The row after the job's transformations, as JSON text, exact."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was pulled, milliseconds since 1970 UTC."}]},
   JobConfigured: {"type":"record","name":"JobConfigured","namespace":"superinsight.sync","doc":"A job was made or changed; this is all of its configuration from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job's id, job_ and a time-ordered part."},{"name":"name","type":"string","doc":"What its maker called it."},{"name":"connector_type","type":"string","doc":"Where it takes its data from."},{"name":"config","type":"string","doc":"The job's configuration as JSON text: connector, schedule, transformations, destination. References into the secret store stand where secrets were."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the job was made, milliseconds since 1970 UTC."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   JobDeleted: {"type":"record","name":"JobDeleted","namespace":"superinsight.sync","doc":"A job is gone; a run under way ends.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunQueued: {"type":"record","name":"RunQueued","namespace":"superinsight.sync","doc":"A run of a job was asked for. A runner takes it up.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run's id, run_ and a time-ordered part."},{"name":"trigger","type":"string","doc":"What asked for it: manual, schedule or upload."},{"name":"scheduled_at","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"The time of the schedule that it is for, milliseconds since 1970 UTC."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
@@ -644,6 +664,7 @@ export const topicOf: { readonly [Name in keyof Events]: string } = {
   CommandIssued: 'sync.commands',
   LogCopied: 'sync.origins',
   DatasetConfigured: 'sync.datasets',
+  RecordForwarded: 'sync.forwarded',
   JobConfigured: 'sync.jobs',
   JobDeleted: 'sync.jobs',
   RunQueued: 'sync.jobs',

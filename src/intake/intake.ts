@@ -46,8 +46,6 @@ export interface IntakeOptions extends PushRules {
   webhookId?: string
   /** Makes a position of these appends one of the whole log. */
   complete: (position: Position) => Position
-  /** Called for each record that is in the next append: its data as it goes in, and when the log is said to have taken it. */
-  onAccepted?: (row: { number: number; id: string; op: 'upsert' | 'delete'; data: string; at: number }) => void
   /** Called for each refused row. */
   onRejected?: (error: ShownError) => void
 }
@@ -142,8 +140,6 @@ export function createIntake(options: IntakeOptions): Intake {
       event.data = outcome.json
     }
     records.add(key.write(event.dataset, event.id), writeEvent, key.length())
-    const { id, op, data, received_at: at } = event
-    options.onAccepted?.({ number, id, op, data, at })
   }
 
   /** A row's data, when the bytes of the row are something else. */

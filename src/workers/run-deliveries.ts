@@ -1,23 +1,29 @@
 import type { Sink, SinkPage, SinkRefusal, SinkRow } from '../catalog/destinations/destination.ts'
 import { destinationOf } from '../catalog/destinations/index.ts'
-import type { RecordPushed, RunCheckpointed } from '../events/index.ts'
+import type { RecordForwarded, RunCheckpointed } from '../events/index.ts'
 import { createIntake } from '../intake/intake.ts'
 import { DomainError } from '../kernel/errors.ts'
+import { partitionOf } from '../kernel/hash.ts'
 import { passPoint } from '../kernel/points.ts'
 import { offsetIn, parsePosition } from '../kernel/position.ts'
+import { batchWriter } from '../log/batch.ts'
+import type { EventBatch } from '../log/log.ts'
 import type { Job } from './jobs-held.ts'
 import type { RunSettings } from './run-settings.ts'
 import type { Run, RunContext } from './runs.ts'
 
-const RECORDS = 'sync.records'
+export const FORWARDED = 'sync.forwarded'
+const BUFFER_BYTES = 256 * 1024
 const READ = { maxEvents: 5000, maxBytes: 4_194_304, waitMs: 0 }
 
 /** A run's rows on their way from the log to a destination outside. */
 export interface Delivery {
-  /** Takes a row that is in the next append. */
+  /** Takes a row for the next append. */
   add(row: SinkRow): void
-  /** Delivers the rows of the append with this number. */
-  deliver(number: number): Promise<void>
+  /** What the append with this number has for the destination; undefined for nothing. */
+  take(number: number): EventBatch | undefined
+  /** Delivers what was taken last, once it is in the log. */
+  deliver(): Promise<void>
   /** The run has come to its end, `missed` of its source's rows having been refused on the way. */
   complete(missed: number): Promise<void>
   stop(): Promise<void>
@@ -44,7 +50,7 @@ export async function openDelivery(
   try {
     const refused = await refusals(context, job, run)
     await catchUp(context, job, run, sink, whole, refused.take)
-    return delivery(sink, refused)
+    return delivery(context, run, job, sink, refused)
   } catch (error) {
     await sink.stop()
     throw error
@@ -53,14 +59,28 @@ export async function openDelivery(
 
 type Refusals = Awaited<ReturnType<typeof refusals>>
 
-function delivery(sink: Sink, refused: Refusals): Delivery {
+function delivery({ codec, onTaken }: RunContext, run: Run, job: Job, sink: Sink, refused: Refusals): Delivery {
+  const events = batchWriter(BUFFER_BYTES)
+  const ids = { job_id: job.id, run_id: run.runId }
+  const key = Buffer.from(job.id)
   let rows: SinkRow[] = []
+  let page: SinkPage | undefined
+  let bytes = 0
   return {
-    add: row => void rows.push(row),
-    async deliver(number) {
-      const page = { number, rows }
+    add(row) {
+      rows.push(row)
+      events.add(key, (buffer, at) => codec.write('RecordForwarded', { ...ids, ...row }, buffer, at))
+    },
+    take(number) {
+      page = { number, rows }
       rows = []
-      await sink.write(page, each => refused.take(page, each))
+      bytes = events.size
+      return events.take(FORWARDED)
+    },
+    async deliver() {
+      const taken = page!
+      onTaken({ accepted: taken.rows.length, rejected: 0, bytes })
+      await sink.write(taken, each => refused.take(taken, each))
       passPoint('runner.page-delivered')
     },
     complete: missed => sink.complete(missed),
@@ -138,27 +158,24 @@ async function catchUp(
 /** The rows of a checkpoint's append, from the log. */
 async function readAgain({ log, codec }: RunContext, job: Job, last: RunCheckpointed): Promise<SinkRow[]> {
   const place = parsePosition(last.after ?? '', 'after')
-  const known = place.log === log.id ? place : await log.adopt(place, [RECORDS])
+  const known = place.log === log.id ? place : await log.adopt(place, [FORWARDED])
   const rows: SinkRow[] = []
-  const ends = await log.ends(RECORDS)
-  const streams = log.streams(RECORDS).map(stream => ({ stream, after: known ? offsetIn(known, stream.name) : -1 }))
-  // By turns: in which of them the rows are nobody knows, and after them there may be much else.
-  for (let open = streams; open.length > 0 && rows.length < last.taken; ) {
-    for (const each of open) {
-      const page = await log.read(each.stream, each.after, READ)
-      await codec.prepare(page.events)
-      for (const { value } of page.events) {
-        const { job_id, request_id, line, id, op, data, received_at } = codec.decode(value).data as RecordPushed
-        if (job_id !== job.id || request_id !== last.run_id) continue
-        rows.push({ number: line, id, op: op as SinkRow['op'], data, at: received_at })
-      }
-      each.after = page.through
+  // All rows of a job are in one stream, for its id is their key.
+  const streams = log.streams(FORWARDED)
+  const stream = streams[partitionOf(Buffer.from(job.id), streams.length)]!
+  const end = (await log.ends(FORWARDED)).get(stream.name)!
+  for (let after = known ? offsetIn(known, stream.name) : -1; after < end && rows.length < last.taken; ) {
+    const page = await log.read(stream, after, READ)
+    await codec.prepare(page.events)
+    for (const { value } of page.events) {
+      const { job_id, run_id, ...row } = codec.decode(value).data as RecordForwarded
+      if (job_id === job.id && run_id === last.run_id) rows.push(row)
     }
-    open = open.filter(({ stream, after }) => after < ends.get(stream.name)!)
+    after = page.through
   }
   if (rows.length < last.taken) {
     const message = `${last.taken - rows.length} rows of page ${last.number} are not in the log any more: start the job again`
     throw new DomainError('VALIDATION_ERROR', message)
   }
-  return rows.sort((a, b) => a.number - b.number)
+  return rows
 }

@@ -68,7 +68,6 @@ export function pageWriter(
   const { target } = job.config
   const keys = target.key_columns ?? []
   let total: number | null = null
-  let taken = 0
   let delivered: Promise<void> = Promise.resolve()
   let hasPages = job.checkpoint?.run_id === run.runId
   const intake = createIntake({
@@ -78,18 +77,17 @@ export function pageWriter(
     ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes, textOnly: target.text_only ?? false },
     ...{ numbering: 'line', dataOnly: { idAt: target.id_at ?? null } },
     onTaken: context.onTaken,
-    onAccepted(row) {
-      taken++
-      delivery?.add(row)
-    },
     complete: appended => appended,
     append(batches) {
+      const rows = delivery?.take(run.number)
       const { runId: run_id, processed, rejected, number } = run
       const place = { job_id: job.id, run_id, number, state: JSON.stringify(run.state ?? null) }
-      const count = { processed, rejected, total, taken, after: encodePosition(run.after) }
+      const count = { processed, rejected, total, taken: rows?.count ?? 0, after: encodePosition(run.after) }
       run.checkpoint = { ...place, ...count, at: Date.now() }
       const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, run.checkpoint)
-      return log.append([...batches, batch], { consumed: { group: run.group, stream, offset: number } })
+      return log.append([...batches, ...(rows ? [rows] : []), batch], {
+        consumed: { group: run.group, stream, offset: number },
+      })
     },
   })
 
@@ -112,7 +110,18 @@ export function pageWriter(
       )
     }
     const id = idOfRow(made.json, row.id, number)
-    if (typeof id === 'string') return intake.add({ id, data: made.json }, number, original)
+    const tooLong = made.json.length > limits.maxRecordBytes / 3 && Buffer.byteLength(made.json) > limits.maxRecordBytes
+    if (tooLong) {
+      const bytes = original()
+      const message = `the row has ${Buffer.byteLength(made.json)} bytes, more than ${limits.maxRecordBytes}`
+      const kept = bytes.subarray(0, limits.maxRecordBytes)
+      return intake.refuse({ code: 'TOO_LONG', field: null, message }, number, kept, bytes.length, row.id)
+    }
+    if (typeof id === 'string') {
+      if (delivery) delivery.add({ number, id, op: 'upsert', data: made.json, at: Date.now() })
+      else intake.add({ id, data: made.json }, number, original)
+      return
+    }
     const bytes = original()
     intake.refuse({ stage: 'transform', data: row.original ? row.data : null, ...id }, number, bytes, bytes.length)
   }
@@ -133,13 +142,12 @@ export function pageWriter(
     await delivered
     const appended = await intake.flush()!
     passPoint('runner.page-appended')
-    taken = 0
     hasPages = true
     run.failures = 0
     run.position = run.position ? mergePositions(run.position, appended) : appended
     run.after = mergePositions(run.after, appended)
     if (!delivery) return
-    delivered = delivery.deliver(run.number)
+    delivered = delivery.deliver()
     delivered.catch(() => undefined)
   }
 

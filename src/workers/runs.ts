@@ -16,7 +16,7 @@ import type { FileStore } from '../store/files.ts'
 import type { SecretStore } from '../store/secrets.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Job } from './jobs-held.ts'
-import { type Delivery, openDelivery } from './run-deliveries.ts'
+import { type Delivery, FORWARDED, openDelivery } from './run-deliveries.ts'
 import { pageWriter, pump } from './run-pages.ts'
 import { openSettings, type RunSettings } from './run-settings.ts'
 
@@ -152,8 +152,8 @@ async function beginRun(context: RunContext, job: Job, runId: string, owned: num
   const last = job.checkpoint?.run_id === runId ? job.checkpoint : undefined
   const processed = last?.processed ?? 0
   await tell('info', last ? 'the run goes on' : 'the run begins', { processed })
-  const ends = await log.ends('sync.records')
-  const places = log.streams('sync.records').map(stream => log.place(stream, ends.get(stream.name)!))
+  const ends = await log.ends(FORWARDED)
+  const places = log.streams(FORWARDED).map(stream => log.place(stream, ends.get(stream.name)!))
   return {
     ...{ group: `job-${job.id}`, runId, tell, processed, rejected: last?.rejected ?? 0, failures: job.failures },
     untold: error => logger.error({ err: error, job_id: job.id }, 'a run could not be told of'),
