@@ -6,6 +6,7 @@ import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { passPoint } from '../kernel/points.ts'
 import { offsetIn, parsePosition } from '../kernel/position.ts'
+import { keyOf } from '../kernel/record-id.ts'
 import { batchWriter } from '../log/batch.ts'
 import type { EventBatch } from '../log/log.ts'
 import type { Job } from './jobs-held.ts'
@@ -116,7 +117,9 @@ async function refusals(context: RunContext, job: Job, run: Run) {
       })
       for (const { row, ...why } of refused) {
         const bytes = Buffer.from(row.data)
-        intake.refuse({ ...why, stage: 'destination' }, row.number, bytes, bytes.length, row.id)
+        const key = keyOf(row.data, target.key_columns ?? [])
+        const id = 'id' in key && key.id !== '' ? key.id : row.id
+        intake.refuse({ ...why, stage: 'destination' }, row.number, bytes, bytes.length, id)
       }
       await intake.flush()
       kept = number

@@ -66,7 +66,8 @@ export function pageWriter(
 ): { write(pages: readonly PulledPage[]): Promise<void>; end(): Promise<void> } {
   const { log, codec, stream, limits } = context
   const { target } = job.config
-  const keys = target.key_columns ?? []
+  // A destination outside finds its keys itself.
+  const keys = delivery ? [] : (target.key_columns ?? [])
   let total: number | null = null
   let delivered: Promise<void> = Promise.resolve()
   let hasPages = job.checkpoint?.run_id === run.runId
