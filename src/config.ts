@@ -136,7 +136,8 @@ export const settings = {
     300,
   ),
   webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
-  runs: whole('MAX_RUNS', 4, 'most runs of jobs at once in one process', 1, 64),
+  runs: whole('MAX_RUNS', 16, 'most runs of jobs at once in one process, besides imports of files', 1, 256),
+  fileRuns: whole('MAX_FILE_RUNS', 4, 'most imports of files at once in one process', 1, 64),
   jobs: whole('MAX_JOBS', 10_000, 'most jobs', 1),
   jobBytes: whole(
     'MAX_JOB_BYTES',
@@ -151,7 +152,7 @@ export const settings = {
     'nothing, 1, or CIDRs with commas between',
     'addresses that jobs may connect to besides public ones; 1: loopback and private ones, or a comma list of CIDRs',
   ),
-  answerBytes: whole('MAX_SOURCE_ANSWER_BYTES', 67_108_864, "largest answer of a job's source", 1024),
+  answerBytes: whole('MAX_SOURCE_ANSWER_BYTES', 33_554_432, "largest answer of a job's source; a run holds two", 1024),
   answerMs: whole('SOURCE_TIMEOUT_MS', 30_000, "how long a job's source or destination may take to answer", 100),
   retries: whole(
     'MAX_RUN_RETRIES',

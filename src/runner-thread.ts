@@ -68,7 +68,7 @@ export async function startRunnerThread(
     guard: createGuard(config.allowPrivate),
     secrets,
     brokers: config.kafkaBrokers,
-    concurrency: config.runs,
+    concurrency: { runs: config.runs, heavy: config.fileRuns },
     onTaken: taken => tell({ taken }),
     onEnded: (connector, status, seconds) => tell({ ended: { connector, status, seconds } }),
     onHolding: streams => tell({ holding: streams.map(({ name }) => name) }),

@@ -1,3 +1,4 @@
+import { connectorOf } from '../catalog/connectors/index.ts'
 import type { JobEvent } from '../domain/job.ts'
 import { createSlots, type Slots } from '../kernel/slots.ts'
 import { createCodec } from '../log/codec.ts'
@@ -8,8 +9,8 @@ import { keepSchedules, MOST_DELAY_MS, type Schedules } from './schedules.ts'
 import { shareOut } from './share-out.ts'
 
 export interface RunnerOptions extends Omit<RunContext, 'stream' | 'seen'> {
-  /** Most runs at once. */
-  readonly concurrency: number
+  /** Most runs at once, and most of those that are heavy, which count by themselves. */
+  readonly concurrency: { readonly runs: number; readonly heavy: number }
   /** Told which streams of jobs are run here from now on. */
   readonly onHolding: (streams: readonly Stream[]) => void
   /** Told how far each stream of jobs has been followed. */
@@ -31,7 +32,8 @@ const ASKED_AT_ONCE = 32
  */
 export function startRunner(options: RunnerOptions): Promise<{ stop(): Promise<void> }> {
   const { log, logger, onHolding } = options
-  const slots = { runs: createSlots(options.concurrency), times: createSlots(ASKED_AT_ONCE) }
+  const { runs, heavy } = options.concurrency
+  const slots = { runs: createSlots(runs), heavy: createSlots(heavy), times: createSlots(ASKED_AT_ONCE) }
   const run = (stream: Stream, signal: AbortSignal) => hold(options, slots, stream, signal)
   return shareOut({ log, group: GROUP, topic: JOBS, logger, onHolding, run })
 }
@@ -45,7 +47,7 @@ interface Running {
 /** Follows a stream of jobs and keeps those running that should be, until `signal` aborts or following fails. */
 async function hold(
   options: RunnerOptions,
-  slots: { readonly runs: Slots; readonly times: Slots },
+  slots: { readonly runs: Slots; readonly heavy: Slots; readonly times: Slots },
   stream: Stream,
   signal: AbortSignal,
 ): Promise<void> {
@@ -76,7 +78,8 @@ async function hold(
     const stopping = new AbortController()
     const either = AbortSignal.any([stopping.signal, signal])
     const context = { ...options, stream, seen: followed.until }
-    const done = slots.runs
+    const isHeavy = connectorOf(job.config.connector.type)?.heavy === true
+    const done = (isHeavy ? slots.heavy : slots.runs)
       .take(either, () => runOnce(context, job, runId, either))
       .catch(error => {
         if (either.aborted) return

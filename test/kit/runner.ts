@@ -33,7 +33,7 @@ export async function startTestRunner(log: Log): Promise<{ stop(): Promise<void>
       ...{ answerBytes: config.answerBytes, answerMs: config.answerMs },
     },
     ...{ guard: createGuard(''), secrets: {} as SecretStore, brokers: [] },
-    concurrency: config.runs,
+    concurrency: { runs: config.runs, heavy: config.fileRuns },
     ...{ onTaken: nothing, onEnded: nothing, onHolding: nothing, onProgress: nothing },
   })
   return {

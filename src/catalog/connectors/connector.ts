@@ -13,6 +13,8 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
   readonly summary: string
   /** How its jobs are made, when that is not by POST /jobs. */
   readonly madeBy?: string
+  /** Whether a run of it takes a thread of its own, so that fewer of them run at once. */
+  readonly heavy?: boolean
   /** What a job says under `connector.config`. */
   readonly config: Config
   /** Where in a configuration, as its maker gave it, there are secrets. */
