@@ -184,5 +184,14 @@ export function holdsValue(expected: string, actual: string): boolean {
 function saysTheSame(expected: string, text: string): boolean {
   if (typeOf(expected) === 'number')
     return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) && canonicalNumber(expected) === canonicalNumber(text)
-  return canonicalJson(expected) === canonicalJson(text)
+  return isJson(text) && canonicalJson(expected) === canonicalJson(text)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }

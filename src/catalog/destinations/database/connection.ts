@@ -67,7 +67,9 @@ export interface Connection {
   exists(table: TableName): Promise<boolean>
   /** A table as it is, undefined when there is none. Fails for what is no table, and for tables of the service itself. */
   describe(table: TableName): Promise<Table | undefined>
-  /** What is another one whenever a table has changed its columns. Until the transaction ends nobody changes them. */
+  /** Keeps everybody from changing the columns of a table until the transaction ends. To write to it does so too. */
+  hold(table: TableName): Promise<void>
+  /** What is another one whenever a table has changed its columns. */
   version(table: TableName): Promise<string>
   create(table: TableName, columns: readonly NewColumn[]): Promise<void>
   /** Makes an empty table with all that another one has. */

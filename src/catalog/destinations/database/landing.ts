@@ -1,7 +1,8 @@
-import type { SinkContext, SinkRefusal } from '../destination.ts'
+import type { SinkContext, SinkRefusal, SinkRow } from '../destination.ts'
 import { type Batch, type BoundRow, bindRows } from './bind.ts'
 import { ownColumns } from './config.ts'
-import type { Column, Connection, NewColumn, RowFault, Table } from './connection.ts'
+import { type Column, type Connection, type NewColumn, type RowFault, ShapeFault, type Table } from './connection.ts'
+import { readKnown } from './known.ts'
 import type { TableName } from './names.ts'
 import { writeWhatGoes } from './narrow.ts'
 import { type PageRow, type ReadPage, readPage } from './page.ts'
@@ -44,12 +45,16 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
       await shaper.requireUnique(table, keys, mode === 'scd2' ? IS_CURRENT : undefined)
   }
 
-  /** The table as it is, with the columns that it needs whatever the data. Others may have changed it meanwhile. */
+  /** The table as it is, with the columns that it needs whatever the data; nobody changes it from now on. */
   async function look(): Promise<Table | undefined> {
-    if (known?.table && (await connection.version(name)) === known.version) return known.table
-    const found = await shaper.describe(name)
-    const table = found && (await shaper.fit(found, { name, fields: [], extra }))
-    if (table) await tellApart(table)
+    if (known?.table) {
+      await connection.hold(name)
+      if ((await connection.version(name)) === known.version) return known.table
+    }
+    if (!(await connection.exists(name))) return keep(undefined)
+    await connection.hold(name)
+    const table = await shaper.fit((await shaper.describe(name))!, { name, fields: [], extra })
+    await tellApart(table)
     return keep(table)
   }
 
@@ -75,12 +80,8 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
   }
 
   /** Writes rows, and gives back those that the table does not take. */
-  async function write(table: Table, page: ReadPage, columnsOfJob: readonly string[]): Promise<SinkRefusal[]> {
-    const columns = page.fields.map(field => shaper.columnOf(table, field.name))
-    // A field without a column is one that only deleted rows have: their keys are those of no row.
-    if (columns.includes(undefined)) return []
+  async function write(table: Table, batch: Batch, columnsOfJob: readonly string[]): Promise<SinkRefusal[]> {
     const refused: SinkRefusal[] = []
-    const batch = bindRows(dialect, page.fields, columns as Column[], page.rows, refused)
     const names = new Set(batch.columns.map(column => column.name))
     const absent = table.columns.filter(
       column => columnsOfJob.includes(column.name) && !names.has(column.name) && column.settable === 'always',
@@ -110,23 +111,42 @@ export function createLanding({ connection, name, writing, seen, makeTable, log 
     const columns = fields.map(field => shaper.columnOf(table, field.name)!)
     const only = rows.map((row): PageRow => ({ ...row, cells: places.map(place => row.cells[place]) }))
     const { rows: bound } = bindRows(dialect, fields, columns, only, [])
-    // A key that the table cannot have is not that of a row there.
-    await writeWhatGoes(connection, bound, some => seen!.add(columns, some), ignored)
+    await add(columns, bound)
+  }
+
+  /** A key that the table cannot have is not that of a row there. */
+  function add(columns: readonly Column[], rows: readonly BoundRow[]): Promise<void> {
+    return writeWhatGoes(connection, rows, some => seen!.add(columns, some), ignored)
+  }
+
+  /** Puts in a page without anything new. Whether that is still so is asked when nobody can change it any more. */
+  async function takeKnown(table: Table, batch: Batch, columnsOfJob: readonly string[]) {
+    if (batch.rows.length === 0) return { refused: [], columns: [] }
+    const refused = await write(table, batch, columnsOfJob)
+    if (seen) await add(batch.columns, batch.rows)
+    if ((await connection.version(name)) !== known!.version) throw new ShapeFault('somebody has changed the table')
+    return { refused, columns: batch.columns.map(column => column.name) }
   }
 
   return {
     look,
     /** Puts a page in; gives back the rows that are refused, and the names of the columns that it brings. */
-    async take(page: Parameters<typeof readPage>[0], columnsOfJob: readonly string[], isNewRun: boolean) {
+    async take(rows: readonly SinkRow[], columnsOfJob: readonly string[], isNewRun: boolean) {
+      const batch = known?.table && !isNewRun ? readKnown(rows, rules, known.table) : undefined
+      if (batch) return takeKnown(known!.table!, batch, columnsOfJob)
       const before = await look()
-      const read = readPage(page, rules, before)
-      const table = await fit(read)
-      if (!table) return { refused: read.refused, columns: [] }
+      const page = readPage(rows, rules, before)
+      const table = await fit(page)
+      if (!table) return { refused: page.refused, columns: [] }
       if (seen && hasKeys(table) && (isNewRun || !before)) await seen.begin(table, keyColumns(table))
-      const columns = read.fields.flatMap(field => (field.isTaken ? [shaper.columnOf(table, field.name)!.name] : []))
-      const refused = [...read.refused, ...(await write(table, read, columnsOfJob))]
-      if (seen) await see(table, read)
-      return { refused, columns }
+      const columns = page.fields.map(field => shaper.columnOf(table, field.name))
+      // A field without a column is one that only deleted rows have: their keys are those of no row.
+      if (columns.includes(undefined)) return { refused: page.refused, columns: [] }
+      const refused = [...page.refused]
+      const all = bindRows(dialect, page.fields, columns as Column[], page.rows, refused)
+      refused.push(...(await write(table, all, columnsOfJob)))
+      if (seen) await see(table, page)
+      return { refused, columns: columns.flatMap((column, i) => (page.fields[i]!.isTaken ? [column!.name] : [])) }
     },
     /** The table is not what it was, or may not be. */
     forget(): void {

@@ -54,10 +54,10 @@ export async function openPostgres(
     dialect,
     transaction: session.transaction,
     async attempt(work) {
-      await run('savepoint part')
+      session.send('savepoint part')
       try {
         const result = await work()
-        await run('release savepoint part')
+        session.send('release savepoint part')
         return result
       } catch (error) {
         await run('rollback to savepoint part')
@@ -68,9 +68,9 @@ export async function openPostgres(
     rows: async (sql, values) => (await session.query(sql, values)).rows,
     exists: catalog.exists,
     describe: catalog.describe,
+    hold: name => run(`lock table ${quotedTable(name)} in row exclusive mode`),
     async version(name) {
       const at = quotedTable(name)
-      await run(`lock table ${at} in row exclusive mode`)
       const sql = 'select concat(oid, xmin, relfilenode) as version from pg_class where oid = $1::regclass'
       return (await session.query(sql, [at])).rows[0]!.version
     },

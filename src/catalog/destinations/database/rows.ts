@@ -100,6 +100,7 @@ export function placesOf(columns: readonly Column[], keys: readonly string[]): n
 
 /** One row a key, as they stand. Keys that only the database takes for the same are left to it. */
 function lastOfEachKey(rows: readonly BoundRow[], places: readonly number[]): readonly BoundRow[] {
+  if (isAscending(rows, places)) return rows
   const last = new Map<unknown, BoundRow>()
   const [first] = places
   for (const row of rows) {
@@ -110,15 +111,21 @@ function lastOfEachKey(rows: readonly BoundRow[], places: readonly number[]): re
   return last.size === rows.length ? rows : [...last.values()]
 }
 
+/** Whether each key is larger than the one before, as sources often give them. */
+function isAscending(rows: readonly BoundRow[], places: readonly number[]): boolean {
+  return rows.every((row, i) => i === 0 || compareKeys(rows[i - 1]!.values, row.values, places) < 0)
+}
+
 /** In the order of the index over the keys, or nearly: rows that are next to each other in it are written faster. */
 function sortedByKey(rows: readonly (readonly Value[])[], places: readonly number[]): (readonly Value[])[] {
-  const compare = (a: readonly Value[], b: readonly Value[]) => {
-    for (const place of places) {
-      const [left, right] = [a[place]!, b[place]!]
-      if (left < right) return -1
-      if (left > right) return 1
-    }
-    return 0
+  return rows.toSorted((a, b) => compareKeys(a, b, places))
+}
+
+function compareKeys(a: readonly Value[], b: readonly Value[], places: readonly number[]): number {
+  for (const place of places) {
+    const [left, right] = [a[place]!, b[place]!]
+    if (left < right) return -1
+    if (left > right) return 1
   }
-  return rows.toSorted(compare)
+  return 0
 }

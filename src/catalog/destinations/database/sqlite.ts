@@ -147,6 +147,8 @@ export async function openSqlite(
     rows: async (sql, values) => told(() => statement(sql).all(named(values))),
     exists: async name => told(() => catalog.exists(name)),
     describe: async name => told(() => catalog.describe(name)),
+    // A transaction that is to write has the whole database to itself.
+    hold: async () => undefined,
     version: async () => String(told(() => statement('pragma schema_version').get())!.schema_version),
     create: async (name, columns) =>
       told(() => db.exec(`create table ${quotedTable(name)} ${MADE_BY_US} (${columns.map(columnSql).join(', ')})`)),

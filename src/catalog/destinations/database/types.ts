@@ -71,8 +71,8 @@ function isPlain(text: string): boolean {
 
 /** Whether a double is exactly the number that a JSON text says. */
 export function isDouble(text: string): boolean {
-  // The second is true of 1.10 too, and slow.
-  return String(Number(text)) === text || survivesParsing(text)
+  // Most have few digits; of the others most are as a double is written.
+  return (text.length <= 15 && !/e/i.test(text)) || String(Number(text)) === text || survivesParsing(text)
 }
 
 /** How many digits a number has before the point and after it. */

@@ -5,7 +5,7 @@ import { type Column, RowFault, ShapeFault, type Value } from '../connection.ts'
 import { wrong } from './address.ts'
 
 /** SQLSTATEs of what may pass: connections, resources, the operator, locks; a server that only reads, as one is that waits. */
-const PASSES = /^(08|53|57|58|40)|^(55P03|55006|25006|25P03|25P04)$/
+const PASSES = /^(08|26|53|57|58|40)|^(42P05|55P03|55006|25006|25P03|25P04)$/
 /** What is wrong with a row: its values, what must be true of them, their size, what a trigger says. */
 const OF_ROWS = /^(22|23|44|P0|21)|^54000$/
 /** Tables, columns, indexes and types that are not what they were. */
