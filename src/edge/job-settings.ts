@@ -166,7 +166,10 @@ function tableOf(name: string): string {
 }
 
 /** Throws a VALIDATION_ERROR for a source or destination at an address that may not be connected to. */
-export async function checkAddresses({ guard }: Services, { connector, config, sink }: CheckedJob): Promise<void> {
+export async function checkAddresses(
+  { guard, config: { kafkaBrokers: brokers } }: Services,
+  { connector, config, sink }: CheckedJob,
+): Promise<void> {
   const under = async (field: string, check: Promise<void> | undefined) => {
     await check?.catch(error => {
       if (!(error instanceof DomainError)) throw error
@@ -175,5 +178,5 @@ export async function checkAddresses({ guard }: Services, { connector, config, s
     })
   }
   await under('connector.config', connector.check?.(config as never, { guard }))
-  await under('destination', sink?.destination.check?.(sink.config as never, { guard }))
+  await under('destination', sink?.destination.check?.(sink.config as never, { guard, brokers }))
 }

@@ -1,7 +1,6 @@
 import { checkHost } from '../reach/host.ts'
 import { databaseConfig, databaseSecrets, isSqlite, writingOf } from './database/config.ts'
 import { parsePostgresAddress } from './database/postgres/address.ts'
-import { openPostgres } from './database/postgres.ts'
 import { openDatabaseSink } from './database/sink.ts'
 import { openSqlite } from './database/sqlite.ts'
 import { defineDestination } from './destination.ts'
@@ -16,7 +15,9 @@ export const database = defineDestination({
   },
   async open(config, context) {
     const { url, table } = config
-    const { connection, target } = await (isSqlite(url) ? openSqlite : openPostgres)(url, table, context)
+    // Whoever has no such job carries no client.
+    const open = isSqlite(url) ? openSqlite : (await import('./database/postgres.ts')).openPostgres
+    const { connection, target } = await open(url, table, context)
     try {
       return await openDatabaseSink({ connection, target, writing: writingOf(config), context })
     } catch (error) {

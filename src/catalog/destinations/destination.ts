@@ -13,8 +13,8 @@ export interface Destination<Config extends z.ZodType = z.ZodType> {
   readonly config: Config
   /** Where in a configuration, as its maker gave it, there are secrets. */
   secrets?(config: unknown): readonly SecretPath[]
-  /** As a connector's: looks for an address that may not be connected to. */
-  check?(config: z.output<Config>, context: Pick<SinkContext, 'guard'>): Promise<void>
+  /** As a connector's: looks for what cannot work here, such as an address that may not be connected to. */
+  check?(config: z.output<Config>, context: Pick<SinkContext, 'guard' | 'brokers'>): Promise<void>
   /**
    * Connects. Fails with a DomainError for a configuration that cannot work (a table of another shape, an address that
    * may not be reached), with SourceBusy for what may pass.

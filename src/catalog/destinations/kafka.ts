@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { invalid } from '../../kernel/errors.ts'
-import { defineDestination } from './destination.ts'
-import { openTopicSink } from './kafka/sink.ts'
+import { defineDestination, type SinkContext } from './destination.ts'
 
 const config = z.strictObject({
   type: z.literal('kafka'),
@@ -18,9 +17,16 @@ export const kafka = defineDestination({
   type: 'kafka',
   summary: 'A topic of the service’s own Kafka: a message a row, with the row’s id or a member of it as key.',
   config,
+  check: async (_config, context) => requireBrokers(context),
   async open({ topic, key }, context) {
-    if (context.brokers.length === 0)
-      throw invalid('destination.type', 'kafka needs a Kafka: start the service with KAFKA_BROKERS')
+    requireBrokers(context)
+    // Whoever has no such job carries no client.
+    const { openTopicSink } = await import('./kafka/sink.ts')
     return openTopicSink(topic, key, context)
   },
 })
+
+function requireBrokers({ brokers }: Pick<SinkContext, 'brokers'>): void {
+  if (brokers.length === 0)
+    throw invalid('destination.type', 'kafka needs a Kafka: start the service with KAFKA_BROKERS')
+}

@@ -2,7 +2,6 @@ import { checkHost } from '../../reach/host.ts'
 import { defineConnector } from '../connector.ts'
 import { auths } from './auth/index.ts'
 import { config } from './config.ts'
-import { pull } from './pull.ts'
 import { secretsOf } from './secrets.ts'
 import { readState } from './state.ts'
 
@@ -19,7 +18,11 @@ export const restApi = defineConnector({
   },
   servers: ({ base_url, auth }) => addressesOf(base_url, auth).map(([, address]) => new URL(address).host),
   whole: ({ endpoints }) => endpoints.every(({ cursor_field }) => cursor_field === undefined),
-  pull,
+  async *pull(config, state, context) {
+    // Whoever has no such job carries no client.
+    const { pull } = await import('./pull.ts')
+    yield* pull(config, state, context)
+  },
   async check({ base_url, auth }, { guard }) {
     for (const [field, address] of addressesOf(base_url, auth)) await checkHost(new URL(address).hostname, field, guard)
   },

@@ -1,6 +1,8 @@
-import { type Admin, ConfigResourceTypes } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import { isOfType } from './faults.ts'
 
+/** What Kafka's protocol calls a topic among the kinds of resources that have configurations. */
+const TOPIC = 2
 /** Kafka's own default of max.message.bytes, for brokers that do not tell. */
 const DEFAULT_MAX_BYTES = 1_048_588
 
@@ -15,7 +17,7 @@ export async function prepareTopic(admin: Admin, topic: string): Promise<number>
     }
   }
   const name = 'max.message.bytes'
-  const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [name] }]
+  const resources = [{ type: TOPIC, name: topic, configNames: [name] }]
   const described = await admin.describeConfigs({ resources, includeSynonyms: false })
   const value = described.resources[0]?.configEntries.find(entry => entry.configName === name)?.configValue
   return value === undefined ? DEFAULT_MAX_BYTES : Number(value)
