@@ -22,7 +22,10 @@ export const databaseConfig = z
       url => isSqlite(url) || isPostgres(url),
       'expected postgres://user:password@host/database, or sqlite:// and an absolute path',
     ),
-    table: text(200).refine(name => !lastPart(name).startsWith(OWN_PREFIX), `expected a name without ${OWN_PREFIX}`),
+    table: text(200).refine(
+      name => !lastPart(name).toLowerCase().startsWith(OWN_PREFIX),
+      `expected a name without ${OWN_PREFIX}`,
+    ),
     mode: z.enum(['append', 'insert_only', 'upsert', 'replace', 'scd2']).optional(),
     key_columns: z
       .array(columnName)
@@ -68,7 +71,7 @@ export function isPostgres(url: string): boolean {
 
 /** What a job's configuration says about the way its rows are written. */
 export function writingOf({ mode, key_columns: keys = [], on_delete: onDelete }: DatabaseConfig): Writing {
-  return { mode, keys, onDelete }
+  return { mode, keys: mode === 'append' ? [] : keys, onDelete }
 }
 
 /** Columns that the sink makes besides those of the data. */

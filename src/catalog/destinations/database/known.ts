@@ -2,6 +2,7 @@ import { eachMember, unquoted } from '../../../kernel/members.ts'
 import type { SinkRow } from '../destination.ts'
 import type { Batch, BoundRow } from './bind.ts'
 import type { Column, Table, Value } from './connection.ts'
+import { OWN_PREFIX } from './names.ts'
 import type { PageRules } from './page.ts'
 
 /** A member as it stands in a row, with the column that it is of. */
@@ -33,7 +34,7 @@ export function readKnown(
   function placeOf(name: string): number {
     const key = dialect.nameKey(unquoted(name))
     const column = byKey.get(key)
-    if (!column || column.settable === 'never') return -1
+    if (!column || column.settable === 'never' || key.startsWith(OWN_PREFIX)) return -1
     let place = places.get(key)
     if (place === undefined) {
       place = columns.push(column) - 1
@@ -65,7 +66,7 @@ export function readKnown(
       values[place] = value
       return true
     })
-    return isKnown ? values : undefined
+    return isKnown && members > 0 ? values : undefined
   }
 
   function valueIn(column: Column, text: string): Value | undefined {

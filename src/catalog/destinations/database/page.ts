@@ -2,6 +2,7 @@ import { JsonError } from '../../../kernel/json.ts'
 import { membersOf, quoted, typeOf, unquoted } from '../../../kernel/members.ts'
 import type { SinkRefusal, SinkRow } from '../destination.ts'
 import type { Dialect, Table } from './connection.ts'
+import { OWN_PREFIX } from './names.ts'
 import { join, type Kind, kindOf } from './types.ts'
 
 /** A member that rows of a page have: a column of the table, there or to be. */
@@ -89,9 +90,8 @@ export function readPage(rows: readonly SinkRow[], rules: PageRules, table: Tabl
   }
 
   function wrongField(name: string, key: string): Refused | undefined {
-    const wrong = rules.reserved.some(each => dialect.nameKey(each) === key)
-      ? 'the destination has a column of its own with this name'
-      : dialect.wrongName(name)
+    const isOwn = rules.reserved.some(each => dialect.nameKey(each) === key) || key.startsWith(OWN_PREFIX)
+    const wrong = isOwn ? 'the destination has a column of its own with this name' : dialect.wrongName(name)
     if (wrong) return { code: 'INVALID_FIELD', field: name, message: `${name.slice(0, 80)}: ${wrong}` }
     if (there.has(key) || there.size + added < MAX_COLUMNS) return undefined
     const message = `${name}: the table would have more than ${MAX_COLUMNS} columns`
@@ -114,7 +114,7 @@ export function readPage(rows: readonly SinkRow[], rules: PageRules, table: Tabl
   function take(row: SinkRow): void {
     const cells: (string | undefined)[] = new Array(fields.length).fill(undefined)
     const gone = row.op === 'delete'
-    const why = gone ? spreadKey(row, cells) : spread(row.data, cells)
+    const why = gone ? spreadKey(row, cells) : (spread(row.data, cells) ?? nothing(cells))
     const noKey = withoutKey(cells)
     if (why ?? noKey) {
       refused.push({ row, ...(why ?? noKey)! })
@@ -167,6 +167,11 @@ function inOrder(page: ReadPage, order: readonly number[]): ReadPage {
   if (isInOrder) return page
   const rows = (all: readonly PageRow[]) => all.map(row => ({ ...row, cells: order.map(place => row.cells[place]) }))
   return { ...page, fields: order.map(place => page.fields[place]!), rows: rows(page.rows), known: rows(page.known) }
+}
+
+function nothing(cells: readonly unknown[]): Refused | undefined {
+  if (cells.some(cell => cell !== undefined)) return undefined
+  return { code: 'MISSING_FIELD', field: null, message: 'the row has no fields' }
 }
 
 function twice(name: string, other: string): Refused {

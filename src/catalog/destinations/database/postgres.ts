@@ -71,7 +71,7 @@ export async function openPostgres(
     hold: name => run(`lock table ${quotedTable(name)} in row exclusive mode`),
     async version(name) {
       const at = quotedTable(name)
-      const sql = 'select concat(oid, xmin, relfilenode) as version from pg_class where oid = $1::regclass'
+      const sql = "select concat_ws(' ', oid, xmin, relfilenode) as version from pg_class where oid = $1::regclass"
       return (await session.query(sql, [at])).rows[0]!.version
     },
     async create(name, columns) {

@@ -20,7 +20,10 @@ export const VERSION_COLUMNS: readonly NewColumn[] = [
 
 const PAGE = `${OWN_PREFIX}page`
 const CHAIN = `${OWN_PREFIX}chain`
-const [N, GONE, AT, TURN, SINCE] = ['n', 'gone', 'at', 'turn', 'since'].map(name => quoted(OWN_PREFIX + name))
+/** Columns beside those of the data, which have other names. */
+const own = (name: string) => quoted(OWN_PREFIX + name)
+const [N, GONE, AT, TURN, SINCE] = [own('n'), own('gone'), own('at'), own('turn'), own('since')]
+const [UNTIL, CHANGED, PLACE, WAS_GONE] = [own('until'), own('changed'), own('place'), own('was_gone')]
 
 /**
  * Writes a batch of rows as versions. `columns` are all that the job has ever brought: they decide whether a row has
@@ -51,8 +54,8 @@ export async function writeVersions(
   const names = columns.map(({ name }) => name)
   await connection.run(
     `insert into ${held} (${quotedList([...names, VALID_FROM, VALID_TO, IS_CURRENT])})
-     select ${quotedList(names)}, ${SINCE}, "until", "until" is null from (
-       select *, lead(${SINCE}) over (partition by ${quotedList(keys)} order by ${N}) as "until" from ${quoted(CHAIN)}
+     select ${quotedList(names)}, ${SINCE}, ${UNTIL}, ${UNTIL} is null from (
+       select *, lead(${SINCE}) over (partition by ${quotedList(keys)} order by ${N}) as ${UNTIL} from ${quoted(CHAIN)}
      ) as versions where not ${GONE} order by ${N}`,
   )
   await connection.run(`drop table ${quoted(CHAIN)}`)
@@ -61,14 +64,14 @@ export async function writeVersions(
 
 async function fillPage(connection: Connection, { columns, rows }: Batch): Promise<void> {
   const { dialect } = connection
-  const own = (name: string, type: 'bigint' | 'boolean' | 'time'): Column => ({
-    ...{ name: `${OWN_PREFIX}${name}`, type, sqlType: dialect.types[type] },
+  const column = (name: string, type: 'bigint' | 'boolean' | 'time'): Column => ({
+    ...{ name: OWN_PREFIX + name, type, sqlType: dialect.types[type] },
     ...{ fixed: false, settable: 'always' },
   })
-  const isTrue = own('gone', 'boolean')
+  const isTrue = column('gone', 'boolean')
   await connection.insert({
     into: { schema: null, name: PAGE },
-    columns: [...columns, own('n', 'bigint'), isTrue, own('at', 'time')],
+    columns: [...columns, column('n', 'bigint'), isTrue, column('at', 'time')],
     rows: rows.map(({ row, gone, values }, i) => [
       ...values,
       i,
@@ -85,33 +88,32 @@ async function fillPage(connection: Connection, { columns, rows }: Batch): Promi
 function chainSql({ dialect }: Connection, table: Table, keys: readonly string[], columns: readonly Column[]): string {
   const all = quotedList(columns.map(({ name }) => name))
   const rest = columns.filter(({ name }) => !keys.includes(name))
-  const before = (i: number) => quoted(`${OWN_PREFIX}before_${i}`)
+  const before = (i: number) => own(`before_${i}`)
   const differ = (other: (column: Column, i: number) => string) => {
     if (rest.length === 0) return 'false'
     const now = rest.map(column => dialect.comparable(column, `page.${quoted(column.name)}`))
     const then = rest.map((column, i) => dialect.comparable(column, other(column, i)))
     return `(${now.join(', ')}) is distinct from (${then.join(', ')})`
   }
-  const [turn, wasGone] = [quoted(`${OWN_PREFIX}place`), quoted(`${OWN_PREFIX}was_gone`)]
   const lags = rest.map(({ name }, i) => `, lag(${quoted(name)}) over per_key as ${before(i)}`).join('')
   const from = `held.${quoted(VALID_FROM)}`
   return `
     with page as (
-      select *, row_number() over per_key as ${turn}, lag(${GONE}) over per_key as ${wasGone}${lags}
+      select *, row_number() over per_key as ${PLACE}, lag(${GONE}) over per_key as ${WAS_GONE}${lags}
       from ${quoted(PAGE)} window per_key as (partition by ${quotedList(keys)} order by ${N})
     ), met as (
       select page.*,
-        case when ${turn} > 1 then ${GONE} <> ${wasGone} or (not ${GONE} and ${differ((_, i) => `page.${before(i)}`)})
+        case when ${PLACE} > 1 then ${GONE} <> ${WAS_GONE} or (not ${GONE} and ${differ((_, i) => `page.${before(i)}`)})
           when held.${quoted(IS_CURRENT)} then ${GONE} or ${differ(({ name }) => `held.${quoted(name)}`)}
-          else not ${GONE} end as changed,
-        max(case when ${turn} = 1 and ${from} > ${AT} then ${from} else ${AT} end)
+          else not ${GONE} end as ${CHANGED},
+        max(case when ${PLACE} = 1 and ${from} > ${AT} then ${from} else ${AT} end)
           over (partition by ${keys.map(key => `page.${quoted(key)}`).join(', ')} order by ${N}) as ${SINCE}
       from page left join ${quotedTable(table.name)} as held
-        on ${turn} = 1 and held.${quoted(IS_CURRENT)} and ${same(keys, 'held', 'page')}
+        on ${PLACE} = 1 and held.${quoted(IS_CURRENT)} and ${same(keys, 'held', 'page')}
     )
     select ${all}, ${N}, ${GONE}, ${SINCE},
       row_number() over (partition by ${quotedList(keys)} order by ${N}) as ${TURN}
-    from met where changed`
+    from met where ${CHANGED}`
 }
 
 /** Closes the current versions of rows that are not among `seen`. */

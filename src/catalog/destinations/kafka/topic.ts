@@ -5,6 +5,8 @@ import { isOfType } from './faults.ts'
 const TOPIC = 2
 /** Kafka's own default of max.message.bytes, for brokers that do not tell. */
 const DEFAULT_MAX_BYTES = 1_048_588
+/** What Kafka’s protocol calls a topic among the things that have settings. */
+const TOPIC = 2
 
 /** Makes a topic when it is not there, as the brokers make topics by default; gives back how large its messages may be. */
 export async function prepareTopic(admin: Admin, topic: string): Promise<number> {

@@ -21,6 +21,12 @@ export function modesContract(jobs: SinkJobs): void {
     await sink.stop()
   })
 
+  it('append appends whatever the key columns', async () => {
+    const { table, destination } = job({ mode: 'append', key_columns: ['id'] })
+    await runOf(destination, {}, [rowsOf(['{"id":1,"n":1}', '{"id":1,"n":2}', '{"n":3}'])])
+    expect(await held(table, 'n')).toHaveLength(3)
+  })
+
   it('append is the mode without key columns, upsert with them', async () => {
     const [plain, keyed] = [job(), job({ key_columns: ['id'] })]
     for (const { destination } of [plain, keyed])

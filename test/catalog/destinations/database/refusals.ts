@@ -46,6 +46,24 @@ export function refusalsContract(jobs: SinkJobs, is: { readonly postgres: boolea
     expect(await names(table)).toEqual(fitting.map(name => JSON.parse(name)))
   })
 
+  it('rows without fields, and fields with names of the sink’s own', async () => {
+    const { table, destination } = job()
+    const pages = ['{}', '{"id":1,"_superinsight_n":1}', '{"id":2}', '{ }']
+    expect(told(await runOf(destination, {}, [rowsOf(['{}'])]))).toEqual([[1, 'MISSING_FIELD', null]])
+    for (const runId of ['run_2', 'run_3']) {
+      const refused = await runOf(destination, { runId, from: Number(runId.at(-1)) }, [
+        rowsOf(['{"id":0}']),
+        rowsOf(pages),
+      ])
+      expect(told(refused)).toEqual([
+        [1, 'MISSING_FIELD', null],
+        [2, 'INVALID_FIELD', '_superinsight_n'],
+        [4, 'MISSING_FIELD', null],
+      ])
+    }
+    expect(await names(table)).toEqual(['id'])
+  })
+
   it('a field twice in a row, where names differ in their case alone', async () => {
     const { table, destination } = job()
     const refused = await runOf(destination, {}, [rowsOf(['{"Id":1}', '{"id":2,"n":1}', '{"ID":3,"id":4}'])])

@@ -157,6 +157,37 @@ export function tablesContract(jobs: SinkJobs, is: { readonly postgres: boolean 
     }
   })
 
+  it('columns with the names of all that the sink’s own SQL names', async () => {
+    const columns = [
+      'until',
+      'changed',
+      'held',
+      'page',
+      'gone',
+      'n',
+      'at',
+      'met',
+      'next',
+      'seen',
+      'since',
+      'turn',
+      'c0',
+      'given',
+      'excluded',
+      'versions',
+      'job_id',
+    ]
+    const row = (v: number) => `{"id":1,${columns.map(name => `"${name}":${v}`).join(',')}}`
+    for (const more of [{ mode: 'scd2', on_delete: 'hard' }, { on_delete: 'soft' }, { mode: 'replace' }]) {
+      const { table, destination } = job({ key_columns: ['id', ...columns.slice(0, 5)], ...more })
+      expect(await runOf(destination, {}, [rowsOf([row(1)], 1000), rowsOf([row(2)], 2000)])).toEqual([])
+      expect(await runOf(destination, { runId: 'run_2', from: 3 }, [rowsOf([row(2), row(3)], 3000)])).toEqual([])
+      expect((await held(table, 'n')).map(({ n }) => n)).toEqual(
+        'mode' in more && more.mode === 'replace' ? [2, 3] : [1, 2, 3],
+      )
+    }
+  })
+
   it('what is no table is refused', async () => {
     const { table, destination } = job()
     await exec(`create view "${table}" as select 1 as id`)
