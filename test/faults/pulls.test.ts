@@ -2,39 +2,21 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { call, readRecords } from '../kit/api.ts'
-import { available, between, LONG, lasting, randomFor } from '../kit/faults.ts'
-import { type JobAnswer, jobEnd } from '../kit/forms.ts'
+import { readRecords } from '../kit/api.ts'
+import { available, between, lasting, randomFor } from '../kit/faults.ts'
+import { jobEnd } from '../kit/forms.ts'
 import { createDatabase } from '../kit/postgres.ts'
 import { until } from '../kit/processes.ts'
 import { makeJob, postgresRows, sqliteRows, startJob } from '../kit/pulls.ts'
-import { answer, type Source, sourceConfig, startSource } from '../kit/rows-source.ts'
-import { removeData, type Service, startService } from '../kit/service.ts'
-
-const ROWS = LONG ? 60_000 : 6000
-const PAGE = LONG ? 200 : 50
-const KILLS = LONG ? 30 : 4
-/** Rows whose amount is no number, which a table's numeric column refuses. */
-const BAD_EVERY = 611
-const env = { ALLOW_PRIVATE_ADDRESSES: '1' }
-
-const rows = Array.from({ length: ROWS }, (_, n) => {
-  const amount = n % BAD_EVERY === 5 ? '"much"' : `${n}.25`
-  return `{"id":${n},"name":"row ${n}","amount":${amount}}`
-})
-const bad = rows.filter(row => row.includes('"much"')).length
-const good = ROWS - bad
-const COLUMNS = `("id" bigint primary key, "name" text, "amount" double precision)`
+import type { Source } from '../kit/rows-source.ts'
+import { removeData, startService } from '../kit/service.ts'
+import { COLUMNS, env, expectWhole, jobInto, KILLS, ROWS, startWobblySource } from '../kit/wobbly.ts'
 
 let folder: string
 let source: Source
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sync-pulls-'))
-  // Now and then it fails, as sources do.
-  source = await startSource({
-    rows: () => rows,
-    instead: (_request, response, n) => n % 37 === 0 && answer(response, 500, '{"error":"out of order"}'),
-  })
+  source = await startWobblySource()
 })
 afterAll(async () => {
   await source?.stop()
@@ -74,27 +56,6 @@ const databases: Record<string, () => Promise<Target | undefined>> = {
   },
 }
 
-function jobInto(url: string | undefined, mode: string): object {
-  return {
-    name: 'customers',
-    connector: { type: 'rest_api', config: sourceConfig(source.url, PAGE) },
-    destination: { type: 'database', ...(url && { url }), table: 'customers', mode, key_columns: ['id'] },
-  }
-}
-
-/** The table has each good row of the source, once, and the bad ones are refused, once each. */
-async function expectWhole(service: Service, job: JobAnswer, table: { [column: string]: unknown }[]): Promise<void> {
-  expect(job).toMatchObject({ status: 'completed', records_processed: ROWS, records_rejected: bad, progress: 100 })
-  const wanted = rows.filter(row => !row.includes('"much"')).map(row => JSON.parse(row))
-  expect(table.length).toBe(good)
-  expect(table).toEqual(wanted)
-  const path = `/rejected?job_id=${job.id}&limit=1000&min_position=${job.position}`
-  const { items } = (await call<{ items: { record_id: string; stage: string }[] }>(service, path)).body
-  expect(new Set(items.map(({ record_id }) => record_id)).size).toBe(bad)
-  expect(items).toHaveLength(bad)
-  expect(items.every(({ stage }) => stage === 'destination')).toBe(true)
-}
-
 describe.each(Object.entries(databases))('a pull into %s whose service dies', (_name, open) => {
   it.each(['upsert', 'append'])(
     `by kill -9, ${KILLS} times at random moments, with mode %s: the table is the source`,
@@ -106,7 +67,7 @@ describe.each(Object.entries(databases))('a pull into %s whose service dies', (_
       let service = await startService(env)
       const { dataDir } = service
       try {
-        const { id } = await makeJob(service, jobInto(target.url, mode))
+        const { id } = await makeJob(service, jobInto(source, target.url, mode))
         await startJob(service, id)
         for (let kill = 0; kill < KILLS; kill++) {
           await lasting(between(random, 0, 1500))
@@ -144,7 +105,7 @@ describe('a pull whose service dies at a point', () => {
       const { dataDir } = service
       try {
         const { child } = service.process
-        const { id } = await makeJob(service, jobInto(target.url, 'append'))
+        const { id } = await makeJob(service, jobInto(source, target.url, 'append'))
         await startJob(service, id)
         await until(`the service to die at ${point}`, () => child.signalCode === 'SIGKILL', 120_000)
         service = await startService(env, { dataDir })
@@ -164,7 +125,7 @@ describe('a pull into a data set', () => {
     let service = await startService(env)
     const { dataDir } = service
     try {
-      const { id } = await makeJob(service, jobInto(undefined, 'upsert'))
+      const { id } = await makeJob(service, jobInto(source, undefined, 'upsert'))
       await startJob(service, id)
       for (let kill = 0; kill < 2; kill++) {
         await lasting(between(random, 0, 1000))

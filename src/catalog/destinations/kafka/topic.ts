@@ -1,8 +1,6 @@
 import type { Admin } from 'kafkajs'
 import { isOfType } from './faults.ts'
 
-/** What Kafka's protocol calls a topic among the kinds of resources that have configurations. */
-const TOPIC = 2
 /** Kafka's own default of max.message.bytes, for brokers that do not tell. */
 const DEFAULT_MAX_BYTES = 1_048_588
 /** What Kafka’s protocol calls a topic among the things that have settings. */
