@@ -55,7 +55,7 @@ export async function startRunnerThread(
     rulesReady: () => followed.caughtUp().then(() => rules.prepare()),
     // A page is a transaction of its own on Kafka, and has to fit into memory with what it becomes.
     limits: {
-      pageRows: config.projectionEvents,
+      pageRows: config.runRows,
       pageBytes: PAGE_BYTES,
       maxDepth: config.jsonDepth,
       maxRecordBytes: config.lineBytes,
@@ -68,6 +68,7 @@ export async function startRunnerThread(
     guard: createGuard(config.allowPrivate),
     secrets,
     brokers: config.kafkaBrokers,
+    folders: config.sqliteFolders,
     concurrency: { runs: config.runs, heavy: config.fileRuns },
     onTaken: taken => tell({ taken }),
     onEnded: (connector, status, seconds) => tell({ ended: { connector, status, seconds } }),

@@ -23,11 +23,12 @@ type Ended<Name extends keyof Events> = Omit<Events[Name], 'command_id' | 'by' |
 /**
  * What people, schedules and runners ask of a job. `queue` of a new job asks for its first run in the same breath. Of a
  * schedule's time, ScheduleRun asks for its run, or what `overlap` says while one is under way, and SkipRun for none,
- * because it was missed.
+ * because it was missed. UpdateJob is refused when the settings are not those any more that `was`, the command behind
+ * them, made.
  */
 export type JobCommand =
   | { type: 'CreateJob'; data: Settings & { queue?: { run_id: string; trigger: string } } }
-  | { type: 'UpdateJob'; data: Settings }
+  | { type: 'UpdateJob'; data: Settings & { was?: string } }
   | { type: 'DeleteJob'; data: { job_id: string; force: boolean } }
   | { type: 'StartJob'; data: { job_id: string; run_id: string; trigger: string } }
   | { type: 'PauseJob' | 'ResumeJob' | 'CancelJob'; data: { job_id: string } }
@@ -50,6 +51,8 @@ export type JobState =
       readonly runId: string | null
       readonly createdAt: number
       readonly connector: string
+      /** The command that made it what it is. */
+      readonly configuredBy: string
       /** The last time of the schedule that was decided on, milliseconds since 1970; 0 for none. */
       readonly handled: number
       /** The run that begins when the one under way ends, and who asked for it. */

@@ -53,7 +53,10 @@ function queueRun(job: Job, run: Omit<Events['RunQueued'], keyof Stamp>, stamp: 
 }
 
 /** Another connector knows nothing of where the one before it was. */
-function update(job: Job, settings: Settings, stamp: Stamp): Decision<JobEvent> {
+function update(job: Job, { was, ...settings }: Settings & { was?: string }, stamp: Stamp): Decision<JobEvent> {
+  if (was !== undefined && was !== job.configuredBy) {
+    return refuse('CONFLICT', `job ${settings.job_id} was updated by somebody else meanwhile: read it again`)
+  }
   const configured: JobEvent = { type: 'JobConfigured', data: { ...settings, ...stamp, created_at: job.createdAt } }
   if (settings.connector_type === job.connector) return accept(configured)
   const { job_id } = settings
@@ -116,9 +119,9 @@ export const jobDecider: Decider<JobState, JobCommand & { meta: CommandMeta }, J
   evolve(state, { type, data }) {
     if (type === 'JobDeleted') return { is: 'deleted' }
     if (type === 'JobConfigured') {
-      const { created_at: createdAt, connector_type: connector } = data
+      const { created_at: createdAt, connector_type: connector, command_id: configuredBy } = data
       const made = { is: 'job', status: 'pending', runId: null, createdAt, handled: 0, follows: null } as const
-      return { ...(state.is === 'job' ? state : made), connector }
+      return { ...(state.is === 'job' ? state : made), connector, configuredBy }
     }
     if (state.is !== 'job') return state
     if (type === 'RunSkipped') {

@@ -167,7 +167,7 @@ function tableOf(name: string): string {
 
 /** Throws a VALIDATION_ERROR for a source or destination at an address that may not be connected to. */
 export async function checkAddresses(
-  { guard, config: { kafkaBrokers: brokers } }: Services,
+  { guard, config: { kafkaBrokers: brokers, sqliteFolders: folders } }: Services,
   { connector, config, sink }: CheckedJob,
 ): Promise<void> {
   const under = async (field: string, check: Promise<void> | undefined) => {
@@ -178,5 +178,5 @@ export async function checkAddresses(
     })
   }
   await under('connector.config', connector.check?.(config as never, { guard }))
-  await under('destination', sink?.destination.check?.(sink.config as never, { guard, brokers }))
+  await under('destination', sink?.destination.check?.(sink.config as never, { guard, brokers, folders }))
 }

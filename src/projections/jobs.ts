@@ -18,6 +18,8 @@ export const jobs: Table = {
     name: 'text',
     connector_type: 'text',
     config: 'text',
+    /** The command that made it so. */
+    configured_by: 'text',
     status: 'text',
     deleted: 'integer',
     /** The run under way, or the last one, as JSON: a RunState. */
@@ -189,9 +191,9 @@ function putJob(rows: Rows, event: JobEvent, source: Source): void {
   const was = rows.get(jobs, id)
   const place = { updated_at: event.data.at, stream: source.stream, offset: source.offset }
   if (event.type === 'JobConfigured') {
-    const { connector_type, config, created_at } = event.data
+    const { connector_type, config, created_at, command_id: configured_by } = event.data
     const name = storable(event.data.name)
-    const row = { id, name, connector_type, config, created_at, ...place }
+    const row = { id, name, connector_type, config, configured_by, created_at, ...place }
     const fresh = { status: 'pending', deleted: 0, run: null, connector_state: null, overruled: null, skipped: null }
     rows.put(jobs, id, { ...fresh, ...was, ...row })
   } else if (was && event.type === 'JobDeleted') rows.put(jobs, id, { ...was, ...place, deleted: 1 })

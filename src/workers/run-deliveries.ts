@@ -41,11 +41,11 @@ export async function openDelivery(
   if (!destination) return undefined
   const found = destinationOf(destination.type)
   if (!found) throw new DomainError('VALIDATION_ERROR', `destination.type: there is no destination ${destination.type}`)
-  const { limits, guard, brokers } = context
+  const { limits, guard, brokers, folders } = context
   const ids = { jobId: job.id, runId: run.runId }
   const sink = await found.open(found.config.parse(destination), {
     ...ids,
-    ...{ signal, guard, whole, brokers, answerMs: limits.answerMs },
+    ...{ signal, guard, whole, brokers, folders, answerMs: limits.answerMs },
     log: (level, message, metadata) => void run.tell(level, message, metadata).catch(run.untold),
   })
   try {

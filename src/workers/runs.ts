@@ -35,6 +35,8 @@ export interface RunContext {
   readonly guard: Guard
   /** Kafka's brokers, when the log is Kafka. */
   readonly brokers: readonly string[]
+  /** Folders in which users may have files, with commas between. */
+  readonly folders: string
   readonly limits: {
     readonly pageRows: number
     readonly pageBytes: number

@@ -52,6 +52,16 @@ const CASES: Record<string, Case> = {
     legal: IDLE,
     gives: [{ type: 'JobConfigured', data: { ...CHANGED, ...stamp, created_at: PAST.at } }],
   },
+  'UpdateJob of what is still so': {
+    command: { type: 'UpdateJob', data: { ...CHANGED, was: PAST.command_id } },
+    legal: IDLE,
+    gives: [{ type: 'JobConfigured', data: { ...CHANGED, ...stamp, created_at: PAST.at } }],
+  },
+  'UpdateJob of what somebody else has updated meanwhile': {
+    command: { type: 'UpdateJob', data: { ...CHANGED, was: 'cmd_before' } },
+    legal: [],
+    gives: [],
+  },
   DeleteJob: {
     command: { type: 'DeleteJob', data: { job_id: 'job_1', force: false } },
     legal: IDLE,

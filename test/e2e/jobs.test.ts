@@ -15,12 +15,13 @@ import { answer, type Source, sourceConfig, startSource } from '../kit/rows-sour
 import { removeData, type Service, startService } from '../kit/service.ts'
 
 const ROWS = 50
+const FOLDER = '/tmp/jobs-may-write-here'
 const rows = Array.from({ length: ROWS }, (_, n) => `{"id":${n},"name":"row ${n}"}`)
 
 let service: Service
 let source: Source
 beforeAll(async () => {
-  service = await startService({ ALLOW_PRIVATE_ADDRESSES: '127.0.0.0/8' })
+  service = await startService({ ALLOW_PRIVATE_ADDRESSES: '127.0.0.0/8', SQLITE_FOLDERS: FOLDER })
   source = await startSource({
     rows: () => rows,
     instead({ headers: { authorization } }, response) {
@@ -72,6 +73,18 @@ describe('a job', () => {
     expect((await put(id, plain({ name: 'kept', connector }))).status).toBe(200)
     await startJob(service, id)
     expect(await jobEnd(service, id)).toMatchObject({ status: 'completed', records_processed: ROWS })
+  })
+
+  it('that two change at once is as one of them says, and the other is told', async () => {
+    const { id } = await makeJob(service, plain({ name: 'both' }))
+    const names = ['this', 'that', 'another', 'one more']
+    const answers = await Promise.all(names.map(name => put(id, plain({ name }))))
+    const taken = answers.filter(({ status }) => status === 200)
+    expect(taken.length).toBeGreaterThan(0)
+    for (const { status } of answers) expect([200, 409]).toContain(status)
+    expect(taken.map(({ body }) => body.name)).toContain((await get(id)).body.name)
+    await startJob(service, id)
+    expect((await jobEnd(service, id)).status).toBe('completed')
   })
 
   it('does not send a stored token to another server', async () => {
@@ -162,6 +175,18 @@ describe('what is wrong with a job is named', () => {
     expect(validated.status).toBe(400)
     expect(validated.body.error.details).toEqual(refused.body.error.details)
   })
+
+  it.each(['sqlite:///etc/cron.d/job', `sqlite://${FOLDER}/../out.db`, `sqlite://${FOLDER}x/out.db`])(
+    'a file where none may be: %s',
+    async url => {
+      const destination = { type: 'database', url, table: 't', mode: 'append' }
+      const refused = await call<Problem>(service, '/jobs/validate', { body: plain({ destination }) })
+      expect(refused.status).toBe(400)
+      expect(refused.body.error.details[0]!.field).toBe('destination.url')
+      const job = await runJob(service, plain({ destination }))
+      expect(job.status).toBe('failed')
+    },
+  )
 
   it('a reference into the secret store that somebody wrote', async () => {
     const headers = { 'X-Mine': { $secret: 'sec_0' } }

@@ -1,5 +1,6 @@
+import { checkFolder } from '../reach/folder.ts'
 import { checkHost } from '../reach/host.ts'
-import { databaseConfig, databaseSecrets, isSqlite, writingOf } from './database/config.ts'
+import { databaseConfig, databaseSecrets, isSqlite, sqlitePath, writingOf } from './database/config.ts'
 import { parsePostgresAddress } from './database/postgres/address.ts'
 import { openDatabaseSink } from './database/sink.ts'
 import { openSqlite } from './database/sqlite.ts'
@@ -10,8 +11,9 @@ export const database = defineDestination({
   summary: 'A table of a PostgreSQL or SQLite database, which is made and made wider as the rows need it.',
   config: databaseConfig,
   secrets: databaseSecrets,
-  async check({ url }, { guard }) {
-    if (!isSqlite(url)) await checkHost(parsePostgresAddress(url).host, 'url', guard)
+  async check({ url }, { guard, folders }) {
+    if (isSqlite(url)) checkFolder(sqlitePath(url), folders, 'url')
+    else await checkHost(parsePostgresAddress(url).host, 'url', guard)
   },
   async open(config, context) {
     const { url, table } = config

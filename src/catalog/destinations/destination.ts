@@ -14,7 +14,7 @@ export interface Destination<Config extends z.ZodType = z.ZodType> {
   /** Where in a configuration, as its maker gave it, there are secrets. */
   secrets?(config: unknown): readonly SecretPath[]
   /** As a connector's: looks for what cannot work here, such as an address that may not be connected to. */
-  check?(config: z.output<Config>, context: Pick<SinkContext, 'guard' | 'brokers'>): Promise<void>
+  check?(config: z.output<Config>, context: Pick<SinkContext, 'guard' | 'brokers' | 'folders'>): Promise<void>
   /**
    * Connects. Fails with a DomainError for a configuration that cannot work (a table of another shape, an address that
    * may not be reached), with SourceBusy for what may pass.
@@ -31,6 +31,8 @@ export interface SinkContext {
   readonly whole: boolean
   /** Kafka's brokers, when the service has any. */
   readonly brokers: readonly string[]
+  /** Folders in which users may have files, with commas between. */
+  readonly folders: string
   /** Milliseconds that it may take to answer. */
   readonly answerMs: number
   /** Tells the run's log. */

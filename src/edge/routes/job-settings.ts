@@ -41,7 +41,9 @@ async function keep(
     })
     const config = JSON.stringify({ ...hidden, target })
     const data = { job_id: id, name, connector_type: kept.connector.type, config }
-    await reachJob(services, await services.commands.send(`job/${id}`, { type, data }, by))
+    const before = was?.configured_by as string | null | undefined
+    const command = type === 'CreateJob' || !before ? { type, data } : { type, data: { ...data, was: before } }
+    await reachJob(services, await services.commands.send(`job/${id}`, command, by))
     const used = new Set(referencesIn(hidden))
     await removeSecrets(services, was, used)
   } catch (error) {

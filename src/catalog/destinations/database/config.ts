@@ -65,6 +65,11 @@ export function isSqlite(url: string): boolean {
   return /^sqlite:\/\/\/./i.test(url)
 }
 
+/** The file that a url of SQLite names. */
+export function sqlitePath(url: string): string {
+  return url.slice('sqlite://'.length)
+}
+
 export function isPostgres(url: string): boolean {
   return /^postgres(ql)?:\/\/./i.test(url)
 }

@@ -1,6 +1,8 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
+import { checkFolder } from '../../reach/folder.ts'
 import type { SinkContext } from '../destination.ts'
+import { sqlitePath } from './config.ts'
 import { type Column, type Connection, type Insert, type NewColumn, ShapeFault, type Value } from './connection.ts'
 import { newIndexName, quoted, quotedList, quotedTable, type TableName } from './names.ts'
 import { createCatalog, MADE_BY_US } from './sqlite/catalog.ts'
@@ -21,9 +23,10 @@ const BUSY_MS = 10
 export async function openSqlite(
   url: string,
   table: string,
-  { signal, answerMs }: Pick<SinkContext, 'signal' | 'answerMs'>,
+  { signal, answerMs, folders }: Pick<SinkContext, 'signal' | 'answerMs' | 'folders'>,
 ): Promise<{ connection: Connection; target: TableName }> {
-  const path = url.slice('sqlite://'.length)
+  const path = sqlitePath(url)
+  checkFolder(path, folders, 'destination.url')
   const told = <T>(work: () => T): T => {
     try {
       return work()
