@@ -5,9 +5,9 @@ import type { JobAnswer } from './forms.ts'
 import { answer, type Source, sourceConfig, startSource } from './rows-source.ts'
 import type { Service } from './service.ts'
 
-export const ROWS = LONG ? 60_000 : 6000
+export const ROWS = LONG ? 60_000 : 3000
 export const PAGE = LONG ? 200 : 50
-export const KILLS = LONG ? 30 : 4
+export const KILLS = LONG ? 30 : 2
 /** Rows whose amount is no number, which a table's numeric column refuses. */
 const BAD_EVERY = 611
 export const env = { ALLOW_PRIVATE_ADDRESSES: '1' }
