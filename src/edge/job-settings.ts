@@ -61,6 +61,7 @@ export async function checkJob(services: Services, body: JobBody, was: JobConfig
   const config = check(revealed.connector.config, connector.config as z.ZodType<unknown>, 'connector.config')
   compileTransformations(revealed.transformations, 'transformations', services.rowLimits)
   const { target, secrets, sink } = checkDestination(revealed.destination)
+  requireWhole(connector, config, revealed.destination)
   const there = secrets.map(path => ['destination', ...path])
   const steps = secretsOf(revealed.transformations).map(path => ['transformations', ...path])
   const own = (connector.secrets?.(revealed.connector.config) ?? []).map(path => ['connector', 'config', ...path])
@@ -153,6 +154,14 @@ function checkDestination(destination: Record<string, unknown>): {
     secrets: found.secrets?.(destination) ?? [],
     sink: { destination: found, config },
   }
+}
+
+/** Throws for what only a run that brings everything can do. */
+function requireWhole(connector: Connector, config: unknown, { mode, on_delete }: Record<string, unknown>): void {
+  if (connector.whole?.(config as never) ?? true) return
+  const why = 'needs a source that brings everything in each run, and this one brings what is new'
+  if (mode === 'replace') throw invalid('destination.mode', `replace ${why}`)
+  if (on_delete === 'soft' || on_delete === 'hard') throw invalid('destination.on_delete', `${on_delete} ${why}`)
 }
 
 /** A table's name from that of a job. */

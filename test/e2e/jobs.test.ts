@@ -158,6 +158,14 @@ describe('what is wrong with a job is named', () => {
       () => ({ destination: { type: 'database', table: 't', mode: 'upsert' } }),
       'destination.key_columns',
     ],
+    [
+      'replace of what an incremental source brings',
+      () => ({
+        connector: { type: 'rest_api', config: sourceConfig(source.url, 10, { cursor_field: 'id' }) },
+        destination: { type: 'database', url: 'sqlite:///tmp/t.db', table: 't', mode: 'replace' },
+      }),
+      'destination.mode',
+    ],
     ['no table', () => ({ destination: { type: 'database' } }), 'destination.table'],
     ['an unknown part', () => ({ shedule: {} }), 'shedule'],
     [
