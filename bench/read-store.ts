@@ -25,7 +25,7 @@ export function sqliteStore(): ReadStore {
     env: { DATA_DIR: dir },
     async projected() {
       if (!existsSync(file)) return 0
-      db ??= new DatabaseSync(file, { readOnly: true })
+      db ??= new DatabaseSync(file, { readOnly: true, timeout: 10_000 })
       // Between the file's beginning and the first commit there is no such table.
       if (!db.prepare("select 1 from sqlite_master where name = 'checkpoints'").get()) return 0
       return Number(db.prepare(PROJECTED).get()!.events)

@@ -7,11 +7,12 @@ import { keys } from './keys.ts'
 import { fanout, latency } from './live.ts'
 import { memory } from './memory.ts'
 import { project } from './project.ts'
+import { pull } from './pull.ts'
 import { rebuild } from './rebuild.ts'
 import { scale } from './scale.ts'
 import { webhook } from './webhook.ts'
 
-const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale, keys, webhook, file]
+const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale, keys, webhook, file, pull]
 
 const machine = {
   cpu: cpus()[0]!.model,

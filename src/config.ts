@@ -1,7 +1,8 @@
 import type { FormatLimits } from './catalog/formats/format.ts'
+import { isAllowList } from './catalog/reach/guard.ts'
 import { isHttpUrl, isPostgresUrl, isRedisUrl } from './kernel/address.ts'
 import { DomainError } from './kernel/errors.ts'
-import { address, brokers, choice, hexKey, optional, type Setting, text, whole } from './settings.ts'
+import { address, brokers, choice, hexKey, like, optional, type Setting, text, whole } from './settings.ts'
 
 export const ROLES = ['edge', 'decider', 'projector', 'runner'] as const
 export type Role = (typeof ROLES)[number]
@@ -135,7 +136,32 @@ export const settings = {
     300,
   ),
   webhooks: whole('MAX_WEBHOOKS', 10_000, 'most webhooks', 1),
-  runs: whole('MAX_RUNS', 4, 'most runs of jobs at once in one process', 1, 64),
+  runs: whole('MAX_RUNS', 16, 'most runs of jobs at once in one process, besides imports of files', 1, 256),
+  runRows: whole('MAX_RUN_ROWS', 10_000, 'about how many rows of a job go into one append', 1),
+  fileRuns: whole('MAX_FILE_RUNS', 4, 'most imports of files at once in one process', 1, 64),
+  jobs: whole('MAX_JOBS', 10_000, 'most jobs', 1),
+  jobBytes: whole(
+    'MAX_JOB_BYTES',
+    262_144,
+    "largest body that makes a job, or sets its connector's state",
+    1024,
+    900_000,
+  ),
+  allowPrivate: like(
+    'ALLOW_PRIVATE_ADDRESSES',
+    isAllowList,
+    'nothing, 1, or CIDRs with commas between',
+    'addresses that jobs may connect to besides public ones; 1: loopback and private ones, or a comma list of CIDRs',
+  ),
+  sqliteFolders: text('SQLITE_FOLDERS', '/', 'folders, with commas between, in which jobs may have SQLite files'),
+  answerBytes: whole('MAX_SOURCE_ANSWER_BYTES', 33_554_432, "largest answer of a job's source; a run holds two", 1024),
+  answerMs: whole('SOURCE_TIMEOUT_MS', 30_000, "how long a job's source or destination may take to answer", 100),
+  retries: whole(
+    'MAX_RUN_RETRIES',
+    10,
+    'how often in a row a run waits for its source or destination before it fails',
+    0,
+  ),
   fileKeepSeconds: whole(
     'FILE_KEEP_SECONDS',
     604_800,

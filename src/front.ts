@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { openFiles, openKeys, openSecrets, openStore } from './adapters.ts'
+import { createGuard } from './catalog/reach/guard.ts'
 import { createSchemaCache } from './catalog/schemas/compile.ts'
 import { formatLimits, rowLimits } from './config.ts'
 import { startAccess } from './edge/auth/access.ts'
@@ -70,6 +71,7 @@ export async function startFront(
     webhooks,
     settings,
     secrets: kept,
+    guard: createGuard(config.allowPrivate),
     files,
     rules,
     grow: createGrow(settings, commands),

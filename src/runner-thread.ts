@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os'
 import { isEmbedded, openFiles, openLog, openSecrets } from './adapters.ts'
+import { createGuard } from './catalog/reach/guard.ts'
 import { formatLimits, rowLimits } from './config.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
@@ -54,13 +55,21 @@ export async function startRunnerThread(
     rulesReady: () => followed.caughtUp().then(() => rules.prepare()),
     // A page is a transaction of its own on Kafka, and has to fit into memory with what it becomes.
     limits: {
-      pageRows: config.projectionEvents,
+      pageRows: config.runRows,
       pageBytes: PAGE_BYTES,
       maxDepth: config.jsonDepth,
       maxRecordBytes: config.lineBytes,
       formatLimits: formatLimits(config),
+      answerBytes: config.answerBytes,
+      answerMs: config.answerMs,
+      rowLimits: rowLimits(config),
+      retries: config.retries,
     },
-    concurrency: config.runs,
+    guard: createGuard(config.allowPrivate),
+    secrets,
+    brokers: config.kafkaBrokers,
+    folders: config.sqliteFolders,
+    concurrency: { runs: config.runs, heavy: config.fileRuns },
     onTaken: taken => tell({ taken }),
     onEnded: (connector, status, seconds) => tell({ ended: { connector, status, seconds } }),
     onHolding: streams => tell({ holding: streams.map(({ name }) => name) }),

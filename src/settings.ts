@@ -58,6 +58,19 @@ export function brokers(env: string, shown: string, about: string): Setting<read
   }
 }
 
+/** Free text of a certain form; `like` says which. */
+export function like(env: string, is: (text: string) => boolean, like: string, about: string): Setting<string> {
+  return {
+    env,
+    shown: 'none',
+    about,
+    read(given = '') {
+      if (is(given)) return given
+      throw new DomainError('VALIDATION_ERROR', `${env}=${given.slice(0, 200)}: expected ${like} (${about})`)
+    },
+  }
+}
+
 /** The address of a server; `like` shows how it is spelled. */
 export function address(
   env: string,

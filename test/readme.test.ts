@@ -65,6 +65,28 @@ it('does what it says, command by command', async () => {
   expect(output).toMatch(/"through":200000,"accepted":200000/)
 })
 
+it('pulls from its own API, as it says of jobs', async () => {
+  await service!.end()
+  const url = /http:\/\/127\.0\.0\.1:(\d+)\/v1\/sync/.exec(service!.output())!
+  const port = url[1]!
+  const options = { cwd: dir, env: { ...process.env, PORT: port, KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: '' } }
+  const [, assignment = ''] = /^(\S+) npm start\n$/.exec(commands('again')) ?? []
+  const [name = '', value = ''] = assignment.split('=')
+  service = run('npm', ['start'], { ...options, env: { ...options.env, [name]: value } })
+  await until('npm start to print its URL', () => service!.output().includes(url[0]!))
+  const head = `URL=${url[0]}\nTOKEN=$(npm run -s sync -- token)\n`
+  const shell = run('bash', ['-euo', 'pipefail', '-c', head + commands('jobs')], options)
+  const code = await new Promise(resolve => shell.child.on('close', resolve))
+  const output = shell.output()
+  expect(code, output).toBe(0)
+  expect(output).toContain('{"valid":true}')
+  expect(output).toContain('{"records":[{"before":{"id":"flight-0","data":{')
+  expect(output).toMatch(/"records_processed":200000/)
+  expect(output).toContain('"token":"***"')
+  expect(output).toContain('the run is complete')
+  expect(output).toMatch(/flights: 200000/)
+})
+
 it('stops when npm start is stopped', async () => {
   await service!.end()
   const url = /http:\/\/127\.0\.0\.1:\d+\/v1\/sync/.exec(service!.output())![0]

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import { compileTransformations } from '../catalog/transformations/index.ts'
+import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
 import type { DatasetConfigured } from '../events/index.ts'
-import { HIDDEN, hideSecrets, referencesIn, showHidden } from '../intake/hidden.ts'
+import { hideSecrets, keepHidden, referencesIn, requireSecrets, revealSecrets, showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
 import type { Position } from '../kernel/position.ts'
@@ -35,16 +35,12 @@ function jsonOrNull(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
-type Steps = Parameters<typeof hideSecrets>[0]
-
-function stepsOf(set: DatasetConfigured | undefined): Steps {
+function stepsOf(set: DatasetConfigured | undefined): unknown[] {
   return set?.transformations ? JSON.parse(set.transformations) : []
 }
 
 /** A stored secret stands for itself while a list is checked. */
-function checkable(list: readonly unknown[]): unknown[] {
-  return JSON.parse(JSON.stringify(list), (_name, value) => (value === HIDDEN ? 'a stored secret' : value))
-}
+const ANY_SECRET = { get: () => 'a stored secret' } as unknown as ReadonlyMap<string, string>
 
 /** Sets what a body asks for, and waits until pushes at this edge go by it. Throws VALIDATION_ERROR naming the field. */
 export async function configureDataset(request: Request, dataset: string, body: Body): Promise<Position> {
@@ -60,9 +56,10 @@ export async function configureDataset(request: Request, dataset: string, body: 
   if (body.conflict_policy !== undefined) set.conflict_policy = jsonOrNull(body.conflict_policy)
   const made: string[] = []
   if (body.transformations !== undefined) {
-    const list = body.transformations ?? []
-    compileTransformations(checkable(list), 'transformations', services.rowLimits)
-    const hidden = await hideSecrets(list as Steps, stepsOf(was), async secret => {
+    const list = keepHidden(body.transformations ?? [], stepsOf(was), 'transformations')
+    compileTransformations(revealSecrets(list, ANY_SECRET), 'transformations', services.rowLimits)
+    requireSecrets(list, secretsOf(list), 'transformations')
+    const hidden = await hideSecrets(list, secretsOf(list), async secret => {
       const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
       await services.secrets.put(reference, secret)
       made.push(reference)

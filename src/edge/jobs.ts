@@ -1,3 +1,5 @@
+import { nextRuns } from '../catalog/schedules/index.ts'
+import { showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { encodePosition, mergePositions, type Position, parsePosition } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
@@ -8,7 +10,7 @@ import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
 /** Where what a run brings goes. */
-const BROUGHT = ['sync.records', 'sync.rejected']
+const BROUGHT = ['sync.records', 'sync.rejected', 'sync.forwarded']
 
 /** Waits until the next read sees what a command has made of a job. */
 export function reachJob(services: Services, position: Position): Promise<void> {
@@ -108,7 +110,7 @@ export function shownRun(run: RunState): object {
 
 /** A job with all there is to say of it. */
 export async function shownJobInFull(services: Services, row: Row): Promise<object> {
-  const { connector, schedule, transformations, destination, target } = configOf(row)
+  const { connector, schedule, transformations, destination, target } = showHidden(configOf(row))
   const run = runOf(row)
   return {
     ...shownJob(row),
@@ -120,7 +122,7 @@ export async function shownJobInFull(services: Services, row: Row): Promise<obje
     records_rejected: run?.rejected ?? 0,
     ended_at: timeText(run?.ended_at),
     waiting_until: timeText(run?.waiting_until),
-    next_runs: [],
+    next_runs: nextRuns(schedule ?? { type: 'manual' }, Date.now(), row.created_at as number, 5).map(timeText),
     error: run?.error ? JSON.parse(run.error) : null,
     result: run?.result ? JSON.parse(run.result) : null,
     updated_at: timeText(row.updated_at as number),

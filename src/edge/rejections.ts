@@ -81,9 +81,10 @@ function asRecord(bytes: Buffer, recordId: string | null, maxDepth: number): Par
 /** What a refused row becomes: its mended data, else its own bytes read again. Throws VALIDATION_ERROR. */
 function mendedRow(row: Row, mend: Mend, maxDepth: number, check: (data: string) => void): Mended {
   const encoding = row.original_encoding === 'base64' ? 'base64' : 'utf8'
-  const bytes = mend.data ?? Buffer.from(row.original as string, encoding)
+  const read = row.data === null || row.data === undefined ? undefined : Buffer.from(row.data as string)
+  const bytes = mend.data ?? read ?? Buffer.from(row.original as string, encoding)
   if (!isUtf8(bytes)) throw stillRefused(row)
-  if (mend.data === undefined && (row.original_bytes as number) > bytes.length) {
+  if (mend.data === undefined && read === undefined && (row.original_bytes as number) > bytes.length) {
     throw invalid('data', `the row had ${row.original_bytes} bytes and was too long to be kept whole; send it mended`)
   }
   const recordId = mend.recordId ?? (row.record_id as string | null)
@@ -148,6 +149,10 @@ function checkDelivered(services: Services, row: Row, data: string): void {
  */
 export async function replay({ services, exchange, principal }: Request, row: Row, mend: Mend): Promise<Position> {
   const { config, log, commands, rules, grow } = services
+  if (row.stage === 'destination') {
+    const message = `the destination of job ${row.job_id} refused this row: mend it at its source and start the job again`
+    throw new DomainError('CONFLICT', message)
+  }
   const mended = mendedRow(row, mend, config.jsonDepth, data => checkDelivered(services, row, data))
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
   // What is sent mended says itself what is a number.

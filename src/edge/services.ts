@@ -1,4 +1,5 @@
 import type { FormatLimits } from '../catalog/formats/format.ts'
+import type { Guard } from '../catalog/reach/guard.ts'
 import type { Validator } from '../catalog/schemas/compile.ts'
 import type { Config } from '../config.ts'
 import type { Grow } from '../intake/growth.ts'
@@ -54,6 +55,8 @@ export interface Services extends Probes {
   readonly settings: FollowedView & { readonly view: SettingsView }
   readonly secrets: SecretStore
   readonly files: FileStore
+  /** Which addresses may be connected to that users name. */
+  readonly guard: Guard
   /** What is done with each data set's rows before they go in. */
   readonly rules: Rules
   /** Keeps what rows have made of a schema. */

@@ -168,6 +168,24 @@ export interface DatasetConfigured {
   at: number
 }
 
+/** A row that a job has pulled for a destination outside: it is written there next, and no data set has it. */
+export interface RecordForwarded {
+  /** The job. */
+  job_id: string
+  /** The run that pulled it. */
+  run_id: string
+  /** Its number among the rows of the run, from 1. */
+  number: number
+  /** The id that the source gave it, else one made of the run and the number. */
+  id: string
+  /** What is to be done with it. */
+  op: 'upsert' | 'delete'
+  /** The row after the job's transformations, as JSON text, exact. */
+  data: string
+  /** When it was pulled, milliseconds since 1970 UTC. */
+  at: number
+}
+
 /** A job was made or changed; this is all of its configuration from here on. */
 export interface JobConfigured {
   /** The command this follows from. */
@@ -210,6 +228,8 @@ export interface RunQueued {
   run_id: string
   /** What asked for it: manual, schedule or upload. */
   trigger: string
+  /** The time of the schedule that it is for, milliseconds since 1970 UTC. */
+  scheduled_at: null | number
   /** The client or API key that asked for it. */
   by: string
   /** When, milliseconds since 1970 UTC. */
@@ -270,6 +290,8 @@ export interface RunWaiting {
   until: number
   /** Why, in words. */
   reason: string
+  /** How often in a row it has come to this since the last page. */
+  failures: number
   /** The client or API key that asked for it. */
   by: string
   /** When, milliseconds since 1970 UTC. */
@@ -340,12 +362,50 @@ export interface RunCheckpointed {
   number: number
   /** Where the connector goes on, as JSON text. */
   state: string
+  /** Records that were appended with it. */
+  taken: number
+  /** A position that all records of this page come after, for who has to read them again. */
+  after: null | string
   /** Records this run has handled so far, the refused ones too. */
   processed: number
   /** Of these, how many were refused. */
   rejected: number
   /** How many there are in all, when the source tells. */
   total: null | number
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A time of the schedule came and no run was begun for it. */
+export interface RunSkipped {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The time of the schedule, milliseconds since 1970 UTC. Those before it are over too. */
+  scheduled_at: number
+  /** Why: overlap, when a run was under way; queued, when one is to follow that run; missed, when nobody was there. */
+  reason: string
+  /** The run that is to follow, when one is queued. */
+  run_id: null | string
+  /** Who asked. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** The connector's state was set by hand, or by giving the job another connector: the next run begins there. */
+export interface JobStateSet {
+  /** The command this follows from. */
+  command_id: string
+  /** The job. */
+  job_id: string
+  /** The state, as JSON text; null: the beginning. */
+  state: string
+  /** The last run before: a page of it that is still to come in says no more where the connector is. */
+  run_id: null | string
+  /** The client or API key that asked for it. */
+  by: string
   /** When, milliseconds since 1970 UTC. */
   at: number
 }
@@ -436,6 +496,8 @@ export interface RecordRejected {
   data_only: boolean
   /** Where in that data the record's id is, as a JSON pointer; null when it does not come from there. */
   id_at: null | string
+  /** The row's data as it could be read, as JSON text, when original is something else, such as a line of csv. */
+  data: null | string
   /** Whether that data can only have texts, as a csv's can. */
   text_only: boolean
   /** Whether its push wrote over records that are there. */
@@ -532,6 +594,7 @@ export interface Events {
   CommandIssued: CommandIssued
   LogCopied: LogCopied
   DatasetConfigured: DatasetConfigured
+  RecordForwarded: RecordForwarded
   JobConfigured: JobConfigured
   JobDeleted: JobDeleted
   RunQueued: RunQueued
@@ -543,6 +606,8 @@ export interface Events {
   RunCompleted: RunCompleted
   RunFailed: RunFailed
   RunCheckpointed: RunCheckpointed
+  RunSkipped: RunSkipped
+  JobStateSet: JobStateSet
   CommandDecided: CommandDecided
   RecordPushed: RecordPushed
   RecordRejected: RecordRejected
@@ -564,20 +629,23 @@ export const schemas: { readonly [Name in keyof Events]: object } = {
   CommandIssued: {"type":"record","name":"CommandIssued","namespace":"superinsight.sync","doc":"Somebody asks for something to be decided. The key is the aggregate, so that one decider sees all of its commands in order.","fields":[{"name":"command_id","type":"string","doc":"The command's own id, which its outcome and its events name."},{"name":"aggregate","type":"string","doc":"What it is about: a noun, a slash and an id, such as api_key/key_…"},{"name":"type","type":"string","doc":"What is asked, such as CreateApiKey."},{"name":"payload","type":"string","doc":"The command's data as JSON text. No secret is ever in it."},{"name":"actor","type":"string","doc":"The client or API key that asks."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   LogCopied: {"type":"record","name":"LogCopied","namespace":"superinsight.sync","doc":"The command migrate copies another log into this one: that it has begun, or that all of it is here. The last one counts.","fields":[{"name":"log","type":"string","doc":"The id of the log that is copied, as its positions name it."},{"name":"finished","type":"boolean","doc":"False: a copy is under way or was broken off, and nothing may work on this log until it is finished."},{"name":"through","type":"long","doc":"Every event of that log up to this offset was here when a copy was last finished; -1: none was."},{"name":"position","type":"string","doc":"Where the copied events ended then, as a position of this log."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   DatasetConfigured: {"type":"record","name":"DatasetConfigured","namespace":"superinsight.sync","doc":"The settings of a data set were changed; this is all of them from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"title","type":["null","string"],"default":null,"doc":"What it is called to people; null: its name."},{"name":"category","type":["null","string"],"default":null,"doc":"Its category, when given."},{"name":"schema","type":["null","string"],"default":null,"doc":"JSON Schema of its records' data, as JSON text; null: none."},{"name":"schema_contract","type":{"type":"enum","name":"SchemaContract","symbols":["evolve","freeze","discard_row","discard_value"],"doc":"What happens to data that does not fit the schema."},"doc":"evolve: the schema grows; freeze: the push is refused; discard_row: the row is; discard_value: the value is."},{"name":"transformations","type":["null","string"],"default":null,"doc":"What is done to each record before it is kept, as JSON text; null: nothing."},{"name":"conflict_policy","type":["null","string"],"default":null,"doc":"How conflicting pushes are decided, as JSON text; null: the last arrival wins."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RecordForwarded: {"type":"record","name":"RecordForwarded","namespace":"superinsight.sync","doc":"A row that a job has pulled for a destination outside: it is written there next, and no data set has it.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run that pulled it."},{"name":"number","type":"long","doc":"Its number among the rows of the run, from 1."},{"name":"id","type":"string","doc":"The id that the source gave it, else one made of the run and the number."},{"name":"op","type":{"type":"enum","name":"ForwardedOp","symbols":["upsert","delete"],"doc":"What is to be done with it."},"doc":"What is to be done with it."},{"name":"data","type":"string","doc":"The row after the job's transformations, as JSON text, exact."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was pulled, milliseconds since 1970 UTC."}]},
   JobConfigured: {"type":"record","name":"JobConfigured","namespace":"superinsight.sync","doc":"A job was made or changed; this is all of its configuration from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job's id, job_ and a time-ordered part."},{"name":"name","type":"string","doc":"What its maker called it."},{"name":"connector_type","type":"string","doc":"Where it takes its data from."},{"name":"config","type":"string","doc":"The job's configuration as JSON text: connector, schedule, transformations, destination. References into the secret store stand where secrets were."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the job was made, milliseconds since 1970 UTC."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   JobDeleted: {"type":"record","name":"JobDeleted","namespace":"superinsight.sync","doc":"A job is gone; a run under way ends.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
-  RunQueued: {"type":"record","name":"RunQueued","namespace":"superinsight.sync","doc":"A run of a job was asked for. A runner takes it up.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run's id, run_ and a time-ordered part."},{"name":"trigger","type":"string","doc":"What asked for it: manual, schedule or upload."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunQueued: {"type":"record","name":"RunQueued","namespace":"superinsight.sync","doc":"A run of a job was asked for. A runner takes it up.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run's id, run_ and a time-ordered part."},{"name":"trigger","type":"string","doc":"What asked for it: manual, schedule or upload."},{"name":"scheduled_at","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null,"doc":"The time of the schedule that it is for, milliseconds since 1970 UTC."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunStarted: {"type":"record","name":"RunStarted","namespace":"superinsight.sync","doc":"A runner has taken a run up, or goes on with it after another has died.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunPaused: {"type":"record","name":"RunPaused","namespace":"superinsight.sync","doc":"A run rests until it is resumed; it goes on from its checkpoint.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunResumed: {"type":"record","name":"RunResumed","namespace":"superinsight.sync","doc":"A run that rested is to go on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
-  RunWaiting: {"type":"record","name":"RunWaiting","namespace":"superinsight.sync","doc":"A run waits by itself, because its source asked for it or does not answer.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"until","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it goes on, milliseconds since 1970 UTC."},{"name":"reason","type":"string","doc":"Why, in words."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunWaiting: {"type":"record","name":"RunWaiting","namespace":"superinsight.sync","doc":"A run waits by itself, because its source asked for it or does not answer.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"until","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it goes on, milliseconds since 1970 UTC."},{"name":"reason","type":"string","doc":"Why, in words."},{"name":"failures","type":"long","default":0,"doc":"How often in a row it has come to this since the last page."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunCancelled: {"type":"record","name":"RunCancelled","namespace":"superinsight.sync","doc":"A run was given up by hand. What it has brought stays.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunCompleted: {"type":"record","name":"RunCompleted","namespace":"superinsight.sync","doc":"A run is done: all that its source had is in.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"result","type":["null","string"],"default":null,"doc":"What it has made, as JSON text, for jobs that answer with something."},{"name":"position","type":["null","string"],"default":null,"doc":"A position that includes all that the run has brought."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunFailed: {"type":"record","name":"RunFailed","namespace":"superinsight.sync","doc":"A run has ended before its source did. What it has brought stays.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"code","type":"string","doc":"Why, as a stable code."},{"name":"message","type":"string","doc":"Why, in words, and where it stopped."},{"name":"details","type":"string","doc":"The fields that are wrong, as JSON text: an array of {field, message }."},{"name":"position","type":["null","string"],"default":null,"doc":"A position that includes all that the run has brought."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
-  RunCheckpointed: {"type":"record","name":"RunCheckpointed","namespace":"superinsight.sync","doc":"A page of a run is in: written in the same append as its records, so that the run goes on after exactly these.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"number","type":"long","doc":"Pages of this job so far, over all its runs: the checkpoint that the append carries."},{"name":"state","type":"string","doc":"Where the connector goes on, as JSON text."},{"name":"processed","type":"long","doc":"Records this run has handled so far, the refused ones too."},{"name":"rejected","type":"long","doc":"Of these, how many were refused."},{"name":"total","type":["null","long"],"default":null,"doc":"How many there are in all, when the source tells."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunCheckpointed: {"type":"record","name":"RunCheckpointed","namespace":"superinsight.sync","doc":"A page of a run is in: written in the same append as its records, so that the run goes on after exactly these.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"number","type":"long","doc":"Pages of this job so far, over all its runs: the checkpoint that the append carries."},{"name":"state","type":"string","doc":"Where the connector goes on, as JSON text."},{"name":"taken","type":"long","default":0,"doc":"Records that were appended with it."},{"name":"after","type":["null","string"],"default":null,"doc":"A position that all records of this page come after, for who has to read them again."},{"name":"processed","type":"long","doc":"Records this run has handled so far, the refused ones too."},{"name":"rejected","type":"long","doc":"Of these, how many were refused."},{"name":"total","type":["null","long"],"default":null,"doc":"How many there are in all, when the source tells."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  RunSkipped: {"type":"record","name":"RunSkipped","namespace":"superinsight.sync","doc":"A time of the schedule came and no run was begun for it.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"scheduled_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The time of the schedule, milliseconds since 1970 UTC. Those before it are over too."},{"name":"reason","type":"string","doc":"Why: overlap, when a run was under way; queued, when one is to follow that run; missed, when nobody was there."},{"name":"run_id","type":["null","string"],"default":null,"doc":"The run that is to follow, when one is queued."},{"name":"by","type":"string","doc":"Who asked."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  JobStateSet: {"type":"record","name":"JobStateSet","namespace":"superinsight.sync","doc":"The connector's state was set by hand, or by giving the job another connector: the next run begins there.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"state","type":"string","doc":"The state, as JSON text; null: the beginning."},{"name":"run_id","type":["null","string"],"default":null,"doc":"The last run before: a page of it that is still to come in says no more where the connector is."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   CommandDecided: {"type":"record","name":"CommandDecided","namespace":"superinsight.sync","doc":"What a decider made of a command: the edge that waits for it answers with this.","fields":[{"name":"command_id","type":"string","doc":"The command."},{"name":"aggregate","type":"string","doc":"What it was about."},{"name":"code","type":["null","string"],"default":null,"doc":"Null when it was accepted, else the error code."},{"name":"message","type":["null","string"],"default":null,"doc":"Why it was refused."},{"name":"command_stream","type":"string","doc":"The stream of the command: with command_offset it names this decision, so that a reader drops a repeat."},{"name":"command_offset","type":"long","doc":"The command's offset in that stream."}]},
   RecordPushed: {"type":"record","name":"RecordPushed","namespace":"superinsight.sync","doc":"A record came in, as it came in: nothing is rounded, reordered or dropped. One message a record; the key is the data set and the id.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set the record belongs to."},{"name":"id","type":"string","doc":"The record's id, unique in its data set."},{"name":"op","type":{"type":"enum","name":"Operation","symbols":["upsert","delete"],"doc":"What the producer asks for."},"doc":"upsert: write the data under this id; delete: remove the record."},{"name":"data","type":"string","doc":"The record's data as JSON text, byte for byte as pushed; null for a delete that brought none."},{"name":"version","type":["null","long"],"default":null,"doc":"metadata.version: the version of the record that this one was made from, when the producer knows it."},{"name":"updated_at","type":["null","string"],"default":null,"doc":"metadata.updated_at: when the producer's own system changed the record, RFC 3339."},{"name":"upsert","type":"boolean","default":true,"doc":"False: the producer expects the id to be new, and an existing one must not be overwritten."},{"name":"source","type":"string","doc":"The system the record comes from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."}]},
-  RecordRejected: {"type":"record","name":"RecordRejected","namespace":"superinsight.sync","doc":"A row was refused. It is kept with its reason and its bytes, so that it can be mended and sent again.","fields":[{"name":"id","type":"string","doc":"The rejection's id, rej_ and a time-ordered part."},{"name":"dataset","type":["null","string"],"default":null,"doc":"The data set it was meant for, when known."},{"name":"record_id","type":["null","string"],"default":null,"doc":"The record's id, when it could be read."},{"name":"stage","type":"string","doc":"Where it was refused: parse, validate, transform or destination."},{"name":"code","type":"string","doc":"Why, as a stable code."},{"name":"field","type":["null","string"],"default":null,"doc":"The field that is wrong, as a dotted path."},{"name":"message","type":"string","doc":"Why, in words."},{"name":"original","type":"bytes","doc":"The row as it came in."},{"name":"original_bytes","type":"long","doc":"Its full length; more than original holds when the row was over the length limit."},{"name":"source","type":"string","doc":"The system it came from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."},{"name":"value","type":["null","string"],"default":null,"doc":"The value that is wrong, as text, or the beginning of it."},{"name":"webhook_id","type":["null","string"],"default":null,"doc":"The webhook it was delivered to, if it was."},{"name":"data_only","type":"boolean","default":false,"doc":"Whether original is only a record's data, as a file's row or a webhook's delivery is, rather than a record as it is pushed."},{"name":"id_at","type":["null","string"],"default":null,"doc":"Where in that data the record's id is, as a JSON pointer; null when it does not come from there."},{"name":"text_only","type":"boolean","default":false,"doc":"Whether that data can only have texts, as a csv's can."},{"name":"upsert","type":"boolean","default":true,"doc":"Whether its push wrote over records that are there."},{"name":"validate","type":"boolean","default":true,"doc":"Whether its push checked rows against the schema of their data set."},{"name":"transform","type":"boolean","default":true,"doc":"Whether its push applied the transformations of their data set."}]},
+  RecordRejected: {"type":"record","name":"RecordRejected","namespace":"superinsight.sync","doc":"A row was refused. It is kept with its reason and its bytes, so that it can be mended and sent again.","fields":[{"name":"id","type":"string","doc":"The rejection's id, rej_ and a time-ordered part."},{"name":"dataset","type":["null","string"],"default":null,"doc":"The data set it was meant for, when known."},{"name":"record_id","type":["null","string"],"default":null,"doc":"The record's id, when it could be read."},{"name":"stage","type":"string","doc":"Where it was refused: parse, validate, transform or destination."},{"name":"code","type":"string","doc":"Why, as a stable code."},{"name":"field","type":["null","string"],"default":null,"doc":"The field that is wrong, as a dotted path."},{"name":"message","type":"string","doc":"Why, in words."},{"name":"original","type":"bytes","doc":"The row as it came in."},{"name":"original_bytes","type":"long","doc":"Its full length; more than original holds when the row was over the length limit."},{"name":"source","type":"string","doc":"The system it came from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."},{"name":"value","type":["null","string"],"default":null,"doc":"The value that is wrong, as text, or the beginning of it."},{"name":"webhook_id","type":["null","string"],"default":null,"doc":"The webhook it was delivered to, if it was."},{"name":"data_only","type":"boolean","default":false,"doc":"Whether original is only a record's data, as a file's row or a webhook's delivery is, rather than a record as it is pushed."},{"name":"id_at","type":["null","string"],"default":null,"doc":"Where in that data the record's id is, as a JSON pointer; null when it does not come from there."},{"name":"data","type":["null","string"],"default":null,"doc":"The row's data as it could be read, as JSON text, when original is something else, such as a line of csv."},{"name":"text_only","type":"boolean","default":false,"doc":"Whether that data can only have texts, as a csv's can."},{"name":"upsert","type":"boolean","default":true,"doc":"Whether its push wrote over records that are there."},{"name":"validate","type":"boolean","default":true,"doc":"Whether its push checked rows against the schema of their data set."},{"name":"transform","type":"boolean","default":true,"doc":"Whether its push applied the transformations of their data set."}]},
   RejectionReplayed: {"type":"record","name":"RejectionReplayed","namespace":"superinsight.sync","doc":"A refused row was sent again and taken. The record itself is on sync.records, written in the same append.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"rejection_id","type":"string","doc":"The refused row."},{"name":"dataset","type":"string","doc":"The data set the record went to."},{"name":"record_id","type":"string","doc":"The record."},{"name":"mended","type":"boolean","doc":"Whether its data was changed first."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunLogged: {"type":"record","name":"RunLogged","namespace":"superinsight.sync","doc":"Something worth telling happened in a run.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"level","type":{"type":"enum","name":"LogLevel","symbols":["debug","info","warning","error"],"doc":"How much it matters."},"doc":"How much it matters."},{"name":"message","type":"string","doc":"A constant sentence."},{"name":"metadata","type":"string","doc":"What it is about, as a JSON object's text."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   WebhookConfigured: {"type":"record","name":"WebhookConfigured","namespace":"superinsight.sync","doc":"A webhook was made or changed; this is all of it from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"webhook_id","type":"string","doc":"The webhook's id, wh_ and a time-ordered part."},{"name":"name","type":"string","doc":"What its maker called it."},{"name":"dataset","type":"string","doc":"The data set its deliveries go to."},{"name":"schema","type":["null","string"],"default":null,"doc":"JSON Schema that a delivery must fit, as JSON text; null: any object."},{"name":"record_id","type":["null","string"],"default":null,"doc":"JSON pointer to the record's id in a delivery; null: the delivery's own id."},{"name":"scheme","type":{"type":"enum","name":"SignatureScheme","symbols":["none","standard","github","stripe","slack"],"doc":"How deliveries are signed."},"doc":"How deliveries are signed; none: they carry a token of ours."},{"name":"secrets","type":{"type":"array","items":"string"},"doc":"References into the secret store, two while a secret is being rotated. No secret is here."},{"name":"enabled","type":"boolean","doc":"False: deliveries are refused as if there were no such webhook."},{"name":"created_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was made, milliseconds since 1970 UTC."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
@@ -596,6 +664,7 @@ export const topicOf: { readonly [Name in keyof Events]: string } = {
   CommandIssued: 'sync.commands',
   LogCopied: 'sync.origins',
   DatasetConfigured: 'sync.datasets',
+  RecordForwarded: 'sync.forwarded',
   JobConfigured: 'sync.jobs',
   JobDeleted: 'sync.jobs',
   RunQueued: 'sync.jobs',
@@ -607,6 +676,8 @@ export const topicOf: { readonly [Name in keyof Events]: string } = {
   RunCompleted: 'sync.jobs',
   RunFailed: 'sync.jobs',
   RunCheckpointed: 'sync.jobs',
+  RunSkipped: 'sync.jobs',
+  JobStateSet: 'sync.jobs',
   CommandDecided: 'sync.outcomes',
   RecordPushed: 'sync.records',
   RecordRejected: 'sync.rejected',

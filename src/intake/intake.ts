@@ -134,11 +134,17 @@ export function createIntake(options: IntakeOptions): Intake {
       if ('dropped' in outcome) return void dropped++
       if ('refused' in outcome) {
         const bytes = original()
-        return refuse(outcome.refused, number, bytes, bytes.length, event.id, event.dataset)
+        const why = { ...outcome.refused, data: readAs(event.data, bytes) }
+        return refuse(why, number, bytes, bytes.length, event.id, event.dataset)
       }
       event.data = outcome.json
     }
     records.add(key.write(event.dataset, event.id), writeEvent, key.length())
+  }
+
+  /** A row's data, when the bytes of the row are something else. */
+  function readAs(data: string, original: Buffer): string | null {
+    return options.dataOnly && !original.equals(Buffer.from(data)) ? data : null
   }
 
   function accept(bytes: Buffer, start: number, end: number, number: number): void {
@@ -194,6 +200,7 @@ export function createIntake(options: IntakeOptions): Intake {
       received_at: event.received_at,
       job_id: event.job_id,
       value: row.value ?? null,
+      data: row.data ?? null,
       webhook_id: options.webhookId ?? null,
       data_only: options.dataOnly !== undefined,
       id_at: options.dataOnly?.idAt ?? null,
@@ -236,7 +243,8 @@ export function createIntake(options: IntakeOptions): Intake {
       } catch (error) {
         if (!(error instanceof RowRefused)) throw error
         const bytes = original()
-        refuse(error.row, number, bytes, bytes.length, error.recordId)
+        const why = { ...error.row, data: readAs(record.data, bytes) }
+        refuse(why, number, bytes, bytes.length, error.recordId)
       }
     },
     refuse,

@@ -8,6 +8,8 @@ export interface RowError {
   readonly message: string
   /** The value that is wrong, or its beginning. */
   readonly value?: string | null
+  /** The row's data as it could be read, JSON text, when its original is something else. */
+  readonly data?: string | null
   /** Where it was refused: parse unless said. */
   readonly stage?: 'validate' | 'transform' | 'destination'
 }

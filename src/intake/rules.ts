@@ -96,6 +96,6 @@ export function asError({ field, message }: RowError): DomainError {
   return new DomainError('VALIDATION_ERROR', message, { details: [{ field: field || 'data', message }] })
 }
 
-function stepsOf({ transformations }: DatasetConfigured): Parameters<typeof referencesIn>[0] {
+function stepsOf({ transformations }: DatasetConfigured): unknown[] {
   return transformations === null ? [] : JSON.parse(transformations)
 }

@@ -12,22 +12,37 @@ import { JsonError } from './json.ts'
  */
 export function membersOf(text: string): Map<string, string> {
   const members = new Map<string, string>()
+  eachMember(text, (nameStart, nameEnd, start, end) => {
+    members.set(unquoted(text.slice(nameStart, nameEnd)), text.slice(start, end))
+    return true
+  })
+  return members
+}
+
+/**
+ * Calls `onMember` for each member of the object that `text` holds, with where its name, quotes included, and its value
+ * stand, until it answers false; whether it never did. Throws a JsonError when it is no object.
+ */
+export function eachMember(
+  text: string,
+  onMember: (nameStart: number, nameEnd: number, start: number, end: number) => boolean,
+): boolean {
   let i = skipBlank(text, 0)
   if (text.charCodeAt(i) !== 123) throw new JsonError('expected an object', i)
   i = skipBlank(text, i + 1)
-  if (text.charCodeAt(i) === 125) return members
+  if (text.charCodeAt(i) === 125) return true
   for (;;) {
     if (text.charCodeAt(i) !== 34) throw new JsonError('expected a member name in double quotes', i)
+    const nameStart = i
     const nameEnd = endOfString(text, i)
-    const name = unquoted(text.slice(i, nameEnd))
     i = skipBlank(text, nameEnd)
     if (text.charCodeAt(i) !== 58) throw new JsonError('expected ":"', i)
     i = skipBlank(text, i + 1)
     const end = endOfValue(text, i)
-    members.set(name, text.slice(i, end))
+    if (!onMember(nameStart, nameEnd, i, end)) return false
     i = skipBlank(text, end)
     const c = text.charCodeAt(i)
-    if (c === 125) return members
+    if (c === 125) return true
     if (c !== 44) throw new JsonError('expected "," or "}"', i)
     i = skipBlank(text, i + 1)
   }

@@ -24,3 +24,23 @@ export function idOf(text: string | undefined): string | undefined {
   const type = typeOf(text)
   return (type === 'string' ? unquoted(text) : type === 'number' ? text : '') || undefined
 }
+
+/**
+ * The text of a row's key columns: that of one column, or of several with `:` between them, `\\` before a `:` or `\\`
+ * within one, so that no two keys have one text. Else the first column that has neither text nor number, and its value.
+ */
+export function keyOf(
+  json: string,
+  columns: readonly string[],
+): { readonly id: string } | { readonly column: string; readonly value: string | undefined } {
+  const row = membersOf(json)
+  const parts: string[] = []
+  for (const column of columns) {
+    const value = row.get(column)
+    const part = idOf(value)
+    if (part === undefined) return { column, value }
+    parts.push(part)
+  }
+  const id = parts.length === 1 ? parts[0]! : parts.map(part => part.replace(/[\\:]/g, '\\$&')).join(':')
+  return { id }
+}

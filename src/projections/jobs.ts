@@ -1,5 +1,5 @@
 import type { JobEvent } from '../domain/job.ts'
-import type { RunLogged, RunQueued } from '../events/index.ts'
+import type { RunLogged, RunQueued, RunSkipped } from '../events/index.ts'
 import {
   KEY_SEPARATOR,
   type Projection,
@@ -18,10 +18,18 @@ export const jobs: Table = {
     name: 'text',
     connector_type: 'text',
     config: 'text',
+    /** The command that made it so. */
+    configured_by: 'text',
     status: 'text',
     deleted: 'integer',
     /** The run under way, or the last one, as JSON: a RunState. */
     run: 'text',
+    /** Where the connector is, JSON text: as the last page left it, or as it was set since; null at its beginning. */
+    connector_state: 'text',
+    /** The run whose pages say no more where the connector is: its state was set by hand after it. */
+    overruled: 'text',
+    /** The last time of the schedule that had no run of its own, as JSON: `{scheduled_at, reason, run_id, at}`. */
+    skipped: 'text',
     created_at: 'integer',
     updated_at: 'integer',
     stream: 'text',
@@ -35,6 +43,8 @@ export interface RunState {
   readonly id: string
   readonly status: string
   readonly trigger: string
+  /** The time of the schedule that it is for. */
+  readonly scheduled_at: number | null
   readonly processed: number
   readonly rejected: number
   readonly total: number | null
@@ -59,6 +69,7 @@ export const runs: Table = {
     id: 'text',
     status: 'text',
     trigger: 'text',
+    scheduled_at: 'integer',
     processed: 'integer',
     rejected: 'integer',
     total: 'integer',
@@ -100,7 +111,7 @@ function placeOf({ offset }: Source): string {
   return String(offset).padStart(16, '0')
 }
 
-function newRun({ run_id, trigger, at }: RunQueued): RunState {
+function newRun({ run_id, trigger, scheduled_at, at }: RunQueued): RunState {
   const nothing = {
     total: null,
     state: null,
@@ -110,7 +121,8 @@ function newRun({ run_id, trigger, at }: RunQueued): RunState {
     error: null,
     position: null,
   }
-  return { id: run_id, status: 'pending', trigger, processed: 0, rejected: 0, queued_at: at, result: null, ...nothing }
+  const asked = { id: run_id, status: 'pending', trigger, scheduled_at, queued_at: at }
+  return { ...asked, ...nothing, processed: 0, rejected: 0, result: null }
 }
 
 /** What an event makes of the run under way. */
@@ -141,17 +153,37 @@ function runAfter(run: RunState, { type, data }: JobEvent): RunState {
   }
 }
 
+function lastRunOf(job: Row): RunState | undefined {
+  if (job.run === null) return undefined
+  // One that was stored before there were schedules is for no time.
+  return { scheduled_at: null, ...JSON.parse(job.run as string) }
+}
+
 /** Takes the event of a run into its job's row and its own. */
 function putRun(rows: Rows, job: Row, event: JobEvent, { stream, offset }: Source): void {
-  const was = job.run === null ? undefined : (JSON.parse(job.run as string) as RunState)
-  // A checkpoint of a run that another has followed meanwhile says nothing any more.
-  if (event.type === 'RunCheckpointed' && event.data.run_id !== was?.id) return
+  const was = lastRunOf(job)
+  const place = { updated_at: event.data.at, stream, offset }
+  // A checkpoint of a run that another has followed meanwhile says only where the connector is.
+  if (event.type === 'RunCheckpointed' && event.data.run_id !== was?.id) {
+    rows.put(jobs, job.id as string, { ...job, ...place })
+    return
+  }
   if (!was && event.type !== 'RunQueued') return
   const run = runAfter(was!, event)
-  const place = { updated_at: event.data.at, stream, offset }
   rows.put(jobs, job.id as string, { ...job, ...place, status: run.status, run: JSON.stringify(run) })
   const key = (job.id as string) + KEY_SEPARATOR + run.id
   rows.put(runs, key, { job_id: job.id!, ...run, stream, offset })
+}
+
+/** What an event says of where a job's connector is. A page of a run that was overruled says nothing. */
+function connectorAfter(job: Row, { type, data }: JobEvent): Row {
+  if (type === 'JobStateSet')
+    return { connector_state: data.state === 'null' ? null : data.state, overruled: data.run_id }
+  return type === 'RunCheckpointed' && data.run_id !== job.overruled ? { connector_state: data.state } : {}
+}
+
+function skippedBy({ scheduled_at, reason, run_id, at }: RunSkipped): string {
+  return JSON.stringify({ scheduled_at, reason, run_id, at })
 }
 
 function putJob(rows: Rows, event: JobEvent, source: Source): void {
@@ -159,12 +191,15 @@ function putJob(rows: Rows, event: JobEvent, source: Source): void {
   const was = rows.get(jobs, id)
   const place = { updated_at: event.data.at, stream: source.stream, offset: source.offset }
   if (event.type === 'JobConfigured') {
-    const { connector_type, config, created_at } = event.data
+    const { connector_type, config, created_at, command_id: configured_by } = event.data
     const name = storable(event.data.name)
-    const row = { id, name, connector_type, config, created_at, ...place }
-    rows.put(jobs, id, { status: 'pending', deleted: 0, run: null, ...was, ...row })
+    const row = { id, name, connector_type, config, configured_by, created_at, ...place }
+    const fresh = { status: 'pending', deleted: 0, run: null, connector_state: null, overruled: null, skipped: null }
+    rows.put(jobs, id, { ...fresh, ...was, ...row })
   } else if (was && event.type === 'JobDeleted') rows.put(jobs, id, { ...was, ...place, deleted: 1 })
-  else if (was) putRun(rows, was, event, source)
+  else if (was && event.type === 'RunSkipped') rows.put(jobs, id, { ...was, ...place, skipped: skippedBy(event.data) })
+  else if (was && event.type === 'JobStateSet') rows.put(jobs, id, { ...was, ...place, ...connectorAfter(was, event) })
+  else if (was) putRun(rows, { ...was, ...connectorAfter(was, event) }, event, source)
 }
 
 /** Jobs, their runs and what those told, from `sync.jobs` and `sync.logs`. */

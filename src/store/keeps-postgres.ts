@@ -17,7 +17,10 @@ export function openPostgresSecrets(url: string): SealedStore {
     })
   return {
     put: async (reference, sealed) => {
-      await ask('insert into superinsight.secrets values ($1, $2)', [reference, sealed])
+      await ask(
+        'insert into superinsight.secrets values ($1, $2) on conflict (reference) do update set sealed = excluded.sealed',
+        [reference, sealed],
+      )
     },
     get: async reference =>
       (await ask('select sealed from superinsight.secrets where reference = $1', [reference])).rows[0]?.sealed,

@@ -6,7 +6,7 @@ export function openSqliteSecrets(file: string): SealedStore {
   const db = new DatabaseSync(file, { timeout: 10_000 })
   db.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on;
     create table if not exists secrets(reference text primary key, sealed blob not null) strict, without rowid`)
-  const put = db.prepare('insert into secrets values (?, ?)')
+  const put = db.prepare('insert or replace into secrets values (?, ?)')
   const get = db.prepare('select sealed from secrets where reference = ?')
   const remove = db.prepare('delete from secrets where reference = ?')
   return {

@@ -5,7 +5,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
  * what is stored is sealed, so neither a copy of the store nor a reader of the log learns a secret.
  */
 export interface SecretStore {
-  /** Keeps a secret under a reference that nobody has used before. Durable when it resolves. */
+  /** Keeps a secret under a reference, in place of what was there. Durable when it resolves. */
   put(reference: string, secret: string): Promise<void>
   /** The secret; undefined for a reference that is unknown. */
   get(reference: string): Promise<string | undefined>

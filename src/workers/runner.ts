@@ -1,14 +1,16 @@
+import { connectorOf } from '../catalog/connectors/index.ts'
 import type { JobEvent } from '../domain/job.ts'
 import { createSlots, type Slots } from '../kernel/slots.ts'
 import { createCodec } from '../log/codec.ts'
 import type { Stream } from '../log/log.ts'
 import { evolveJob, type Job, wantedRun } from './jobs-held.ts'
 import { type RunContext, runOnce } from './runs.ts'
+import { keepSchedules, MOST_DELAY_MS, type Schedules } from './schedules.ts'
 import { shareOut } from './share-out.ts'
 
 export interface RunnerOptions extends Omit<RunContext, 'stream' | 'seen'> {
-  /** Most runs at once. */
-  readonly concurrency: number
+  /** Most runs at once, and most of those that are heavy, which count by themselves. */
+  readonly concurrency: { readonly runs: number; readonly heavy: number }
   /** Told which streams of jobs are run here from now on. */
   readonly onHolding: (streams: readonly Stream[]) => void
   /** Told how far each stream of jobs has been followed. */
@@ -20,15 +22,18 @@ export const JOBS = 'sync.jobs'
 const LIMITS = { maxEvents: 5000, maxBytes: 4_194_304 }
 /** How long a run rests that broke off because something of ours was not there: a broker, a decider. */
 const REST_MS = 2000
+/** Most runs of schedules that are being asked for at once. */
+const ASKED_AT_ONCE = 32
 
 /**
- * Runs jobs. Runners share the streams of jobs among them, and each runs those whose stream it holds: a job is with one
- * runner at a time. What it appends for a job carries the job's own checkpoint, so one that was taken over from, and does
- * not know yet, can write nothing.
+ * Runs jobs, and asks for runs at the times of their schedules. Runners share the streams of jobs among them, and each
+ * cares for those whose stream it holds: a job is with one runner at a time. What it appends for a job carries the job's
+ * own checkpoint, so one that was taken over from, and does not know yet, can write nothing.
  */
 export function startRunner(options: RunnerOptions): Promise<{ stop(): Promise<void> }> {
   const { log, logger, onHolding } = options
-  const slots = createSlots(options.concurrency)
+  const { runs, heavy } = options.concurrency
+  const slots = { runs: createSlots(runs), heavy: createSlots(heavy), times: createSlots(ASKED_AT_ONCE) }
   const run = (stream: Stream, signal: AbortSignal) => hold(options, slots, stream, signal)
   return shareOut({ log, group: GROUP, topic: JOBS, logger, onHolding, run })
 }
@@ -40,8 +45,13 @@ interface Running {
 }
 
 /** Follows a stream of jobs and keeps those running that should be, until `signal` aborts or following fails. */
-async function hold(options: RunnerOptions, slots: Slots, stream: Stream, signal: AbortSignal): Promise<void> {
-  const { log, logger, onProgress } = options
+async function hold(
+  options: RunnerOptions,
+  slots: { readonly runs: Slots; readonly heavy: Slots; readonly times: Slots },
+  stream: Stream,
+  signal: AbortSignal,
+): Promise<void> {
+  const { log, logger, commands, onProgress } = options
   const codec = createCodec(log)
   const jobs = new Map<string, Job>()
   const running = new Map<string, Running>()
@@ -68,7 +78,8 @@ async function hold(options: RunnerOptions, slots: Slots, stream: Stream, signal
     const stopping = new AbortController()
     const either = AbortSignal.any([stopping.signal, signal])
     const context = { ...options, stream, seen: followed.until }
-    const done = slots
+    const isHeavy = connectorOf(job.config.connector.type)?.heavy === true
+    const done = (isHeavy ? slots.heavy : slots.runs)
       .take(either, () => runOnce(context, job, runId, either))
       .catch(error => {
         if (either.aborted) return
@@ -82,31 +93,32 @@ async function hold(options: RunnerOptions, slots: Slots, stream: Stream, signal
     running.set(id, { runId, stopping, done })
   }
 
+  let schedules: Schedules | undefined
   try {
     const end = (await log.ends(JOBS)).get(stream.name)!
-    for (let after = -1, live = false; !signal.aborted; ) {
+    for (let after = -1; !signal.aborted; ) {
       const page = await log.read(stream, after, { ...LIMITS, waitMs: 1000, signal })
       await codec.prepare(page.events)
-      const touched = new Set<string>()
-      for (const { value } of page.events) touched.add(evolveJob(jobs, codec.decode(value) as JobEvent))
+      const touched = new Set(page.events.map(({ value }) => evolveJob(jobs, codec.decode(value) as JobEvent)))
       after = page.through
       followed.advance(after)
       onProgress(stream.name, after)
-      if (live) for (const id of touched) look(id)
-      else if (after >= end) {
-        live = true
-        for (const id of jobs.keys()) look(id)
+      if (after < end) continue
+      const looked = schedules ? touched : jobs.keys()
+      schedules ??= keepSchedules({ jobs, commands, logger, slots: slots.times, signal })
+      schedules.tick()
+      for (const id of looked) {
+        look(id)
+        schedules.look(id)
       }
     }
   } finally {
     for (const timer of timers.values()) clearTimeout(timer)
     for (const { stopping } of running.values()) stopping.abort()
+    await schedules?.stop()
     await Promise.all([...running.values()].map(({ done }) => done))
   }
 }
-
-/** setTimeout takes no more than 2^31 - 1 ms: a longer alarm rings early, and is set again. */
-const MOST_DELAY_MS = 2_000_000_000
 
 /** Lets runs wait until the stream has been followed up to a place. */
 function createFollowed() {

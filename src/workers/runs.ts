@@ -1,8 +1,10 @@
-import type { PulledPage } from '../catalog/connectors/connector.ts'
-import { connectorOf } from '../catalog/connectors/index.ts'
+import { SourceBusy } from '../catalog/connectors/connector.ts'
 import type { FormatLimits } from '../catalog/formats/format.ts'
+import type { Guard } from '../catalog/reach/guard.ts'
+import type { RunCheckpointed } from '../events/index.ts'
 import type { Grow } from '../intake/growth.ts'
-import { createIntake, type Intake } from '../intake/intake.ts'
+import { referenceAt } from '../intake/hidden.ts'
+import type { RulesLimits } from '../intake/row-rules.ts'
 import type { Rules } from '../intake/rules.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { passPoint } from '../kernel/points.ts'
@@ -11,8 +13,12 @@ import type { Codec } from '../log/codec.ts'
 import type { Commands } from '../log/commands.ts'
 import type { Log, Stream } from '../log/log.ts'
 import type { FileStore } from '../store/files.ts'
+import type { SecretStore } from '../store/secrets.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Job } from './jobs-held.ts'
+import { type Delivery, FORWARDED, openDelivery } from './run-deliveries.ts'
+import { pageWriter, pump } from './run-pages.ts'
+import { openSettings, type RunSettings } from './run-settings.ts'
 
 /** What a run works with. */
 export interface RunContext {
@@ -25,12 +31,23 @@ export interface RunContext {
   readonly rulesReady: () => Promise<void>
   readonly grow: Grow
   readonly files: FileStore
+  readonly secrets: SecretStore
+  readonly guard: Guard
+  /** Kafka's brokers, when the log is Kafka. */
+  readonly brokers: readonly string[]
+  /** Folders in which users may have files, with commas between. */
+  readonly folders: string
   readonly limits: {
     readonly pageRows: number
     readonly pageBytes: number
     readonly maxDepth: number
     readonly maxRecordBytes: number
     readonly formatLimits: FormatLimits
+    readonly rowLimits: RulesLimits
+    readonly answerBytes: number
+    readonly answerMs: number
+    /** How often in a row a run waits before it fails. */
+    readonly retries: number
   }
   readonly onTaken: (taken: { accepted: number; rejected: number; bytes: number }) => void
   /** Told when a run has ended. */
@@ -40,67 +57,168 @@ export interface RunContext {
   readonly seen: (offset: number, signal: AbortSignal) => Promise<void>
 }
 
+/** A run on its way. */
+export interface Run {
+  readonly group: string
+  readonly runId: string
+  tell(level: Level, message: string, metadata?: object): Promise<unknown>
+  /** What becomes of an error in telling. */
+  untold(error: unknown): void
+  /** The number of the last page that is in, over all runs of the job. */
+  number: number
+  /** Where the connector goes on. */
+  state: unknown
+  processed: number
+  rejected: number
+  /** The last checkpoint that is in. */
+  checkpoint: RunCheckpointed | undefined
+  /** How often in a row it has come to waiting. */
+  failures: number
+  position: Position | undefined
+  /** What comes later is not in the log yet. */
+  after: Position
+}
+
 const ACTOR = 'runner'
 type Level = 'debug' | 'info' | 'warning' | 'error'
 
 /**
- * One run of a job, from its checkpoint to its end: ends when the run has ended, or `signal` aborts; fails when
+ * One run of a job, from its checkpoint to its end: ends when the run has ended or waits, or `signal` aborts; fails when
  * something of ours is not there, and may then be begun again. Each page's records, refused rows and checkpoint are one
  * append under the job's own checkpoint, numbered on over all runs: a runner that was taken over from is refused.
  */
 export async function runOnce(context: RunContext, job: Job, runId: string, signal: AbortSignal): Promise<void> {
   const { log, commands, stream } = context
   const started = Date.now()
-  const group = `job-${job.id}`
-  const owned = await log.own(group, stream)
+  const owned = await log.own(`job-${job.id}`, stream)
   // Whoever had the job before may have appended something that has not been followed yet.
   await Promise.all([context.seen(await log.written(stream), signal), context.rulesReady()])
-  const by = { actor: ACTOR, requestId: runId }
   const ids = { job_id: job.id, run_id: runId }
-  if (!(await accepted(commands.send(`job/${job.id}`, { type: 'BeginRun', data: ids }, by)))) return
+  const by = { actor: ACTOR, requestId: runId }
+  const send = async (command: Parameters<Commands['send']>[1]) => {
+    const taken = await accepted(commands.send(`job/${job.id}`, command, by))
+    // What follows from it says whether this run is to go on here: until then it would be begun again.
+    await context.seen(await log.written(stream), signal).catch(error => {
+      if (!signal.aborted) throw error
+    })
+    return taken
+  }
+  if (!(await send({ type: 'BeginRun', data: ids }))) return
   passPoint('runner.begun')
-  const tell = (level: Level, message: string, metadata: object = {}) => {
-    const entry = { ...ids, level, message, metadata: JSON.stringify(metadata), at: Date.now() }
+  let scrub = (text: string) => text
+  const tell: Run['tell'] = (level, message, metadata = {}) => {
+    const told = { message: scrub(message), metadata: scrub(JSON.stringify(metadata)) }
+    const entry = { ...ids, level, ...told, at: Date.now() }
     return log.append([context.codec.batch('sync.logs', 'RunLogged', `job/${job.id}`, entry)])
   }
-  const resumed = job.checkpoint?.run_id === runId
-  await tell('info', resumed ? 'the run goes on' : 'the run begins', {
-    processed: resumed ? job.checkpoint!.processed : 0,
-  })
-  const last = resumed ? job.checkpoint! : undefined
-  const run: Run = {
-    ...{ group, runId, tell, number: Math.max(owned, job.checkpoint?.number ?? 0), position: undefined },
-    ...{ state: last && JSON.parse(last.state), processed: last?.processed ?? 0, rejected: last?.rejected ?? 0 },
-  }
+  const run = await beginRun(context, job, runId, owned, tell)
   const outcome = () => ({ ...ids, position: run.position ? encodePosition(run.position) : null })
-  const ended = async (status: 'success' | 'failure', sent: Promise<unknown>) => {
-    if (await accepted(sent)) context.onEnded(job.config.connector.type, status, (Date.now() - started) / 1000)
+  const ended = async (status: 'success' | 'failure', command: Parameters<Commands['send']>[1]) => {
+    if (await send(command)) {
+      context.onEnded(job.config.connector.type, status, (Date.now() - started) / 1000)
+    }
   }
   try {
-    await pullAll(context, job, run, signal)
+    const settings = await openSettings(job.config, context.secrets, context.limits.rowLimits)
+    scrub = settings.scrub
+    await pullAll(context, job, run, settings, signal)
     if (signal.aborted) return
     passPoint('runner.all-read')
     await tell('info', 'the run is complete', { processed: run.processed, rejected: run.rejected })
-    const data = { ...outcome(), result: null }
-    await ended('success', commands.send(`job/${job.id}`, { type: 'CompleteRun', data }, by))
+    await ended('success', { type: 'CompleteRun', data: { ...outcome(), result: null } })
     passPoint('runner.completed')
-    await letGo(context, job)
+    await letGo(context, job, settings)
   } catch (error) {
     if (signal.aborted) return
-    const failure = asFailure(error, context.logger, job.id)
+    if (error instanceof SourceBusy && run.failures < context.limits.retries) {
+      const waiting = wait(error, ++run.failures)
+      await tell('warning', 'the run waits', {
+        reason: error.message,
+        until: new Date(waiting.until),
+        failures: run.failures,
+      })
+      await send({ type: 'WaitRun', data: { ...ids, ...waiting, reason: scrub(waiting.reason) } })
+      return
+    }
+    const failure = asFailure(error, context.logger, job.id, scrub)
     if (!failure) throw error
     const { processed } = run
     await tell('error', 'the run has failed', { message: failure.message, processed })
-    const data = { ...outcome(), ...failure, details: JSON.stringify(failure.details) }
-    await ended('failure', commands.send(`job/${job.id}`, { type: 'FailRun', data }, by))
+    const details = scrub(JSON.stringify(failure.details))
+    await ended('failure', { type: 'FailRun', data: { ...outcome(), ...failure, details } })
+  }
+}
+
+async function beginRun(context: RunContext, job: Job, runId: string, owned: number, tell: Run['tell']): Promise<Run> {
+  const { log, logger } = context
+  const last = job.checkpoint?.run_id === runId ? job.checkpoint : undefined
+  const processed = last?.processed ?? 0
+  await tell('info', last ? 'the run goes on' : 'the run begins', { processed })
+  const ends = await log.ends(FORWARDED)
+  const places = log.streams(FORWARDED).map(stream => log.place(stream, ends.get(stream.name)!))
+  return {
+    ...{ group: `job-${job.id}`, runId, tell, processed, rejected: last?.rejected ?? 0, failures: job.failures },
+    untold: error => logger.error({ err: error, job_id: job.id }, 'a run could not be told of'),
+    checkpoint: job.checkpoint,
+    number: Math.max(owned, job.checkpoint?.number ?? 0),
+    state: last && JSON.parse(last.state),
+    position: undefined,
+    after: places.reduce(mergePositions),
+  }
+}
+
+async function pullAll(
+  context: RunContext,
+  job: Job,
+  run: Run,
+  settings: RunSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { connector, config } = settings
+  const { limits, guard, files } = context
+  const goesOn = job.checkpoint?.run_id === run.runId
+  if (!goesOn && job.connectorState !== undefined) run.state = connector.begin?.(JSON.parse(job.connectorState))
+  const delivery: Delivery | undefined = await openDelivery(context, job, run, settings, signal)
+  try {
+    const { write, end } = pageWriter(context, job, run, settings, delivery)
+    const pull = (signal: AbortSignal) =>
+      connector.pull(config, run.state ?? undefined, {
+        ...limits,
+        ...{ guard, signal },
+        openFile: id => files.open(id),
+        removeFile: id => files.remove(id),
+        async keepSecret(path, secret) {
+          const reference = referenceAt(job.config.connector.config, path)
+          if (reference === undefined) return
+          settings.learn(secret)
+          await context.secrets.put(reference, secret)
+        },
+        log: (level, message, metadata) => void run.tell(level, message, metadata).catch(run.untold),
+      })
+    await pump(pull, limits, signal, write)
+    if (!signal.aborted) await end()
+  } finally {
+    await delivery?.stop()
   }
 }
 
 /** What is left behind costs room and nothing else: it is told of, and removed when its time is over. */
-async function letGo({ files, logger }: RunContext, { id, config: { connector } }: Job): Promise<void> {
-  const found = connectorOf(connector.type)
-  const work = found?.finish?.(found.config.parse(connector.config), { removeFile: each => files.remove(each) })
+async function letGo({ files, logger }: RunContext, { id }: Job, { connector, config }: RunSettings): Promise<void> {
+  const work = connector.finish?.(config, { removeFile: each => files.remove(each) })
   await work?.catch(error => logger.warn({ err: error, job_id: id }, 'what a run needed could not be removed'))
+}
+
+const FIRST_WAIT_MS = 1000
+const LONGEST_WAIT_MS = 60_000
+/** Longer than anybody asks for in earnest. */
+const LONGEST_ASKED_MS = 86_400_000
+
+/** Until when a run waits: as long as it was asked to, else twice as long each time. */
+function wait({ message, until }: SourceBusy, failures: number): { until: number; reason: string; failures: number } {
+  const now = Date.now()
+  const backOff = Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS) * (0.75 + Math.random() / 2)
+  const wanted = until === undefined ? backOff : Math.min(Math.max(until - now, 0), LONGEST_ASKED_MS)
+  return { until: Math.round(now + wanted), reason: message, failures }
 }
 
 /** Whether a command was accepted: somebody may have cancelled or deleted the job a moment before. */
@@ -115,101 +233,14 @@ async function accepted(sent: Promise<unknown>): Promise<boolean> {
 }
 
 /** Why a run has failed for good; undefined for what may pass. */
-function asFailure(error: unknown, logger: Logger, jobId: string) {
+function asFailure(error: unknown, logger: Logger, jobId: string, scrub: (text: string) => string) {
+  if (error instanceof SourceBusy) return { code: 'UNAVAILABLE', message: scrub(error.message), details: [] }
   if (error instanceof DomainError) {
     const { code, message, details } = error
     // Our own log or store: the run begins again. Or somebody has taken the job over.
-    return code === 'UNAVAILABLE' || code === 'CONFLICT' ? undefined : { code, message, details }
+    return code === 'UNAVAILABLE' || code === 'CONFLICT' ? undefined : { code, message: scrub(message), details }
   }
-  logger.error({ err: error, job_id: jobId }, 'a run failed')
+  const { name, stack } = error instanceof Error ? error : new Error(String(error))
+  logger.error({ error: name, stack: scrub(stack ?? ''), job_id: jobId }, 'a run failed')
   return { code: 'INTERNAL_ERROR', message: 'something went wrong on our side; the job id is in our logs', details: [] }
-}
-
-/** A run on its way. */
-interface Run {
-  readonly group: string
-  readonly runId: string
-  tell(level: Level, message: string, metadata?: object): Promise<unknown>
-  /** The number of the last page that is in. */
-  number: number
-  /** Where the connector goes on. */
-  state: unknown
-  processed: number
-  rejected: number
-  position: Position | undefined
-}
-
-async function pullAll(context: RunContext, job: Job, run: Run, signal: AbortSignal): Promise<void> {
-  const { type, config } = job.config.connector
-  const connector = connectorOf(type)
-  if (!connector) throw new DomainError('VALIDATION_ERROR', `connector.type: there is no connector ${type}`)
-  const append = pageWriter(context, job, run)
-  const untold = (error: unknown) => context.logger.error({ err: error, job_id: job.id }, 'a run could not be told of')
-  const pages = connector.pull(connector.config.parse(config), run.state, {
-    ...context.limits,
-    signal,
-    openFile: id => context.files.open(id),
-    removeFile: id => context.files.remove(id),
-    log: (level, message, metadata) => void run.tell(level, message, metadata).catch(untold),
-  })
-  for await (const page of pages) {
-    if (signal.aborted) return
-    await append(page)
-  }
-}
-
-/** Appends pages, one at a time, each with its checkpoint. */
-function pageWriter(context: RunContext, job: Job, run: Run): (page: PulledPage) => Promise<void> {
-  const { log, codec, stream, limits } = context
-  const { target } = job.config
-  let total: number | null = null
-  const intake: Intake = createIntake({
-    ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id },
-    ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
-    ...{
-      rules: context.rules,
-      grow: context.grow,
-      validate: target.validate,
-      transform: target.transform,
-      textOnly: target.text_only ?? false,
-    },
-    ...{
-      maxDepth: limits.maxDepth,
-      maxRecordBytes: limits.maxRecordBytes,
-      numbering: 'line' as const,
-      dataOnly: { idAt: target.id_at ?? null },
-    },
-    onTaken: context.onTaken,
-    complete: appended => appended,
-    append(batches) {
-      const { runId: run_id, processed, rejected } = run
-      const place = { job_id: job.id, run_id, number: run.number, state: JSON.stringify(run.state) }
-      const checkpoint = { ...place, processed, rejected, total, at: Date.now() }
-      const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, checkpoint)
-      return log.append([...batches, batch], { consumed: { group: run.group, stream, offset: run.number } })
-    },
-  })
-  return async page => {
-    const refused = intake.refused
-    for (const row of page.rows) take(intake, row)
-    run.number++
-    run.state = page.state
-    run.processed += page.rows.length
-    run.rejected += intake.refused - refused
-    total = page.total
-    passPoint('runner.page-read')
-    const appended = await intake.flush()!
-    passPoint('runner.page-appended')
-    run.position = run.position ? mergePositions(run.position, appended) : appended
-  }
-}
-
-function take(intake: Intake, row: PulledPage['rows'][number]): void {
-  if (!('refused' in row)) return intake.add(row, row.number, () => Buffer.from(row.data))
-  const { original, originalBytes, ...why } = row.refused
-  intake.refuse(why, row.number, asBuffer(original), originalBytes, row.id)
-}
-
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength)
 }

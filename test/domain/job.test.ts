@@ -1,50 +1,36 @@
 import { describe, expect, it } from 'vitest'
 import { type JobCommand, type JobEvent, jobDecider, shownStatus } from '../../src/domain/job.ts'
-import type { CommandMeta } from '../../src/kernel/decider.ts'
-import { specification } from '../kit/given.ts'
+import {
+  configured,
+  DONE,
+  FAILURE,
+  given,
+  IDLE,
+  LIVE,
+  meta,
+  type Name,
+  NOW,
+  PAST,
+  RUN,
+  SETTINGS,
+  STATES,
+  skipped,
+  stamp,
+  TIME,
+  TIMED,
+  timed,
+  UNDER_WAY,
+  WAIT,
+} from '../kit/job-states.ts'
 
-const given = specification(jobDecider)
-
-const PAST = { command_id: 'cmd_past', by: 'cli_1', at: 1_750_000_000_000 }
-const NOW = 1_750_000_060_000
-const meta: CommandMeta = { command_id: 'cmd_now', actor: 'cli_2', request_id: 'req_now', at: NOW }
-/** What every event that follows from the command carries. */
-const stamp = { command_id: 'cmd_now', by: 'cli_2', at: NOW }
-
-const SETTINGS = { job_id: 'job_1', name: 'orders', connector_type: 'rest_api', config: '{"n":1}' }
 const CHANGED = { ...SETTINGS, name: 'orders of today', config: '{"n":2}' }
-const RUN = { job_id: 'job_1', run_id: 'run_1' }
-const NEXT = { job_id: 'job_1', run_id: 'run_2', trigger: 'manual' }
-const WAIT = { ...RUN, until: NOW + 5000, reason: 'the source is busy' }
-const DONE = { ...RUN, result: '{"rows":3}', position: 'log~x.1' }
-const FAILURE = { ...RUN, code: 'VALIDATION_ERROR', message: 'row 3', details: '[]', position: null }
-
-const configured: JobEvent = { type: 'JobConfigured', data: { ...SETTINGS, ...PAST, created_at: PAST.at } }
-const queued: JobEvent = { type: 'RunQueued', data: { ...RUN, trigger: 'upload', ...PAST } }
-const started: JobEvent = { type: 'RunStarted', data: { ...RUN, ...PAST } }
-
-const STATES = {
-  absent: [],
-  pending: [configured],
-  queued: [configured, queued],
-  running: [configured, queued, started],
-  paused: [configured, queued, started, { type: 'RunPaused', data: { ...RUN, ...PAST } }],
-  waiting: [configured, queued, started, { type: 'RunWaiting', data: { ...WAIT, ...PAST } }],
-  completed: [configured, queued, started, { type: 'RunCompleted', data: { ...DONE, ...PAST } }],
-  failed: [configured, queued, started, { type: 'RunFailed', data: { ...FAILURE, ...PAST } }],
-  cancelled: [configured, queued, { type: 'RunCancelled', data: { ...RUN, ...PAST } }],
-  deleted: [configured, { type: 'JobDeleted', data: { job_id: 'job_1', ...PAST } }],
-} as const satisfies Record<string, readonly JobEvent[]>
-type Name = keyof typeof STATES
-
-const LIVE: readonly Name[] = ['pending', 'queued', 'running', 'paused', 'waiting', 'completed', 'failed', 'cancelled']
-const UNDER_WAY: readonly Name[] = ['queued', 'running', 'paused', 'waiting']
+const NEXT = { job_id: 'job_1', run_id: 'run_2', trigger: 'manual', scheduled_at: null }
 
 interface Case {
   readonly command: JobCommand
   /** The states in which it is accepted, and what follows. */
   readonly legal: readonly Name[]
-  readonly gives: readonly JobEvent[]
+  readonly gives: readonly JobEvent[] | ((state: Name) => readonly JobEvent[])
 }
 
 const CASES: Record<string, Case> = {
@@ -58,17 +44,27 @@ const CASES: Record<string, Case> = {
     legal: ['absent'],
     gives: [
       { type: 'JobConfigured', data: { ...SETTINGS, ...stamp, created_at: NOW } },
-      { type: 'RunQueued', data: { ...RUN, trigger: 'upload', ...stamp } },
+      { type: 'RunQueued', data: { ...RUN, trigger: 'upload', scheduled_at: null, ...stamp } },
     ],
   },
   UpdateJob: {
     command: { type: 'UpdateJob', data: CHANGED },
-    legal: LIVE,
+    legal: IDLE,
     gives: [{ type: 'JobConfigured', data: { ...CHANGED, ...stamp, created_at: PAST.at } }],
+  },
+  'UpdateJob of what is still so': {
+    command: { type: 'UpdateJob', data: { ...CHANGED, was: PAST.command_id } },
+    legal: IDLE,
+    gives: [{ type: 'JobConfigured', data: { ...CHANGED, ...stamp, created_at: PAST.at } }],
+  },
+  'UpdateJob of what somebody else has updated meanwhile': {
+    command: { type: 'UpdateJob', data: { ...CHANGED, was: 'cmd_before' } },
+    legal: [],
+    gives: [],
   },
   DeleteJob: {
     command: { type: 'DeleteJob', data: { job_id: 'job_1', force: false } },
-    legal: ['pending', 'completed', 'failed', 'cancelled'],
+    legal: IDLE,
     gives: [{ type: 'JobDeleted', data: { job_id: 'job_1', ...stamp } }],
   },
   'DeleteJob by force': {
@@ -78,8 +74,8 @@ const CASES: Record<string, Case> = {
   },
   StartJob: {
     command: { type: 'StartJob', data: NEXT },
-    legal: ['pending', 'completed', 'failed', 'cancelled'],
-    gives: [{ type: 'RunQueued', data: { ...NEXT, ...stamp } }],
+    legal: IDLE,
+    gives: [{ type: 'RunQueued', data: { ...NEXT, scheduled_at: null, ...stamp } }],
   },
   PauseJob: {
     command: { type: 'PauseJob', data: { job_id: 'job_1' } },
@@ -116,6 +112,31 @@ const CASES: Record<string, Case> = {
     legal: ['queued', 'running', 'waiting'],
     gives: [{ type: 'RunFailed', data: { ...FAILURE, ...stamp } }],
   },
+  'ScheduleRun that skips what overlaps': {
+    command: { type: 'ScheduleRun', data: { ...TIMED, overlap: 'skip' } },
+    legal: LIVE,
+    gives: state => [UNDER_WAY.includes(state) ? skipped('overlap') : timed],
+  },
+  'ScheduleRun that queues what overlaps': {
+    command: { type: 'ScheduleRun', data: { ...TIMED, overlap: 'queue' } },
+    legal: LIVE,
+    gives: state => [UNDER_WAY.includes(state) ? skipped('queued', 'run_at') : timed],
+  },
+  SkipRun: {
+    command: { type: 'SkipRun', data: { job_id: 'job_1', scheduled_at: TIME } },
+    legal: LIVE,
+    gives: [skipped('missed')],
+  },
+  SetState: {
+    command: { type: 'SetState', data: { job_id: 'job_1', state: '{"page":7}' } },
+    legal: IDLE,
+    gives: state => [
+      {
+        type: 'JobStateSet',
+        data: { job_id: 'job_1', state: '{"page":7}', run_id: state === 'pending' ? null : 'run_1', ...stamp },
+      },
+    ],
+  },
 }
 
 for (const [state, events] of Object.entries(STATES) as [Name, readonly JobEvent[]][]) {
@@ -124,12 +145,37 @@ for (const [state, events] of Object.entries(STATES) as [Name, readonly JobEvent
       const code = !LIVE.includes(state) && command.type !== 'CreateJob' ? 'NOT_FOUND' : 'CONFLICT'
       it(`${name} ${legal.includes(state) ? 'is accepted' : `is refused: ${code}`}`, () => {
         const when = given(...events).when({ ...command, meta })
-        if (legal.includes(state)) when.then(...gives)
+        if (legal.includes(state)) when.then(...(typeof gives === 'function' ? gives(state) : gives))
         else when.thenRefused(code)
       })
     }
   })
 }
+
+it('a job that is given another connector has its state taken away: it means nothing to that one', () => {
+  const other = { ...CHANGED, connector_type: 'eventstore' }
+  for (const [state, run_id] of [
+    ['pending', null],
+    ['failed', 'run_1'],
+  ] as const)
+    given(...STATES[state])
+      .when({ type: 'UpdateJob', data: other, meta })
+      .then(
+        { type: 'JobConfigured', data: { ...other, ...stamp, created_at: PAST.at } },
+        { type: 'JobStateSet', data: { job_id: 'job_1', state: 'null', run_id, ...stamp } },
+      )
+})
+
+it('a job goes by the connector that it was last given', () => {
+  const [, ...completed] = STATES.completed
+  const uploaded: JobEvent = { ...configured, data: { ...configured.data, connector_type: 'file' } } as JobEvent
+  given(configured, ...completed, uploaded)
+    .when({ ...CASES.StartJob!.command, meta })
+    .thenRefused('CONFLICT')
+  given(uploaded, ...completed, configured)
+    .when({ ...CASES.StartJob!.command, meta })
+    .then(...(CASES.StartJob!.gives as JobEvent[]))
+})
 
 it('a job whose file is in does not start again; one whose file failed does', () => {
   const uploaded: JobEvent = { ...configured, data: { ...configured.data, connector_type: 'file' } } as JobEvent
@@ -138,9 +184,12 @@ it('a job whose file is in does not start again; one whose file failed does', ()
   given(uploaded, ...completed)
     .when({ ...CASES.StartJob!.command, meta })
     .thenRefused('CONFLICT')
+  given(uploaded, ...completed)
+    .when({ type: 'ScheduleRun', data: { ...TIMED, overlap: 'skip' }, meta })
+    .thenRefused('CONFLICT')
   given(uploaded, ...failed)
     .when({ ...CASES.StartJob!.command, meta })
-    .then(...CASES.StartJob!.gives)
+    .then(...(CASES.StartJob!.gives as JobEvent[]))
 })
 
 describe('a refusal', () => {
@@ -154,6 +203,10 @@ describe('a refusal', () => {
     expect(refusalOf('completed', CASES.PauseJob!.command)).toBe('job job_1 is completed, so it cannot be paused')
     expect(refusalOf('running', CASES.DeleteJob!.command)).toMatch(/job_1 is running.*force=true/)
     expect(refusalOf('absent', CASES.StartJob!.command)).toBe('there is no job job_1')
+    expect(refusalOf('waiting', CASES.UpdateJob!.command)).toBe('job job_1 is waiting, so it cannot be updated')
+    expect(refusalOf('paused', CASES.SetState!.command)).toBe(
+      'job job_1 is paused, so it cannot be given another state',
+    )
   })
 
   it('of a run that another has followed names both, in every state that it would be legal in', () => {
@@ -167,18 +220,20 @@ describe('a refusal', () => {
 
 describe('a run', () => {
   it('that follows another is the one that commands mean', () => {
-    const again: JobEvent = { type: 'RunQueued', data: { ...NEXT, ...PAST } }
+    const again: JobEvent = { type: 'RunQueued', data: { ...NEXT, scheduled_at: null, ...PAST } }
     given(...STATES.failed, again)
       .when({ type: 'CancelJob', data: { job_id: 'job_1' }, meta })
       .then({ type: 'RunCancelled', data: { job_id: 'job_1', run_id: 'run_2', ...stamp } })
   })
 
   it('stays what it is while the job is configured anew, and its checkpoints decide nothing', () => {
-    const place = { number: 1, state: '{}', processed: 1, rejected: 0, total: null, at: NOW }
+    const place = { number: 1, after: null, taken: 0, state: '{}', processed: 1, rejected: 0, total: null, at: NOW }
     const checkpoint: JobEvent = { type: 'RunCheckpointed', data: { ...RUN, ...place } }
     for (const events of Object.values(STATES) as (readonly JobEvent[])[]) {
       const state = events.reduce(jobDecider.evolve, jobDecider.initial)
       expect(jobDecider.evolve(state, checkpoint)).toEqual(state)
+      const set: JobEvent = { type: 'JobStateSet', data: { job_id: 'job_1', state: '{}', run_id: null, ...PAST } }
+      expect(jobDecider.evolve(state, set)).toEqual(state)
       if (state.is === 'job') expect(jobDecider.evolve(state, configured)).toEqual(state)
     }
   })

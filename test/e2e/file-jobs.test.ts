@@ -10,7 +10,7 @@ const ROWS = 20_000
 
 let service: Service
 beforeAll(async () => {
-  service = await startService({ PROJECTION_MAX_EVENTS: String(PAGE_ROWS) })
+  service = await startService({ MAX_RUN_ROWS: String(PAGE_ROWS) })
 })
 afterAll(async () => {
   await service?.stop()

@@ -94,3 +94,27 @@ it('a file that a frozen schema refuses fails, naming the row', async () => {
   expect(job).toMatchObject({ status: 'failed', error: { code: 'VALIDATION_ERROR' } })
   expect(await readRecords(service, 'frozen', job.position)).toEqual([])
 })
+
+it('a refused row of a csv is kept as the file has it, and can be sent again as it was read', async () => {
+  for (const encoding of ['utf-8', 'gb18030'] as const) {
+    const dataset = `lines in ${encoding}`
+    await configure(dataset, { schema: SCHEMA, schema_contract: 'discard_row' })
+    const name = encoding === 'utf-8' ? Buffer.from('李雷') : Buffer.from([0xc0, 0xee, 0xc0, 0xd7])
+    const line = Buffer.concat([Buffer.from('b, 0 ,"'), name, Buffer.from(', twice\nover"')])
+    const file = Buffer.concat([Buffer.from('id,n,name\r\na,1,x\r\n'), line, Buffer.from('\r\nc,2,y\r\n')])
+    const { body } = await pushFile(service, file, { format: 'csv', options: { dataset, id_column: 'id', encoding } })
+    const job = await jobEnd(service, body.job_id)
+    expect(job).toMatchObject({ status: 'completed', records_processed: 3, records_rejected: 1 })
+    const path = `/rejected?job_id=${job.id}&min_position=${job.position}`
+    type Item = { id: string; original: string; original_encoding: 'utf8' | 'base64' }
+    const [item] = (await call<{ items: Item[] }>(service, path)).body.items
+    expect(Buffer.from(item!.original, item!.original_encoding)).toEqual(line)
+    expect((await call(service, `/rejected/${item!.id}/replay`, { method: 'POST' })).status).toBe(400)
+    const lenient = { type: 'object', properties: { n: { type: 'string' } } }
+    await configure(dataset, { schema: lenient })
+    const sent = await call<{ position: string }>(service, `/rejected/${item!.id}/replay`, { method: 'POST' })
+    expect(sent.status).toBe(200)
+    const records = await readRecords(service, dataset, sent.body.position)
+    expect(records.map(({ data }) => data)).toContainEqual({ id: 'b', n: ' 0 ', name: '李雷, twice\nover' })
+  }
+})

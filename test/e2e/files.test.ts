@@ -141,7 +141,7 @@ describe('a file', () => {
       [2, 'RAGGED_ROW', null, null, '2'],
       [3, 'INVALID_ENCODING', 'n', '\ufffd', 'Myz/'],
       [4, 'INVALID_QUOTES', 'n', null, '4,"x"y'],
-      [6, 'MISSING_FIELD', 'id', '""', '{"id":"","n":"6"}'],
+      [6, 'MISSING_FIELD', 'id', '""', ',6'],
     ])
     for (const each of refused) expect(each).toMatchObject({ job_id: job.id, stage: 'parse', status: 'open' })
     expect(refused.find(({ line }) => line === 3)!.original_encoding).toBe('base64')

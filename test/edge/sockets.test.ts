@@ -80,6 +80,8 @@ async function news(processed: number): Promise<void> {
       job_id: 'job_1',
       run_id: 'run_1',
       number: processed,
+      after: null,
+      taken: 0,
       state: '{}',
       processed,
       rejected: 0,

@@ -109,7 +109,15 @@ describe('an older schema', () => {
     const codec = codecOver([fixture])
     await codec.prepare([stored(1000, body)])
     const { colour: _, ...rest } = event
-    const added = { data_only: false, id_at: null, text_only: false, upsert: true, validate: true, transform: true }
+    const added = {
+      data_only: false,
+      id_at: null,
+      data: null,
+      text_only: false,
+      upsert: true,
+      validate: true,
+      transform: true,
+    }
     expect(asJson(codec.decode(stored(1000, body).value).data)).toEqual(
       asJson({
         ...rest,

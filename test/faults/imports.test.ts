@@ -14,7 +14,7 @@ import { removeData, type Service, type ServiceProcess, startService } from '../
 const file = makeImport(LONG ? 100_000 : 8000)
 const KILLS = LONG ? 20 : 3
 /** Small pages, so that there are many places to die at. */
-const env = { PROJECTION_MAX_EVENTS: LONG ? '1000' : '200' }
+const env = { MAX_RUN_ROWS: LONG ? '1000' : '200' }
 
 describe('an import whose service dies', () => {
   it(`by kill -9, ${KILLS} times at random moments: every row is in once`, async () => {

@@ -38,6 +38,8 @@ export function foldedTables(projection: AnyProjection) {
       }
       for (const { event, source, type } of batch) projection.evolve(rows, event, source, type)
     },
+    /** Puts a row as an older version has left it. */
+    put: (table: Table, key: string, row: Row) => void tables.get(table.name)!.set(key, row),
     rows: (table: Table): Row[] => [...tables.get(table.name)!.values()],
     /** All rows of all tables as one text, in an order of their own. */
     text: () =>

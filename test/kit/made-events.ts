@@ -32,30 +32,44 @@ export function randomJobEvents(random: Random, count: number): Sourced[] {
         at,
       }
       put('sync.logs', job_id, 'RunLogged', { ...told, message: random.pick(TEXTS) })
-      const page = { number: ++job.pages, state: `{"row":${n}}`, processed: n, rejected: random.int(3), at }
+      const page = {
+        number: ++job.pages,
+        after: null,
+        taken: 0,
+        state: `{"row":${n}}`,
+        processed: n,
+        rejected: random.int(3),
+        at,
+      }
       const checkpoint = { job_id, run_id, ...page, total: random.pick([null, 1000]) }
       put('sync.jobs', job_id, 'RunCheckpointed', checkpoint)
       job.state = jobDecider.evolve(state, { type: 'RunCheckpointed', data: checkpoint })
       continue
     }
-    const command = randomCommand(random, job_id, `run_${job_id}_${job.runs}`)
+    const command = randomCommand(random, job_id, `run_${job_id}_${job.runs}`, n)
     const meta = { command_id: `cmd_${n}`, actor: 'cli_1', request_id: 'req_1', at }
     const run = random.chance(0.9) && state.is === 'job' ? { run_id: state.runId ?? 'none' } : {}
-    const ofRun = 'run_id' in command.data && command.type !== 'StartJob' ? run : {}
+    const fresh = command.type === 'StartJob' || command.type === 'ScheduleRun'
+    const ofRun = 'run_id' in command.data && !fresh ? run : {}
     const { events } = jobDecider.decide(state, { ...command, data: { ...command.data, ...ofRun }, meta } as never)
     for (const { type, data } of events) {
       put('sync.jobs', job_id, type, data)
-      if (type === 'RunQueued') job.runs++
+      if (type === 'RunQueued' || type === 'RunSkipped') job.runs++
     }
     job.state = (events as JobEvent[]).reduce(jobDecider.evolve, state)
   }
   return sourced
 }
 
-function randomCommand(random: Random, job_id: string, run_id: string): JobCommand {
+function randomCommand(random: Random, job_id: string, run_id: string, n: number): JobCommand {
   const settings = { job_id, name: random.pick(TEXTS), connector_type: random.pick(['file', 'rest_api']), config: '{}' }
   const failure = { code: 'VALIDATION_ERROR', message: random.pick(TEXTS), details: '[{"field":"a","message":"b"}]' }
+  const scheduled_at = 1_750_000_000_000 + n - random.int(5)
   return random.pick<JobCommand>([
+    { type: 'ScheduleRun', data: { job_id, run_id, scheduled_at, overlap: 'skip' } },
+    { type: 'ScheduleRun', data: { job_id, run_id, scheduled_at, overlap: 'queue' } },
+    { type: 'SkipRun', data: { job_id, scheduled_at } },
+    { type: 'SetState', data: { job_id, state: random.pick(['null', `{"row":-${n}}`]) } },
     { type: 'CreateJob', data: settings },
     { type: 'CreateJob', data: { ...settings, queue: { run_id, trigger: 'upload' } } },
     { type: 'UpdateJob', data: settings },
@@ -67,7 +81,7 @@ function randomCommand(random: Random, job_id: string, run_id: string): JobComma
     { type: 'CancelJob', data: { job_id } },
     { type: 'BeginRun', data: { job_id, run_id } },
     { type: 'BeginRun', data: { job_id, run_id } },
-    { type: 'WaitRun', data: { job_id, run_id, until: 1_750_000_900_000, reason: 'busy' } },
+    { type: 'WaitRun', data: { job_id, run_id, until: 1_750_000_900_000, reason: 'busy', failures: 1 } },
     { type: 'CompleteRun', data: { job_id, run_id, result: random.pick([null, '{"rows":1}']), position: 'log~x.1' } },
     { type: 'FailRun', data: { job_id, run_id, ...failure, position: random.pick([null, 'log~x.2']) } },
   ])
@@ -88,7 +102,7 @@ export function rejection(more: Partial<RecordRejected> = {}): RecordRejected {
     ...{ id: 'rej_1', dataset: 'orders', record_id: null, stage: 'parse', code: 'INVALID_FIELD', field: 'id' },
     ...{ message: 'id: expected a string, got 1', original, original_bytes: original.length, source: 'till' },
     ...{ actor: 'cli_1', request_id: 'req_1', line: 3, received_at: 1_750_000_000_000, job_id: null, value: '1' },
-    ...{ webhook_id: null, data_only: false, id_at: null, text_only: false },
+    ...{ webhook_id: null, data_only: false, id_at: null, data: null, text_only: false },
     ...{ upsert: true, validate: true, transform: true },
     ...more,
   }

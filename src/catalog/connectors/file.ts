@@ -1,8 +1,10 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import { z } from 'zod'
 import { membersOf } from '../../kernel/members.ts'
 import { idOf } from '../../kernel/record-id.ts'
 import { shown } from '../formats/format.ts'
-import { type ReadRow, readInThread } from '../formats/thread.ts'
+import type { ReadRow } from '../formats/packed.ts'
+import { readInThread } from '../formats/thread.ts'
 import { defineConnector, type PulledRow } from './connector.ts'
 
 const config = z.object({
@@ -22,6 +24,8 @@ export type FileConfig = z.infer<typeof config>
 export const file = defineConnector({
   type: 'file',
   summary: 'Takes the rows of an uploaded file: csv, json, parquet or excel.',
+  madeBy: 'POST /push/file',
+  heavy: true,
   config,
   async *pull({ file_id, format, options, records_count, id_column }, state, context) {
     const after = (state as { row: number } | undefined)?.row ?? 0
@@ -31,7 +35,7 @@ export const file = defineConnector({
       const reading = { path: opened.path, format, options, limits, after, pageRows, pageBytes }
       const onNotice = (notice: string) => context.log('info', 'the file was read this way', { notice })
       for await (const read of readInThread(reading, signal, onNotice)) {
-        const rows = read.map(row => pulled(row, file_id, id_column))
+        const rows = read.map(row => pulled(row, opened.path, file_id, id_column))
         yield { rows, state: { row: rows.at(-1)!.number }, total: records_count }
       }
     } finally {
@@ -42,7 +46,7 @@ export const file = defineConnector({
 })
 
 /** A row with its id: the text of its column, else one that follows from the row's place, so that a resume gives it again. */
-function pulled(row: ReadRow, fileId: string, idColumn: string | null): PulledRow {
+function pulled(row: ReadRow, path: string, fileId: string, idColumn: string | null): PulledRow {
   const { number } = row
   const ownId = idColumn === null ? `${fileId}-${String(number).padStart(12, '0')}` : null
   if ('refusal' in row) {
@@ -50,12 +54,29 @@ function pulled(row: ReadRow, fileId: string, idColumn: string | null): PulledRo
     const { original, originalBytes } = row
     return { number, id: ownId, refused: { ...why, field, original, originalBytes } }
   }
-  if (ownId !== null) return { number, id: ownId, data: row.json }
-  const text = membersOf(row.json).get(idColumn!)
-  const id = idOf(text)
-  if (id !== undefined) return { number, id, data: row.json }
-  const original = Buffer.from(row.json)
+  const { json: data, place } = row
+  const text = idColumn === null ? undefined : membersOf(data).get(idColumn)
+  const id = ownId ?? idOf(text)
+  const original = () => (place ? bytesAt(path, place.from, place.to) : Buffer.from(data))
+  if (id !== undefined) return place ? { number, id, data, original } : { number, id, data }
   const message = `${idColumn}: expected the record's id, text or a number${text === undefined ? '' : `, got ${shown(text)}`}`
   const why = { code: 'MISSING_FIELD', field: idColumn, value: text === undefined ? null : shown(text), message }
-  return { number, id: null, refused: { ...why, original, originalBytes: original.length } }
+  const bytes = original()
+  return { number, id: null, refused: { ...why, original: bytes, originalBytes: bytes.length, data } }
+}
+
+/** A row as the file has it; rows are at most as long as a line may be. */
+function bytesAt(path: string, from: number, to: number): Buffer {
+  const bytes = Buffer.alloc(to - from)
+  const file = openSync(path, 'r')
+  try {
+    for (let filled = 0; filled < bytes.length; ) {
+      const read = readSync(file, bytes, filled, bytes.length - filled, from + filled)
+      if (read === 0) throw new Error(`an uploaded file ends at ${from + filled} and has a row to ${to}`)
+      filled += read
+    }
+    return bytes
+  } finally {
+    closeSync(file)
+  }
 }

@@ -87,7 +87,7 @@ async function read(file: string, options: Options, sink: RowSink | undefined, c
   const { encoding, bom, delimiter } = await findDialect(file, options, control)
   const rows = createRowSplitter({ ...limits, delimiter, doubleByte: encoding === 'gb18030' })
   const utf16 = encoding.startsWith('utf-16') ? createUtf16(encoding === 'utf-16be') : undefined
-  const table = createTable(rows, options, encoding, sink, control)
+  const table = createTable(rows, options, { encoding, bom }, sink, control)
   let bytes = bom
   for await (const chunk of chunks(file, signal, bom)) {
     bytes += chunk.length
@@ -118,7 +118,7 @@ interface Table {
 function createTable(
   rows: RowSplitter,
   options: Options,
-  encoding: Encoding,
+  { encoding, bom }: Pick<Dialect, 'encoding' | 'bom'>,
   sink: RowSink | undefined,
   { limits, after = 0, onNotice }: ReadControl,
 ): Table {
@@ -212,7 +212,10 @@ function createTable(
       const json = write()
       if (json === undefined) return refuse(wrongBytes())
       if (writer.bytes > limits.maxRowBytes) return refuse(tooLong(writer.bytes, limits, 'the row as JSON'))
-      return sink.row(number, json)
+      // Of UTF-16 the splitter sees other bytes than the file has.
+      if (encoding.startsWith('utf-16')) return sink.row(number, json)
+      const from = bom + rows.place
+      return sink.row(number, json, from, from + rows.length)
     },
   }
 }

@@ -42,8 +42,11 @@ export interface Format<Options extends z.ZodObject = z.ZodObject> {
 }
 
 export interface RowSink {
-  /** A row: the JSON text of an object, at most `limits.maxRowBytes` in UTF-8. */
-  row(number: number, json: string): void | Promise<void>
+  /**
+   * A row: the JSON text of an object, at most `limits.maxRowBytes` in UTF-8. `from` and `to` are where it stands in the
+   * file, in bytes, for a format in which it is something else there than that text.
+   */
+  row(number: number, json: string, from?: number, to?: number): void | Promise<void>
   /**
    * A row that cannot be taken. `original` is the row as the file has it, or its first `limits.maxRowBytes`; where a
    * format has no bytes for a row (parquet, excel), its JSON text as far as it could be read. `originalBytes` is the

@@ -1,7 +1,8 @@
 import { extname } from 'node:path'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { DomainError, type ErrorDetail } from '../../kernel/errors.ts'
-import type { Format, FormatLimits, Refusal, RowSink } from './format.ts'
+import type { Format, FormatLimits, RowSink } from './format.ts'
+import { createPacker, type PackedRows, type ReadRow, unpacked } from './packed.ts'
 
 /*
  * Reads a file in a thread of its own, with a heap of its own: a file that is heavier than it should be ends its thread
@@ -20,17 +21,8 @@ export interface FileReading {
   readonly pageBytes: number
 }
 
-export type ReadRow =
-  | { readonly number: number; readonly json: string }
-  | {
-      readonly number: number
-      readonly refusal: Refusal
-      readonly original: Uint8Array
-      readonly originalBytes: number
-    }
-
 type FromReader =
-  | { readonly rows: readonly ReadRow[] }
+  | { readonly page: PackedRows }
   | { readonly notice: string }
   | { readonly count: number }
   | { readonly failed: Failed }
@@ -76,7 +68,7 @@ export async function* readInThread(
       if ('failed' in message) throw failure(message.failed)
       if ('notice' in message) onNotice(message.notice)
       else {
-        yield message.rows
+        yield unpacked(message.page)
         worker.postMessage('taken')
       }
     }
@@ -137,7 +129,7 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
   const port = parentPort!
   const tell = (message: FromReader) => port.postMessage(message)
   const format = await load(reading.format)
-  let rows: ReadRow[] = []
+  const rows = createPacker()
   let bytes = 0
   let ahead = 0
   let last = 0
@@ -149,8 +141,7 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
 
   /** Sends what is collected; a promise when it is time to wait for whoever handles it. */
   function send(): void | Promise<void> {
-    if (rows.length > 0) tell({ rows })
-    rows = []
+    if (rows.count > 0) tell({ page: rows.take() })
     bytes = 0
     ahead++
     if (ahead < AHEAD) return
@@ -159,17 +150,21 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
     })
   }
 
-  function put(row: ReadRow, size: number): void | Promise<void> {
-    rows.push(row)
-    last = row.number
+  function taken(number: number, size: number): void | Promise<void> {
+    last = number
     bytes += size
-    if (rows.length >= reading.pageRows || bytes >= reading.pageBytes) return send()
+    if (rows.count >= reading.pageRows || bytes >= reading.pageBytes) return send()
   }
 
   const sink: RowSink = {
-    row: (number, json) => put({ number, json }, json.length),
-    refuse: (number, refusal, original, originalBytes) =>
-      put({ number, refusal, original, originalBytes }, original.length),
+    row(number, json, from, to) {
+      rows.row(number, json, from, to)
+      return taken(number, json.length)
+    },
+    refuse(number, refusal, original, originalBytes) {
+      rows.refuse(number, refusal, original, originalBytes)
+      return taken(number, original.length)
+    },
   }
   const { path, limits, after } = reading
   const control = { limits, after, onNotice: (notice: string) => tell({ notice }) }
@@ -180,7 +175,7 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
     await send()
     tell({ count })
   } catch (error) {
-    if (rows.length > 0) await send()
+    if (rows.count > 0) await send()
     const row = (error as { row?: number }).row ?? last + 1
     if (error instanceof DomainError) {
       const { message, details } = error

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DomainError, type ErrorDetail } from '../../kernel/errors.ts'
 import { membersOf, objectText } from '../../kernel/members.ts'
+import type { SecretPath } from '../secrets.ts'
 import { cast } from './cast.ts'
 import { compute } from './compute.ts'
 import { dedupe } from './dedupe.ts'
@@ -32,6 +33,15 @@ export const transformations: readonly Transformation[] = [
   compute,
   dedupe,
 ]
+
+/** Where in a list of transformations there are secrets; whatever else is wrong with the list. */
+export function secretsOf(list: unknown): SecretPath[] {
+  if (!Array.isArray(list)) return []
+  return list.flatMap((item: { type?: unknown } | null, index) => {
+    const secrets = transformations.find(({ name }) => name === item?.type)?.secrets ?? []
+    return secrets.map(field => [index, 'config', field])
+  })
+}
 
 /** Why a row was refused, and by which transformation of the list, from 0. */
 export interface RowRefusal extends Refusal {

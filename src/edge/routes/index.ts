@@ -5,6 +5,7 @@ import { datasets } from './datasets.ts'
 import { deliveries } from './deliveries.ts'
 import { files } from './files.ts'
 import { healthRoutes } from './health.ts'
+import { jobSettings } from './job-settings.ts'
 import { jobs } from './jobs.ts'
 import { push } from './push.ts'
 import { rejected } from './rejected.ts'
@@ -20,6 +21,7 @@ export const routes: readonly Route[] = [
   ...deliveries,
   ...files,
   ...rejected,
+  ...jobSettings,
   ...jobs,
   ...datasets,
   ...socket,

@@ -9,6 +9,7 @@ import { check } from '../body.ts'
 import { findJob, reachJob, shownJob, shownJobInFull, shownRun } from '../jobs.ts'
 import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
+import { removeSecrets } from './job-settings.ts'
 import { cursorOf, limitOf, nextCursor, wholeParameter } from './pages.ts'
 
 /** What these routes read is made of. */
@@ -100,7 +101,9 @@ const remove: Route = {
     const force = exchange.query.get('force') === 'true'
     const by = { actor: principal.id, requestId: exchange.requestId }
     const command = { type: 'DeleteJob' as const, data: { job_id: id, force } }
+    const was = await findJob(services, id)
     await reachJob(services, await services.commands.send(`job/${id}`, command, by))
+    await removeSecrets(services, was)
     return { status: 204 }
   },
 }

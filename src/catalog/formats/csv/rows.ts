@@ -13,6 +13,8 @@ export interface RowSplitter {
   /** Where the row stands in `bytes`, without its line end. Of a row that is too long only the beginning is there. */
   readonly start: number
   readonly end: number
+  /** Where it begins in all the bytes that were given. */
+  readonly place: number
   /** How many bytes the row has in all. */
   readonly length: number
   /** How many cells it has. Of those past the column limit nothing else is known. */
@@ -223,6 +225,9 @@ export function createRowSplitter(options: SplitterOptions): RowSplitter {
     },
     get end() {
       return Math.min(end, start + maxRowBytes)
+    },
+    get place() {
+      return before + start - dropped
     },
     get length() {
       return end - start + dropped

@@ -101,7 +101,7 @@ const QUOTE = 34
 const BACKSLASH = 92
 
 /** A scan that can be cut off anywhere: answers the index after the value, or -1 when it has not ended yet. */
-function createSkipper(): (bytes: Buffer, from: number, to: number, ended: boolean) => number {
+export function createSkipper(): (bytes: Buffer, from: number, to: number, ended: boolean) => number {
   let depth = 0
   let inString = false
   let escaped = false
