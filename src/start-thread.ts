@@ -11,7 +11,7 @@ const EMBEDDED_HEAPS: Heaps = {
   log: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
   projector: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
   reader: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 },
-  runner: { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 },
+  runner: { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 256 },
 }
 
 /** Reading Kafka makes several objects a record: with a small young generation half the time goes into collecting. */
