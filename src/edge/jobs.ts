@@ -99,6 +99,7 @@ export function shownRun(run: RunState): object {
     ...{ id, status, trigger },
     ...progressOf(run),
     records_rejected: rejected,
+    scheduled_at: timeText(run.scheduled_at),
     queued_at: timeText(run.queued_at),
     started_at: timeText(run.started_at),
     ended_at: timeText(run.ended_at),

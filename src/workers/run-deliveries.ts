@@ -10,8 +10,8 @@ import { keyOf } from '../kernel/record-id.ts'
 import { batchWriter } from '../log/batch.ts'
 import type { EventBatch } from '../log/log.ts'
 import type { Job } from './jobs-held.ts'
+import type { Run, RunContext } from './run-context.ts'
 import type { RunSettings } from './run-settings.ts'
-import type { Run, RunContext } from './runs.ts'
 
 export const FORWARDED = 'sync.forwarded'
 const BUFFER_BYTES = 256 * 1024

@@ -4,9 +4,9 @@ import { passPoint } from '../kernel/points.ts'
 import { encodePosition, mergePositions } from '../kernel/position.ts'
 import { keyOf } from '../kernel/record-id.ts'
 import type { Job } from './jobs-held.ts'
+import type { Run, RunContext } from './run-context.ts'
 import type { Delivery } from './run-deliveries.ts'
 import type { RunSettings } from './run-settings.ts'
-import type { Run, RunContext } from './runs.ts'
 
 /**
  * Hands pages on to `write` while further ones are pulled: what came in while it was busy goes together, up to about a

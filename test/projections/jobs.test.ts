@@ -43,7 +43,14 @@ it('a job and its run stand as their last events say, the run in a row of its ow
   expect(run).toEqual(waiting)
   const place = { stream: 'sync.jobs-0', offset: 7 }
   expect(tables.rows(runs)).toEqual([{ job_id: 'job_1', ...waiting, ...place }])
-  const row = { id: 'job_1', name: 'orders', connector_type: 'file', config: made.config, configured_by: 'cmd_0', status: 'waiting' }
+  const row = {
+    id: 'job_1',
+    name: 'orders',
+    connector_type: 'file',
+    config: made.config,
+    configured_by: 'cmd_0',
+    status: 'waiting',
+  }
   const connector = { connector_state: '{"row":5}', overruled: null, skipped: null }
   const times = { created_at: AT, updated_at: AT + 7 }
   expect(job).toEqual({ ...row, deleted: 0, run: JSON.stringify(run), ...connector, ...times, ...place })
