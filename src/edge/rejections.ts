@@ -7,7 +7,9 @@ import { mergePositions, type Position } from '../kernel/position.ts'
 import type { Row, Value } from '../kernel/projection.ts'
 import { idOf, textAt } from '../kernel/record-id.ts'
 import { writtenUnder } from '../log/commands.ts'
+import { jobs } from '../projections/jobs.ts'
 import { recordKey } from '../projections/records.ts'
+import { configOf, landsOutside } from './jobs.ts'
 import type { Request } from './router.ts'
 import type { Services } from './services.ts'
 import { validatorOf } from './webhooks/webhooks.ts'
@@ -143,16 +145,23 @@ function checkDelivered(services: Services, row: Row, data: string): void {
   throw new DomainError('VALIDATION_ERROR', `${details[0]!.field}: ${details[0]!.message}`, { details })
 }
 
+/** Throws CONFLICT for a row that was on its way to a destination outside, where only its job can bring it. */
+async function requireDataSet({ store }: Services, { job_id, stage }: Row): Promise<void> {
+  if (job_id === null || job_id === undefined) return
+  const [job] = await store.load(jobs, [[job_id]])
+  const isOutside = stage === 'destination' || (job !== undefined && landsOutside(configOf(job)))
+  if (!isOutside) return
+  const message = `this row was on its way to the destination of job ${job_id}: mend it at its source and start the job again`
+  throw new DomainError('CONFLICT', message)
+}
+
 /**
  * Sends a refused row in again, the way its push would have: once, whoever asks how often. Rejects with VALIDATION_ERROR
  * when it is still bad.
  */
 export async function replay({ services, exchange, principal }: Request, row: Row, mend: Mend): Promise<Position> {
   const { config, log, commands, rules, grow } = services
-  if (row.stage === 'destination') {
-    const message = `the destination of job ${row.job_id} refused this row: mend it at its source and start the job again`
-    throw new DomainError('CONFLICT', message)
-  }
+  await requireDataSet(services, row)
   const mended = mendedRow(row, mend, config.jsonDepth, data => checkDelivered(services, row, data))
   const dataset = mended.dataset ?? (row.dataset as string | null) ?? (row.source as string)
   // What is sent mended says itself what is a number.

@@ -130,6 +130,12 @@ describe('a pull', () => {
       ({ id }) => id !== 11,
     )
     expect(table).toEqual(kept)
+    // Only the job can bring a row to the table, so it is not sent into a data set instead.
+    const path = `/rejected?job_id=${job.id}&min_position=${job.position}`
+    const { items } = (await call<{ items: { id: string; stage: string }[] }>(service, path)).body
+    expect(items.map(({ stage }) => stage)).toEqual(['transform'])
+    const mended = { data: { id: 11, name: 'row 11', twice: 22 } }
+    expect((await call(service, `/rejected/${items[0]!.id}/replay`, { body: mended })).status).toBe(409)
   })
 
   it('is paused at a page, resumed, and ends whole; what is illegal is refused', async () => {
