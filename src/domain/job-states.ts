@@ -24,11 +24,11 @@ type Ended<Name extends keyof Events> = Omit<Events[Name], 'command_id' | 'by' |
  * What people, schedules and runners ask of a job. `queue` of a new job asks for its first run in the same breath. Of a
  * schedule's time, ScheduleRun asks for its run, or what `overlap` says while one is under way, and SkipRun for none,
  * because it was missed. UpdateJob is refused when the settings are not those any more that `was`, the command behind
- * them, made.
+ * them, made; `anew` makes the next run begin at the beginning.
  */
 export type JobCommand =
   | { type: 'CreateJob'; data: Settings & { queue?: { run_id: string; trigger: string } } }
-  | { type: 'UpdateJob'; data: Settings & { was?: string } }
+  | { type: 'UpdateJob'; data: Settings & { was?: string; anew?: boolean } }
   | { type: 'DeleteJob'; data: { job_id: string; force: boolean } }
   | { type: 'StartJob'; data: { job_id: string; run_id: string; trigger: string } }
   | { type: 'PauseJob' | 'ResumeJob' | 'CancelJob'; data: { job_id: string } }

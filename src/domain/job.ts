@@ -7,7 +7,6 @@ import {
   type JobState,
   LEGAL,
   ONCE,
-  type Settings,
   STATUS_AFTER,
   type Stamp,
   UNDER_WAY,
@@ -52,13 +51,17 @@ function queueRun(job: Job, run: Omit<Events['RunQueued'], keyof Stamp>, stamp: 
   return accept({ type: 'RunQueued', data: { ...stamp, ...run } })
 }
 
-/** Another connector knows nothing of where the one before it was. */
-function update(job: Job, { was, ...settings }: Settings & { was?: string }, stamp: Stamp): Decision<JobEvent> {
+/** Another connector knows nothing of where the one before it was, and another destination has nothing of what it brought. */
+function update(
+  job: Job,
+  { was, anew = false, ...settings }: Extract<JobCommand, { type: 'UpdateJob' }>['data'],
+  stamp: Stamp,
+): Decision<JobEvent> {
   if (was !== undefined && was !== job.configuredBy) {
     return refuse('CONFLICT', `job ${settings.job_id} was updated by somebody else meanwhile: read it again`)
   }
   const configured: JobEvent = { type: 'JobConfigured', data: { ...settings, ...stamp, created_at: job.createdAt } }
-  if (settings.connector_type === job.connector) return accept(configured)
+  if (settings.connector_type === job.connector && !anew) return accept(configured)
   const { job_id } = settings
   return accept<JobEvent>(configured, {
     type: 'JobStateSet',

@@ -176,9 +176,10 @@ function tableOf(name: string): string {
 
 /** Throws a VALIDATION_ERROR for a source or destination at an address that may not be connected to. */
 export async function checkAddresses(
-  { guard, config: { kafkaBrokers: brokers, sqliteFolders: folders } }: Services,
+  { guard, config: { kafkaBrokers: brokers, sqliteFolders: allowed, dataDir: own } }: Services,
   { connector, config, sink }: CheckedJob,
 ): Promise<void> {
+  const folders = { allowed, own }
   const under = async (field: string, check: Promise<void> | undefined) => {
     await check?.catch(error => {
       if (!(error instanceof DomainError)) throw error

@@ -39,10 +39,11 @@ export function percentOf({
   return Math.min(100, Math.round((processed / total) * 1000) / 10)
 }
 
-/** When a run will be done if it goes on as it went. */
-function etaOf({ status, started_at, processed, total }: RunState, now: number): string | null {
-  if (status !== 'running' || started_at === null || total === null || processed === 0) return null
-  return timeText(started_at + Math.round(((now - started_at) * total) / processed))
+/** When a run will be done if it goes on as it went since it was last taken up: what it rested before says nothing. */
+function etaOf({ status, began_at, began_with, processed, total }: RunState, now: number): string | null {
+  const done = processed - began_with
+  if (status !== 'running' || began_at === null || total === null || done <= 0) return null
+  return timeText(now + Math.round(((now - began_at) * Math.max(0, total - processed)) / done))
 }
 
 /** The job's last run. Until its first page it knows no total; a file's was counted when it came. */
@@ -129,11 +130,19 @@ export async function shownJobInFull(services: Services, row: Row): Promise<obje
     ended_at: timeText(run?.ended_at),
     waiting_until: timeText(run?.waiting_until),
     next_runs: nextRuns(schedule ?? { type: 'manual' }, Date.now(), row.created_at as number, 5).map(timeText),
+    last_skipped: skippedOf(row),
     error: run?.error ? JSON.parse(run.error) : null,
     result: run?.result ? JSON.parse(run.result) : null,
     updated_at: timeText(row.updated_at as number),
     position: await placeOfJob(services, row),
   }
+}
+
+/** The last time of the schedule that had no run of its own, and why. */
+function skippedOf({ skipped }: Row): object | null {
+  if (skipped === null || skipped === undefined) return null
+  const { scheduled_at, reason } = JSON.parse(skipped as string) as { scheduled_at: number; reason: string }
+  return { scheduled_at: timeText(scheduled_at), reason }
 }
 
 /** An uploaded file as the API shows it: its import is the job. */

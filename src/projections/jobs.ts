@@ -53,6 +53,9 @@ export interface RunState {
   readonly queued_at: number
   readonly started_at: number | null
   readonly ended_at: number | null
+  /** When it was last taken up, and with how many records done. */
+  readonly began_at: number | null
+  readonly began_with: number
   readonly waiting_until: number | null
   /** `{code, message, details}` as JSON text. */
   readonly error: string | null
@@ -77,6 +80,8 @@ export const runs: Table = {
     queued_at: 'integer',
     started_at: 'integer',
     ended_at: 'integer',
+    began_at: 'integer',
+    began_with: 'integer',
     waiting_until: 'integer',
     error: 'text',
     result: 'text',
@@ -122,7 +127,13 @@ function newRun({ run_id, trigger, scheduled_at, at }: RunQueued): RunState {
     position: null,
   }
   const asked = { id: run_id, status: 'pending', trigger, scheduled_at, queued_at: at }
-  return { ...asked, ...nothing, processed: 0, rejected: 0, result: null }
+  return { ...asked, ...nothing, processed: 0, rejected: 0, result: null, began_at: null, began_with: 0 }
+}
+
+/** When a run was last taken up. An event that comes again changes nothing, though the run has gone on since. */
+function begun(run: RunState, { at }: { at: number }): Pick<RunState, 'began_at' | 'began_with'> {
+  const { began_at, began_with, processed } = run
+  return began_at !== null && at <= began_at ? { began_at, began_with } : { began_at: at, began_with: processed }
 }
 
 /** What an event makes of the run under way. */
@@ -133,7 +144,13 @@ function runAfter(run: RunState, { type, data }: JobEvent): RunState {
     case 'RunResumed':
       return { ...run, status: 'pending', waiting_until: null }
     case 'RunStarted':
-      return { ...run, status: 'running', waiting_until: null, started_at: run.started_at ?? data.at }
+      return {
+        ...run,
+        status: 'running',
+        waiting_until: null,
+        started_at: run.started_at ?? data.at,
+        ...begun(run, data),
+      }
     case 'RunPaused':
       return { ...run, status: 'paused', waiting_until: null }
     case 'RunWaiting':

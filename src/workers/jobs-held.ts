@@ -83,9 +83,9 @@ function evolveRun(job: Job, { type, data }: JobEvent): void {
     case 'RunSkipped':
       return
     case 'RunCheckpointed':
+      if (data.run_id !== job.checkpoint?.run_id || data.processed > job.checkpoint.processed) job.failures = 0
       job.checkpoint = data
       if (data.run_id !== job.overruled) job.connectorState = data.state
-      job.failures = 0
       break
     case 'RunQueued':
       job.failures = 0

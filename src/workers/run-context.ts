@@ -1,10 +1,12 @@
 import type { FormatLimits } from '../catalog/formats/format.ts'
+import type { Folders } from '../catalog/reach/folder.ts'
 import type { Guard } from '../catalog/reach/guard.ts'
 import type { RunCheckpointed } from '../events/index.ts'
 import type { Grow } from '../intake/growth.ts'
 import type { RulesLimits } from '../intake/row-rules.ts'
 import type { Rules } from '../intake/rules.ts'
 import type { Position } from '../kernel/position.ts'
+import type { Lend } from '../kernel/slots.ts'
 import type { Codec } from '../log/codec.ts'
 import type { Commands } from '../log/commands.ts'
 import type { Log, Stream } from '../log/log.ts'
@@ -27,8 +29,7 @@ export interface RunContext {
   readonly guard: Guard
   /** Kafka's brokers, when the log is Kafka. */
   readonly brokers: readonly string[]
-  /** Folders in which users may have files, with commas between. */
-  readonly folders: string
+  readonly folders: Folders
   readonly limits: {
     readonly pageRows: number
     readonly pageBytes: number
@@ -45,6 +46,8 @@ export interface RunContext {
   /** Told when a run has ended. */
   readonly onEnded: (connector: string, status: 'success' | 'failure', seconds: number) => void
   readonly stream: Stream
+  /** Waits for a source or a destination, one at a time; while it takes long, others have the run's slot. */
+  readonly patiently: Lend
   /** Resolves once the stream of jobs has been followed up to an offset. */
   readonly seen: (offset: number, signal: AbortSignal) => Promise<void>
 }

@@ -3,9 +3,11 @@ import { createIntake } from '../intake/intake.ts'
 import { passPoint } from '../kernel/points.ts'
 import { encodePosition, mergePositions } from '../kernel/position.ts'
 import { keyOf } from '../kernel/record-id.ts'
+import type { Lend } from '../kernel/slots.ts'
 import type { Job } from './jobs-held.ts'
 import type { Run, RunContext } from './run-context.ts'
 import type { Delivery } from './run-deliveries.ts'
+import { createOddities } from './run-oddities.ts'
 import type { RunSettings } from './run-settings.ts'
 
 /**
@@ -15,6 +17,7 @@ import type { RunSettings } from './run-settings.ts'
 export async function pump(
   pull: (signal: AbortSignal) => AsyncIterable<PulledPage>,
   { pageRows, pageBytes }: { pageRows: number; pageBytes: number },
+  patiently: Lend,
   signal: AbortSignal,
   write: (pages: readonly PulledPage[]) => Promise<void>,
 ): Promise<void> {
@@ -36,9 +39,11 @@ export async function pump(
     writing = undefined
   }
 
+  const pages = pull(AbortSignal.any([signal, broken.signal]))[Symbol.asyncIterator]()
   try {
-    for await (const page of pull(AbortSignal.any([signal, broken.signal]))) {
-      if (signal.aborted || failure) break
+    for (;;) {
+      const { done, value: page } = await patiently(pages.next())
+      if (done || signal.aborted || failure) break
       waiting.push(page)
       rows += page.rows.length
       for (const row of page.rows) bytes += 'data' in row ? row.data.length : row.refused.original.length
@@ -46,11 +51,13 @@ export async function pump(
         failure = { error }
         broken.abort(error)
       })
-      if (rows >= pageRows || bytes >= pageBytes) await writing
+      if (writing && (rows >= pageRows || bytes >= pageBytes)) await patiently(writing)
     }
   } catch (error) {
     await writing
     throw failure ? failure.error : error
+  } finally {
+    await pages.return?.()
   }
   await writing
   if (failure) throw failure.error
@@ -61,16 +68,19 @@ export function pageWriter(
   context: RunContext,
   job: Job,
   run: Run,
-  { transform }: RunSettings,
+  { connector, transform }: RunSettings,
   delivery: Delivery | undefined,
 ): { write(pages: readonly PulledPage[]): Promise<void>; end(): Promise<void> } {
   const { log, codec, stream, limits } = context
   const { target } = job.config
   // A destination outside finds its keys itself.
   const keys = delivery ? [] : (target.key_columns ?? [])
+  const oddities = createOddities(job, run)
   let total: number | null = null
   let delivered: Promise<void> = Promise.resolve()
   let hasPages = job.checkpoint?.run_id === run.runId
+  /** Rows up to the last append. */
+  let { processed } = run
   const intake = createIntake({
     ...{ log, codec, requestId: run.runId, actor: job.actor, jobId: job.id },
     ...{ source: target.source, dataset: target.dataset, upsert: target.upsert },
@@ -78,12 +88,19 @@ export function pageWriter(
     ...{ maxDepth: limits.maxDepth, maxRecordBytes: limits.maxRecordBytes, textOnly: target.text_only ?? false },
     ...{ numbering: 'line', dataOnly: { idAt: target.id_at ?? null } },
     onTaken: context.onTaken,
+    onRejected: oddities.refused,
     complete: appended => appended,
     append(batches) {
       const rows = delivery?.take(run.number)
-      const { runId: run_id, processed, rejected, number } = run
+      const { runId: run_id, rejected, number } = run
       const place = { job_id: job.id, run_id, number, state: JSON.stringify(run.state ?? null) }
-      const count = { processed, rejected, total, taken: rows?.count ?? 0, after: encodePosition(run.after) }
+      const count = {
+        processed: run.processed,
+        rejected,
+        total,
+        taken: rows?.count ?? 0,
+        after: encodePosition(run.after),
+      }
       run.checkpoint = { ...place, ...count, at: Date.now() }
       const batch = codec.batch('sync.jobs', 'RunCheckpointed', `job/${job.id}`, run.checkpoint)
       return log.append([...batches, ...(rows ? [rows] : []), batch], {
@@ -97,6 +114,7 @@ export function pageWriter(
       const { original, originalBytes, ...why } = row.refused
       return intake.refuse(why, number, asBuffer(original), originalBytes, row.id)
     }
+    if (connector.pagesMayShift) oddities.came(row.data)
     const original = () => (row.original ? asBuffer(row.original()) : Buffer.from(row.data))
     const made = transform ? transform(row.data) : { json: row.data }
     if ('dropped' in made) return
@@ -119,6 +137,7 @@ export function pageWriter(
       return intake.refuse({ code: 'TOO_LONG', field: null, message }, number, kept, bytes.length, row.id)
     }
     if (typeof id === 'string') {
+      if (target.key_columns) oddities.keyed(delivery ? undefined : id, made.json)
       if (delivery) delivery.add({ number, id, op: 'upsert', data: made.json, at: Date.now() })
       else intake.add({ id, data: made.json }, number, original)
       return
@@ -141,10 +160,13 @@ export function pageWriter(
     passPoint('runner.page-read')
     // At most one append is ahead of the destination: that is what a run that goes on can read again.
     await delivered
+    await oddities.tellKeys()
     const appended = await intake.flush()!
     passPoint('runner.page-appended')
     hasPages = true
-    run.failures = 0
+    // A page without rows is no sign that the source is well again.
+    if (run.processed > processed) run.failures = 0
+    processed = run.processed
     run.position = run.position ? mergePositions(run.position, appended) : appended
     run.after = mergePositions(run.after, appended)
     if (!delivery) return
@@ -168,6 +190,7 @@ export function pageWriter(
       // Of a source that has nothing, too, a destination learns that there was a run.
       if (delivery && !hasPages) await append()
       await delivered
+      await oddities.tellAll()
       await delivery?.complete(run.rejected)
     },
   }

@@ -1,6 +1,6 @@
 import { connectorOf } from '../catalog/connectors/index.ts'
 import type { JobEvent } from '../domain/job.ts'
-import { createSlots, type Slots } from '../kernel/slots.ts'
+import { createSlots, type Lend, type Slots } from '../kernel/slots.ts'
 import { createCodec } from '../log/codec.ts'
 import type { Stream } from '../log/log.ts'
 import { evolveJob, type Job, wantedRun } from './jobs-held.ts'
@@ -9,9 +9,12 @@ import { runOnce } from './runs.ts'
 import { keepSchedules, MOST_DELAY_MS, type Schedules } from './schedules.ts'
 import { shareOut } from './share-out.ts'
 
-export interface RunnerOptions extends Omit<RunContext, 'stream' | 'seen'> {
-  /** Most runs at once, and most of those that are heavy, which count by themselves. */
-  readonly concurrency: { readonly runs: number; readonly heavy: number }
+export interface RunnerOptions extends Omit<RunContext, 'stream' | 'seen' | 'patiently'> {
+  /**
+   * Most runs that are open at once, most of those that have something to do, and most of the heavy ones, which count by
+   * themselves.
+   */
+  readonly concurrency: { readonly open: number; readonly runs: number; readonly heavy: number }
   /** Told which streams of jobs are run here from now on. */
   readonly onHolding: (streams: readonly Stream[]) => void
   /** Told how far each stream of jobs has been followed. */
@@ -33,8 +36,11 @@ const ASKED_AT_ONCE = 32
  */
 export function startRunner(options: RunnerOptions): Promise<{ stop(): Promise<void> }> {
   const { log, logger, onHolding } = options
-  const { runs, heavy } = options.concurrency
-  const slots = { runs: createSlots(runs), heavy: createSlots(heavy), times: createSlots(ASKED_AT_ONCE) }
+  const { open, runs, heavy } = options.concurrency
+  const slots = {
+    ...{ open: createSlots(open), runs: createSlots(runs), heavy: createSlots(heavy) },
+    times: createSlots(ASKED_AT_ONCE),
+  }
   const run = (stream: Stream, signal: AbortSignal) => hold(options, slots, stream, signal)
   return shareOut({ log, group: GROUP, topic: JOBS, logger, onHolding, run })
 }
@@ -48,7 +54,7 @@ interface Running {
 /** Follows a stream of jobs and keeps those running that should be, until `signal` aborts or following fails. */
 async function hold(
   options: RunnerOptions,
-  slots: { readonly runs: Slots; readonly heavy: Slots; readonly times: Slots },
+  slots: { readonly open: Slots; readonly runs: Slots; readonly heavy: Slots; readonly times: Slots },
   stream: Stream,
   signal: AbortSignal,
 ): Promise<void> {
@@ -79,9 +85,11 @@ async function hold(
     const stopping = new AbortController()
     const either = AbortSignal.any([stopping.signal, signal])
     const context = { ...options, stream, seen: followed.until }
-    const isHeavy = connectorOf(job.config.connector.type)?.heavy === true
-    const done = (isHeavy ? slots.heavy : slots.runs)
-      .take(either, () => runOnce(context, job, runId, either))
+    const own = connectorOf(job.config.connector.type)?.heavy === true ? slots.heavy : slots.runs
+    const inOwn = () =>
+      own.take(either, lend => runOnce({ ...context, patiently: patientWith(lend) }, job, runId, either))
+    const done = slots.open
+      .take(either, inOwn)
       .catch(error => {
         if (either.aborted) return
         logger.error({ err: error, job_id: id, run_id: runId }, 'a run broke off and begins again')
@@ -118,6 +126,25 @@ async function hold(
     for (const { stopping } of running.values()) stopping.abort()
     await schedules?.stop()
     await Promise.all([...running.values()].map(({ done }) => done))
+  }
+}
+
+/** How long a run may wait for others before it lends its slot to somebody who has something to do. */
+const LEND_AFTER_MS = 500
+
+function patientWith(lend: Lend): Lend {
+  return async wait => {
+    const late = Symbol('late')
+    let timer: NodeJS.Timeout | undefined
+    const lateness = new Promise<symbol>(resolve => {
+      timer = setTimeout(resolve, LEND_AFTER_MS, late)
+    })
+    try {
+      const first = await Promise.race([wait, lateness])
+      return first === late ? await lend(wait) : await wait
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }
 

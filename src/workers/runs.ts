@@ -108,7 +108,7 @@ async function pullAll(
   const { limits, guard, files } = context
   const goesOn = job.checkpoint?.run_id === run.runId
   if (!goesOn && job.connectorState !== undefined) run.state = connector.begin?.(JSON.parse(job.connectorState))
-  const delivery: Delivery | undefined = await openDelivery(context, job, run, settings, signal)
+  const delivery: Delivery | undefined = await context.patiently(openDelivery(context, job, run, settings, signal))
   try {
     const { write, end } = pageWriter(context, job, run, settings, delivery)
     const pull = (signal: AbortSignal) =>
@@ -125,7 +125,7 @@ async function pullAll(
         },
         log: (level, message, metadata) => void run.tell(level, message, metadata).catch(run.untold),
       })
-    await pump(pull, limits, signal, write)
+    await pump(pull, limits, context.patiently, signal, write)
     if (!signal.aborted) await end()
   } finally {
     await delivery?.stop()

@@ -175,6 +175,20 @@ describe('a pull', () => {
     expect(runs.body.items.map(({ status }) => status)).toEqual(['cancelled', 'completed'])
   })
 
+  it('brings everything again when it is given another table', async () => {
+    const connector = { type: 'rest_api', config: sourceConfig(source.url, 100, { cursor_field: 'id' }) }
+    const into = (table: string) => ({
+      ...{ connector, name: 'incremental' },
+      destination: { type: 'database', table, mode: 'upsert', key_columns: ['id'] },
+    })
+    const { id } = await runJob(service, plain(into('one')))
+    expect((await call(service, `/jobs/${id}`, { method: 'PUT', body: plain(into('two')) })).status).toBe(200)
+    await startJob(service, id)
+    const job = await jobEnd(service, id)
+    expect(job).toMatchObject({ status: 'completed', records_processed: ROWS })
+    expect(await readRecords(service, 'two', job.position)).toHaveLength(ROWS)
+  })
+
   it('has a state that can be read and set', async () => {
     const endpoint = { cursor_field: 'id', cursor_param: 'from' }
     const connector = { type: 'rest_api', config: sourceConfig(source.url, 100, endpoint) }

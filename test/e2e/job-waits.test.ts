@@ -87,17 +87,50 @@ describe('a source', () => {
   })
 })
 
+describe('what is odd about rows is told', () => {
+  const warnings = async (body: object) => {
+    const job = await runJob(service, body)
+    expect(job.status).toBe('completed')
+    return (await logsOf(service, job.id, 'warning')).map(({ message, metadata }) => [message, metadata.count])
+  }
+
+  it('pages whose order changes meanwhile', async () => {
+    let shift = 0
+    strange = (request, response) => {
+      const offset = Number(new URL(request.url!, 'http://source').searchParams.get('offset'))
+      const order = rows.map((_, n) => rows[(n + shift) % ROWS])
+      shift += 5
+      return answer(response, 200, `{"total":${ROWS},"data":[${order.slice(offset, offset + 10).join(',')}]}`)
+    }
+    const told = await warnings(strangeJob())
+    strange = undefined
+    expect(told).toEqual([['the source gave rows more than once', expect.any(Number)]])
+  })
+
+  it('rows that a transformation refuses, and keys that are not unique', async () => {
+    const transformations = [{ type: 'field_mapping', config: { mappings: { nothing: 'something' } } }]
+    expect(await warnings(plainJob(source, { transformations }))).toEqual([
+      ['rows were refused; /rejected has them', ROWS],
+    ])
+    const same = [{ type: 'compute', config: { field: 'id', expression: 'id % 10' } }]
+    expect(await warnings(plainJob(source, { transformations: same }))).toEqual([
+      ['rows share their key columns, and of those the last one counts', ROWS - 10],
+    ])
+  })
+})
+
 describe('others beside it', () => {
   it('go on while many sources do not answer and a destination is not there', async () => {
     strange = () => new Promise<boolean>(() => undefined)
     const url = `postgres://sync:secret@127.0.0.1:${await freePort()}/nowhere`
     const destination = { type: 'database', url, table: 't', mode: 'append' }
     const stuck = await Promise.all([
-      ...Array.from({ length: 10 }, () => makeJob(service, strangeJob())),
+      // More than there are slots.
+      ...Array.from({ length: 20 }, () => makeJob(service, strangeJob())),
       ...Array.from({ length: 10 }, () => makeJob(service, plainJob(source, { destination }))),
     ])
     await Promise.all(stuck.map(({ id }) => startJob(service, id)))
-    await Promise.all(stuck.slice(10).map(({ id }) => jobUntil(service, id, ({ status }) => status === 'waiting')))
+    await Promise.all(stuck.slice(20).map(({ id }) => jobUntil(service, id, ({ status }) => status === 'waiting')))
     const quick = await runJob(service, plainJob(source), 10_000)
     expect(quick).toMatchObject({ status: 'completed', records_processed: ROWS })
     for (const { id } of stuck) expect((await command(id, 'cancel')).status).toBe(202)

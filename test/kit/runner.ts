@@ -32,8 +32,8 @@ export async function startTestRunner(log: Log): Promise<{ stop(): Promise<void>
       ...{ formatLimits: formatLimits(config), rowLimits: rowLimits(config), retries: config.retries },
       ...{ answerBytes: config.answerBytes, answerMs: config.answerMs },
     },
-    ...{ guard: createGuard(''), secrets: {} as SecretStore, brokers: [], folders: '/' },
-    concurrency: { runs: config.runs, heavy: config.fileRuns },
+    ...{ guard: createGuard(''), secrets: {} as SecretStore, brokers: [], folders: { allowed: '/', own: '/nowhere' } },
+    concurrency: { open: config.openRuns, runs: config.runs, heavy: config.fileRuns },
     ...{ onTaken: nothing, onEnded: nothing, onHolding: nothing, onProgress: nothing },
   })
   return {

@@ -136,7 +136,7 @@ export async function openSink(destination: object, { logged, ...opening }: Open
   const found = destinationOf((destination as { type: string }).type)!
   return found.open(found.config.parse(destination), {
     ...{ jobId: 'job_1', runId: 'run_1', signal: new AbortController().signal, guard: createGuard('1') },
-    ...{ whole: true, brokers: [], folders: '/', answerMs: 10_000 },
+    ...{ whole: true, brokers: [], folders: { allowed: '/', own: '/nowhere' }, answerMs: 10_000 },
     log: (level, message, metadata = {}) => void logged?.push({ level, message, metadata }),
     ...opening,
   })

@@ -34,7 +34,7 @@ const LIFE: [string, object][] = [
 const soFar = {
   ...{ id: 'run_1', trigger: 'upload', scheduled_at: null, state: '{"row":5}', processed: 5, rejected: 1, total: 10 },
   ...{ queued_at: AT + 1, started_at: AT + 2, ended_at: null, waiting_until: null },
-  ...{ error: null, result: null, position: null },
+  ...{ error: null, result: null, position: null, began_at: AT + 6, began_with: 5 },
 }
 
 it('a job and its run stand as their last events say, the run in a row of its own too', () => {
@@ -57,7 +57,7 @@ it('a job and its run stand as their last events say, the run in a row of its ow
 })
 
 it.each([
-  ['RunStarted', {}, { status: 'running' }],
+  ['RunStarted', {}, { status: 'running', began_at: AT + 9 }],
   ['RunPaused', {}, { status: 'paused' }],
   ['RunCancelled', {}, { status: 'cancelled', ended_at: AT + 9 }],
   [
@@ -78,7 +78,7 @@ it('a completed run has its result and its position', () => {
   const done = { ...RUN, result: '{"rows":5}', position: 'log~x.1', ...stamp(9) }
   const { run } = fold(...LIFE, ['RunStarted', { ...RUN, ...stamp(8) }], ['RunCompleted', done])
   const { result, position } = done
-  expect(run).toEqual({ ...soFar, status: 'completed', ended_at: AT + 9, result, position })
+  expect(run).toEqual({ ...soFar, status: 'completed', began_at: AT + 8, ended_at: AT + 9, result, position })
 })
 
 const NEXT: [string, object][] = [

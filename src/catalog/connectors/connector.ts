@@ -15,6 +15,8 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
   readonly madeBy?: string
   /** Whether a run of it takes a thread of its own, so that fewer of them run at once. */
   readonly heavy?: boolean
+  /** Whether rows may come twice, and others never, because pages shift while they are read: then it is told. */
+  readonly pagesMayShift?: boolean
   /** What a job says under `connector.config`. */
   readonly config: Config
   /** Where in a configuration, as its maker gave it, there are secrets. */
@@ -24,7 +26,7 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
    * such as how far the records of an incremental source are known. Without it a run begins at the beginning.
    */
   begin?(last: unknown): unknown
-  /** The servers that it connects to, each as host or host:port. When they change, stored secrets must be given anew. */
+  /** The servers that it connects to, by their origins. When they change, stored secrets must be given anew. */
   servers?(config: z.output<Config>): readonly string[]
   /** Whether a run brings everything that the source has, and not only what is new; so it is unless this says otherwise. */
   whole?(config: z.output<Config>): boolean

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Folders } from '../reach/folder.ts'
 import type { Guard } from '../reach/guard.ts'
 import type { SecretPath } from '../secrets.ts'
 
@@ -31,8 +32,7 @@ export interface SinkContext {
   readonly whole: boolean
   /** Kafka's brokers, when the service has any. */
   readonly brokers: readonly string[]
-  /** Folders in which users may have files, with commas between. */
-  readonly folders: string
+  readonly folders: Folders
   /** Milliseconds that it may take to answer. */
   readonly answerMs: number
   /** Tells the run's log. */

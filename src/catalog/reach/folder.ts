@@ -2,14 +2,24 @@ import { realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { invalid } from '../../kernel/errors.ts'
 
+/** Where users may have files: in `allowed`, which are folders with commas between, and not in `own`, the service's. */
+export interface Folders {
+  readonly allowed: string
+  readonly own: string
+}
+
 /**
- * Throws a VALIDATION_ERROR about `field` for a file that is in none of the folders, which have commas between. Links are
- * followed: where a file is counts, not what it is called. A folder that is not there holds nothing.
+ * Throws a VALIDATION_ERROR about `field` for a file where users may have none. Links are followed: where a file is counts,
+ * not what it is called. A folder that is not there holds nothing.
  */
-export function checkFolder(file: string, folders: string, field: string): void {
+export function checkFolder(file: string, { allowed, own }: Folders, field: string): void {
   const place = realPath(file)
-  const allowed = folders.split(',').map(folder => realPath(resolve(folder.trim())))
-  if (allowed.some(folder => place.startsWith(folder.endsWith(sep) ? folder : folder + sep))) return
+  const isIn = (name: string) => {
+    const folder = realPath(resolve(name.trim()))
+    return place.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+  }
+  if (isIn(own)) throw invalid(field, `${file} is where the service keeps its own files`)
+  if (allowed.split(',').some(isIn)) return
   throw invalid(field, `${file} is in no folder where jobs may have files: SQLITE_FOLDERS names them`)
 }
 

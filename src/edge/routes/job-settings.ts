@@ -42,7 +42,9 @@ async function keep(
     const config = JSON.stringify({ ...hidden, target })
     const data = { job_id: id, name, connector_type: kept.connector.type, config }
     const before = was?.configured_by as string | null | undefined
-    const command = type === 'CreateJob' || !before ? { type, data } : { type, data: { ...data, was: before } }
+    const anew = was !== undefined && placeOf(configOf(was).destination) !== placeOf(hidden.destination)
+    const changed = { ...data, anew, ...(before ? { was: before } : {}) }
+    const command = type === 'CreateJob' ? { type, data } : { type, data: changed }
     await reachJob(services, await services.commands.send(`job/${id}`, command, by))
     const used = new Set(referencesIn(hidden))
     await removeSecrets(services, was, used)
@@ -52,6 +54,12 @@ async function keep(
     if (refused) for (const reference of made) await services.secrets.remove(reference)
     throw error
   }
+}
+
+/** Where a destination is: what is written there later is not what was written elsewhere before. */
+function placeOf(destination: unknown): string {
+  const { type, url, table, topic } = (destination ?? {}) as Record<string, unknown>
+  return JSON.stringify([type, url, table, topic])
 }
 
 /** Removes the secrets of a job as it was, but for those still used. */

@@ -12,11 +12,12 @@ export const restApi = defineConnector({
     'Takes rows from HTTP endpoints that answer JSON, page by page: all of them, or what is new since the last run.',
   config,
   secrets: secretsOf,
+  pagesMayShift: true,
   begin(last) {
     const { cursors } = readState(last)
     return Object.keys(cursors).length === 0 ? undefined : { cursors }
   },
-  servers: ({ base_url, auth }) => addressesOf(base_url, auth).map(([, address]) => new URL(address).host),
+  servers: ({ base_url, auth }) => addressesOf(base_url, auth).map(([, address]) => new URL(address).origin),
   whole: ({ endpoints }) => endpoints.every(({ cursor_field }) => cursor_field === undefined),
   async *pull(config, state, context) {
     // Whoever has no such job carries no client.

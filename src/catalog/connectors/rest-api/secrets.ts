@@ -3,7 +3,7 @@ import { auths } from './auth/index.ts'
 
 /** Parts of the names that headers, parameters and members with credentials have, in lower case, without separators. */
 const SENSITIVE =
-  /authorization|cookie|apikey|token|secret|passw|passphrase|pwd|credential|signature|session|bearer|accesskey|xauth|key$/
+  /auth(?!or(?!iz))|cookie|apikey|token|secret|pass(?!port)|pwd|credential|signature|session|bearer|accesskey|jwt|security|key$|^sig$/
 
 /** Whether something of this name is taken for a secret. */
 export function isSensitive(name: string): boolean {
