@@ -85,7 +85,7 @@ export function pageSql(query: PageQuery): { text: string; values: unknown[] } {
   const names = Object.keys(table.columns).map(quoted).join(', ')
   const text = `select ${names} from (
       select *, sum(${bytesSql(table)}) over (order by ${last} rows between unbounded preceding and 1 preceding) as bytes_before
-      from (select * from ${nameOf(table)} ${where} order by ${last} limit ${value(query.limit)} offset ${value(query.offset ?? 0)}) rows
+      from (select * from ${nameOf(table)} ${where} order by ${last}${query.newest ? ' desc' : ''} limit ${value(query.limit)} offset ${value(query.offset ?? 0)}) rows
     ) page where coalesce(bytes_before, 0) < ${PAGE_BYTES} order by ${last}`
   return { text, values }
 }

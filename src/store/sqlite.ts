@@ -213,7 +213,9 @@ function pageSql(query: PageQuery): { sql: string; values: SQLInputValue[] } {
   }
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
   return {
-    sql: `select * from ${quoted(query.table.name)} ${where} order by ${last} limit ? offset ?`,
+    sql: `select * from (
+      select * from ${quoted(query.table.name)} ${where} order by ${last} ${query.newest ? 'desc' : ''} limit ? offset ?
+    ) order by ${last}`,
     values: [...values, query.limit, query.offset ?? 0],
   }
 }

@@ -67,6 +67,8 @@ export interface PageQuery {
   /** Conditions on fields of a column that holds JSON text. */
   readonly fields?: readonly FieldCondition[]
   readonly limit: number
+  /** The last rows that fit rather than the first, in the same order. */
+  readonly newest?: boolean
   /** Rows to pass over. */
   readonly offset?: number
 }

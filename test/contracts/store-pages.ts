@@ -29,6 +29,12 @@ export function pages(
       expect(ids(await store.page({ table: things, equal: { owner: 'o' }, limit: 100 }))).toEqual(ORDERED)
     })
 
+    it.each([1, 3, 16, 17])('of the newest %i has the last ones, in the same order', async limit => {
+      await put(...ORDERED.map(id => thing(id)), thing('b', { owner: 'other' }))
+      const query = { table: things, equal: { owner: 'o' }, limit, newest: true }
+      expect(ids(await store.page(query))).toEqual(ORDERED.slice(-limit))
+    })
+
     it.each([1, 3, 16, 17])('after page of %i, every row comes once', async limit => {
       await put(...ORDERED.map(id => thing(id)), thing('b', { owner: 'other' }))
       const found: unknown[] = []

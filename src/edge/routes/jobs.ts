@@ -148,7 +148,9 @@ const logs: Route = {
     if (level) condition('rank', '>=', LEVELS.indexOf(level))
     if (since) condition('at', '>=', Date.parse(since))
     if (until) condition('at', '<=', Date.parse(until))
-    const rows = await services.store.page({ table: runLogs, equal: { job_id: id! }, fields, limit })
+    // Without a time to begin at, whoever asks wants to know what was last.
+    const asking = { table: runLogs, equal: { job_id: id! }, fields, limit, newest: since === undefined }
+    const rows = await services.store.page(asking)
     const shown = rows.map(({ level, message, metadata, entry, run_id }) => ({
       timestamp: new Date(JSON.parse(entry as string).at).toISOString(),
       ...{ level, message, run_id },
