@@ -85,9 +85,12 @@ async function hold(
     const stopping = new AbortController()
     const either = AbortSignal.any([stopping.signal, signal])
     const context = { ...options, stream, seen: followed.until }
-    const own = connectorOf(job.config.connector.type)?.heavy === true ? slots.heavy : slots.runs
+    const isHeavy = connectorOf(job.config.connector.type)?.heavy === true
     const inOwn = () =>
-      own.take(either, lend => runOnce({ ...context, patiently: patientWith(lend) }, job, runId, either))
+      // What takes a thread of its own has it while it waits, too.
+      isHeavy
+        ? slots.heavy.take(either, () => runOnce({ ...context, patiently: wait => wait }, job, runId, either))
+        : slots.runs.take(either, lend => runOnce({ ...context, patiently: patientWith(lend) }, job, runId, either))
     const done = slots.open
       .take(either, inOwn)
       .catch(error => {
