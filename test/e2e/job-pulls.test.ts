@@ -138,6 +138,14 @@ describe('a pull', () => {
     expect((await call(service, `/rejected/${items[0]!.id}/replay`, { body: mended })).status).toBe(409)
   })
 
+  it('into a file where the service keeps its own is refused', async () => {
+    const destination = { type: 'database', url: `sqlite://${service.dataDir}/mine.db`, table: 't', mode: 'append' }
+    const refused = await call(service, '/jobs/validate', { body: plain({ destination }) })
+    expect(refused.status).toBe(400)
+    expect(refused.text).toContain('keeps its own files')
+    expect((await runJob(service, plain({ destination }))).status).toBe('failed')
+  })
+
   it('is paused at a page, resumed, and ends whole; what is illegal is refused', async () => {
     const file = join(folder, 'paused.db')
     const destination = { type: 'database', url: `sqlite://${file}`, table: 't', mode: 'append' }
