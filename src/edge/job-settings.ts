@@ -3,11 +3,12 @@ import type { Connector } from '../catalog/connectors/connector.ts'
 import { connectors } from '../catalog/connectors/index.ts'
 import { datasetDestination } from '../catalog/destinations/dataset.ts'
 import type { Destination } from '../catalog/destinations/destination.ts'
-import { destinations } from '../catalog/destinations/index.ts'
+import { destinations, isOutside } from '../catalog/destinations/index.ts'
 import { checkSchedule } from '../catalog/schedules/index.ts'
 import type { SecretPath } from '../catalog/secrets.ts'
 import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
 import { keepHidden, referencesIn, requireSecrets, revealSecrets } from '../intake/hidden.ts'
+import { withoutPassword } from '../kernel/address.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
 import type { JobConfig } from '../workers/jobs-held.ts'
 import { check } from './body.ts'
@@ -36,6 +37,8 @@ export interface CheckedJob {
   readonly revealed: Omit<JobConfig, 'target'>
   /** As the connector's schema gives it. */
   readonly config: unknown
+  /** Whether rows land elsewhere than before: what is written there later is not what was written elsewhere. */
+  readonly elsewhere: boolean
   /** Where rows land outside, with its configuration as its schema gives it. */
   readonly sink: { readonly destination: Destination; readonly config: unknown } | undefined
 }
@@ -67,9 +70,11 @@ export async function checkJob(services: Services, body: JobBody, was: JobConfig
   const own = (connector.secrets?.(revealed.connector.config) ?? []).map(path => ['connector', 'config', ...path])
   const secretPaths = [...own, ...steps, ...there]
   requireSecrets(kept, secretPaths)
-  if (was) requireSameServers(connector, config, kept, was, await revealAll(services, was))
+  const before = was && (await revealAll(services, was))
+  if (was) requireSameServers(connector, config, kept, was, before!)
   return {
     ...{ connector, kept, revealed, config, sink },
+    elsewhere: before !== undefined && placeOf(before.destination) !== placeOf(revealed.destination),
     secretPaths,
     target: {
       ...target,
@@ -79,6 +84,12 @@ export async function checkJob(services: Services, body: JobBody, was: JobConfig
       transform: true,
     },
   }
+}
+
+/** Where a destination is, whoever asks there and with whatever password. */
+function placeOf(destination: unknown): string {
+  const { type, url, table, topic } = (destination ?? {}) as Record<string, unknown>
+  return JSON.stringify([type, typeof url === 'string' ? withoutPassword(url) : null, table, topic])
 }
 
 function connectorFor(type: string): Connector {
@@ -129,13 +140,13 @@ function unknown(type: unknown, known: readonly { readonly type: string }[]): st
 }
 
 /** What becomes of a job's rows, and where in its destination there are secrets. */
-function checkDestination(destination: Record<string, unknown>): {
+function checkDestination(destination: { readonly type: string; readonly [field: string]: unknown }): {
   target: { dataset: string; upsert: boolean; key_columns?: readonly string[] }
   secrets: readonly SecretPath[]
   sink: CheckedJob['sink']
 } {
-  const { type, url } = destination
-  if (type === 'database' && url === undefined) {
+  const { type } = destination
+  if (!isOutside(destination)) {
     const { table, mode, key_columns } = check(
       destination,
       datasetDestination as z.ZodType<z.infer<typeof datasetDestination>>,

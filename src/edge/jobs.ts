@@ -59,11 +59,6 @@ export function configOf(row: Row): JobConfig & Record<string, unknown> {
   return JSON.parse(row.config as string)
 }
 
-/** Whether a job's rows land outside, rather than in a data set. */
-export function landsOutside({ destination }: Pick<JobConfig, 'destination'>): boolean {
-  return destination !== undefined && (destination.type !== 'database' || destination.url !== undefined)
-}
-
 /** A run's progress under the names that the API gives it. */
 export function progressOf(run: RunState | undefined) {
   return {

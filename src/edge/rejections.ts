@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { isOutside } from '../catalog/destinations/index.ts'
 import type { RecordPushed } from '../events/index.ts'
 import { checkName, createRecordParser, type ParsedRecord, RowRefused } from '../intake/parse.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
@@ -9,7 +10,7 @@ import { idOf, textAt } from '../kernel/record-id.ts'
 import { writtenUnder } from '../log/commands.ts'
 import { jobs } from '../projections/jobs.ts'
 import { recordKey } from '../projections/records.ts'
-import { configOf, landsOutside } from './jobs.ts'
+import { configOf } from './jobs.ts'
 import type { Request } from './router.ts'
 import type { Services } from './services.ts'
 import { validatorOf } from './webhooks/webhooks.ts'
@@ -149,8 +150,8 @@ function checkDelivered(services: Services, row: Row, data: string): void {
 async function requireDataSet({ store }: Services, { job_id, stage }: Row): Promise<void> {
   if (job_id === null || job_id === undefined) return
   const [job] = await store.load(jobs, [[job_id]])
-  const isOutside = stage === 'destination' || (job !== undefined && landsOutside(configOf(job)))
-  if (!isOutside) return
+  const wentOutside = stage === 'destination' || (job !== undefined && isOutside(configOf(job).destination))
+  if (!wentOutside) return
   const message = `this row was on its way to the destination of job ${job_id}: mend it at its source and start the job again`
   throw new DomainError('CONFLICT', message)
 }

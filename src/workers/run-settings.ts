@@ -1,5 +1,6 @@
 import type { Connector } from '../catalog/connectors/connector.ts'
 import { connectorOf } from '../catalog/connectors/index.ts'
+import { isOutside } from '../catalog/destinations/index.ts'
 import { compileTransformations, type Transform } from '../catalog/transformations/index.ts'
 import { referencesIn, revealSecrets, scrubber } from '../intake/hidden.ts'
 import type { RulesLimits } from '../intake/row-rules.ts'
@@ -50,10 +51,7 @@ export async function openSettings(
     connector,
     config: parsed,
     transform: hasSteps ? compileTransformations(revealed.transformations, 'transformations', limits)() : undefined,
-    destination:
-      revealed.destination?.url === undefined && revealed.destination?.type === 'database'
-        ? undefined
-        : revealed.destination,
+    destination: isOutside(revealed.destination) ? revealed.destination : undefined,
     whole: connector.whole?.(parsed) ?? true,
     scrub: text => scrub(text),
     learn(secret) {

@@ -183,6 +183,24 @@ describe('a pull', () => {
     expect(runs.body.items.map(({ status }) => status)).toEqual(['cancelled', 'completed'])
   })
 
+  it('goes on where it was when it is given the same table with another password', async () => {
+    const url = 'postgres://sync:first@127.0.0.1:1/db'
+    const connector = { type: 'rest_api', config: sourceConfig(source.url, 100, { cursor_field: 'id' }) }
+    const into = (to: string) =>
+      plain({ connector, destination: { type: 'database', url: to, table: 't', mode: 'append' } })
+    const { id } = await makeJob(service, into(url))
+    const state = { cursors: {} }
+    const set = (body: object) =>
+      call<{ state: object | null }>(service, `/jobs/${id}/state`, { method: 'PATCH', body })
+    expect((await set({ state })).body.state).toEqual(state)
+    const put = (to: string) => call(service, `/jobs/${id}`, { method: 'PUT', body: into(to) })
+    const now = async () => (await call<{ state: object | null }>(service, `/jobs/${id}/state`)).body.state
+    expect((await put(url.replace('first', 'second'))).status).toBe(200)
+    expect(await now()).toEqual(state)
+    expect((await put(url.replace('/db', '/other'))).status).toBe(200)
+    expect(await now()).toBeNull()
+  })
+
   it('brings everything again when it is given another table', async () => {
     const connector = { type: 'rest_api', config: sourceConfig(source.url, 100, { cursor_field: 'id' }) }
     const into = (table: string) => ({

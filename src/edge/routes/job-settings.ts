@@ -26,40 +26,33 @@ async function keep(
   type: 'CreateJob' | 'UpdateJob',
   id: string,
   name: string,
-  { kept, secretPaths, target }: CheckedJob,
+  { kept, secretPaths, target, elsewhere: anew }: CheckedJob,
   was: Row | undefined,
 ): Promise<void> {
   const { services, principal, exchange } = request
   const made: string[] = []
   const by = { actor: principal.id, requestId: exchange.requestId }
-  try {
-    const hidden = await hideSecrets(kept, secretPaths, async secret => {
-      const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
-      await services.secrets.put(reference, secret)
-      made.push(reference)
-      return reference
-    })
-    const config = JSON.stringify({ ...hidden, target })
-    const data = { job_id: id, name, connector_type: kept.connector.type, config }
-    const before = was?.configured_by as string | null | undefined
-    const anew = was !== undefined && placeOf(configOf(was).destination) !== placeOf(hidden.destination)
-    const changed = { ...data, anew, ...(before ? { was: before } : {}) }
-    const command = type === 'CreateJob' ? { type, data } : { type, data: changed }
-    await reachJob(services, await services.commands.send(`job/${id}`, command, by))
-    const used = new Set(referencesIn(hidden))
-    await removeSecrets(services, was, used)
-  } catch (error) {
+  const hidden = await hideSecrets(kept, secretPaths, async secret => {
+    const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
+    await services.secrets.put(reference, secret)
+    made.push(reference)
+    return reference
+  })
+  const data = {
+    ...{ job_id: id, name, connector_type: kept.connector.type },
+    config: JSON.stringify({ ...hidden, target }),
+  }
+  const before = was?.configured_by as string | null | undefined
+  const changed = { ...data, anew, ...(before ? { was: before } : {}) }
+  const command = type === 'CreateJob' ? { type, data } : { type, data: changed }
+  const decided = await services.commands.send(`job/${id}`, command, by).catch(async error => {
     // One that may have been decided all the same keeps what it was given.
-    const refused = !(error instanceof DomainError) || error.code !== 'UNAVAILABLE'
+    const refused = error instanceof DomainError && error.code !== 'UNAVAILABLE'
     if (refused) for (const reference of made) await services.secrets.remove(reference)
     throw error
-  }
-}
-
-/** Where a destination is: what is written there later is not what was written elsewhere before. */
-function placeOf(destination: unknown): string {
-  const { type, url, table, topic } = (destination ?? {}) as Record<string, unknown>
-  return JSON.stringify([type, url, table, topic])
+  })
+  await removeSecrets(services, was, new Set(referencesIn(hidden)))
+  await reachJob(services, decided)
 }
 
 /** Removes the secrets of a job as it was, but for those still used. */
