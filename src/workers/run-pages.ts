@@ -76,9 +76,10 @@ export function pageWriter(
   // A destination outside finds its keys itself.
   const keys = delivery ? [] : (target.key_columns ?? [])
   const oddities = createOddities(job, run)
-  let total: number | null = null
+  const goesOn = job.checkpoint?.run_id === run.runId
+  let total = goesOn ? job.checkpoint!.total : null
   let delivered: Promise<void> = Promise.resolve()
-  let hasPages = job.checkpoint?.run_id === run.runId
+  let hasPages = goesOn
   /** Rows up to the last append. */
   let { processed } = run
   const intake = createIntake({
