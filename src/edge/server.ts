@@ -36,7 +36,7 @@ export interface Edge {
 export function startEdge(services: Services): Promise<Edge> {
   return startServer(services, {
     routes,
-    identify: credentials => authenticate(credentials, services.access, services.tokens),
+    identify: async credentials => authenticate(credentials, services.access, services.tokens),
     attach: app => serveSockets(app, services),
   })
 }

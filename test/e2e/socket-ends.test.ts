@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { call, pushBatch, tokenFor } from '../kit/api.ts'
 import { until } from '../kit/processes.ts'
+import { head, openRaw } from '../kit/raw.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
 import { listen } from '../kit/sockets.ts'
 
@@ -98,4 +99,18 @@ it('closes with 1001 on SIGTERM', async () => {
   for (const listener of listeners) expect((await listener.closed).code).toBe(1001)
   expect(await ended).toBe(0)
   removeData(ending)
+})
+
+it('keeps a socket open whose token it sees for the first time', async () => {
+  const { access_token } = await tokenFor(service, 'sync:read')
+  const client = await openRaw(service)
+  // What a client that upgrades never says: uWebSockets.js acts on it when the upgrade is made late (decision 23).
+  const upgrade = { Upgrade: 'websocket', Connection: 'close', 'Sec-WebSocket-Version': 13 }
+  const key = { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
+  client.write(head({ ...service, token: access_token }, 'GET /ws', { ...upgrade, ...key }))
+  await client.untilReceived(/^HTTP\/1.1 101 /)
+  const ping = Buffer.from('{"type":"ping"}')
+  client.write(Buffer.concat([Buffer.from([0x81, 0x80 | ping.length, 0, 0, 0, 0]), ping]))
+  await client.untilReceived(/"type":"pong"/)
+  client.end()
 })

@@ -82,7 +82,10 @@ export function createSubscriber(): Subscriber {
       return new Promise(resolve => {
         opened.on('open', () => subscribe(opened, position))
         opened.on('message', data => take(opened, data.toString(), resolve))
-        opened.on('error', () => resolve())
+        opened.on('error', error => {
+          history.push(`after ${told.length} changes: ${error}`)
+          resolve()
+        })
         opened.on('close', (code, reason) => {
           history.push(`after ${told.length} changes: closed with ${code} ${reason}`)
           resolve()

@@ -34,8 +34,11 @@ export function credentialsOf({ header }: Pick<Exchange, 'header'>): Credentials
   return { authorization: header('authorization'), apiKey: header('x-api-key') }
 }
 
-/** Finds out who presents these credentials. Throws UNAUTHORIZED, or VALIDATION_ERROR for two at once. */
-export async function authenticate(credentials: Credentials, access: Access, tokens: Tokens): Promise<Principal> {
+/**
+ * Finds out who presents these credentials: at once, but for an API key that is not known here yet. Throws UNAUTHORIZED,
+ * or VALIDATION_ERROR for two at once.
+ */
+export function authenticate(credentials: Credentials, access: Access, tokens: Tokens): Principal | Promise<Principal> {
   const { authorization, apiKey } = credentials
   if (authorization !== undefined && apiKey !== undefined) {
     throw new DomainError('VALIDATION_ERROR', 'send either Authorization or X-API-Key, not both')
@@ -46,7 +49,7 @@ export async function authenticate(credentials: Credentials, access: Access, tok
   }
   const token = /^Bearer +([^ ]+) *$/i.exec(authorization)?.[1]
   if (!token) throw new DomainError('UNAUTHORIZED', 'Authorization: expected "Bearer <token>"')
-  return principalOfToken(await tokens.verify(token), access.view)
+  return principalOfToken(tokens.verify(token), access.view)
 }
 
 export function principalOfToken(claims: Claims, view: AccessView): Principal {
@@ -62,16 +65,20 @@ export function principalOfToken(claims: Claims, view: AccessView): Principal {
   }
 }
 
-async function principalOfKey(apiKey: string, { view, caughtUp }: Access): Promise<Principal> {
+function principalOfKey(apiKey: string, { view, caughtUp }: Access): Principal | Promise<Principal> {
   // The key is looked up by its hash: how long that takes says nothing about any key.
   const hash = sha256(apiKey)
-  let key: ApiKey | undefined = view.keysByHash.get(hash)
-  if (!key) {
-    // Made at another edge a moment ago, it may still be on its way.
-    await caughtUp()
-    key = view.keysByHash.get(hash)
-  }
-  if (!key) throw new DomainError('UNAUTHORIZED', 'the API key is not valid')
+  const key = view.keysByHash.get(hash)
+  if (key) return principalOf(hash, key, view)
+  // Made at another edge a moment ago, it may still be on its way.
+  return caughtUp().then(() => {
+    const arrived = view.keysByHash.get(hash)
+    if (!arrived) throw new DomainError('UNAUTHORIZED', 'the API key is not valid')
+    return principalOf(hash, arrived, view)
+  })
+}
+
+function principalOf(hash: string, key: ApiKey, view: AccessView): Principal {
   const expiresAt = key.expiresAt === null ? null : Date.parse(key.expiresAt)
   if (expiresAt !== null && expiresAt <= Date.now()) throw new DomainError('UNAUTHORIZED', 'the API key has expired')
   return {

@@ -6,6 +6,7 @@ import { OAuthError } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { SCOPES } from './authenticate.ts'
 import { sameSecret } from './keys.ts'
+import type { Claims, Tokens } from './tokens.ts'
 
 export interface TokenAnswer {
   access_token: string
@@ -135,8 +136,17 @@ export async function revokeToken(services: Services, token: string, requestId: 
     const command = { type: 'RevokeRefreshFamily' as const, data: { family } }
     return access.reached(await commands.send(`family/${family}`, command, by))
   }
-  const claims = await tokens.verify(token).catch(() => undefined)
+  const claims = claimsOf(tokens, token)
   if (!claims) return
   const data = { token_id: claims.tokenId, expires_at: claims.expiresAt }
   await access.reached(await commands.send(`token/${claims.tokenId}`, { type: 'RevokeAccessToken', data }, by))
+}
+
+function claimsOf(tokens: Tokens, token: string): Claims | undefined {
+  try {
+    return tokens.verify(token)
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'UNAUTHORIZED') return undefined
+    throw error
+  }
 }

@@ -6,6 +6,7 @@ import {
   hkdfSync,
   type KeyObject,
   timingSafeEqual,
+  verify,
 } from 'node:crypto'
 
 /** The keys that the service's one secret, ENCRYPTION_KEY, is stretched into: every process with it has the same. */
@@ -46,4 +47,9 @@ export function sameSecret(a: string, b: string): boolean {
 
 export function mac(key: Buffer, text: string): string {
   return createHmac('sha256', key).update(text).digest('base64url')
+}
+
+/** Whether a text has this Ed25519 signature (RFC 8032), base64url. */
+export function signedBy(key: KeyObject, text: string, signature: string): boolean {
+  return verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))
 }

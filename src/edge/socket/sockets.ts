@@ -72,14 +72,18 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         const token = exchange.query.get('token')
         const authorization = exchange.header('authorization') ?? (token === null ? undefined : `Bearer ${token}`)
         const credentials = { authorization, apiKey: exchange.header('x-api-key') }
-        const principal = await authenticate(credentials, services.access, services.tokens)
+        const found = authenticate(credentials, services.access, services.tokens)
+        const late = found instanceof Promise
+        const principal = late ? await found : found
         requireScope(principal, 'sync:read')
         if (open.size >= config.sockets)
           throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
         if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
         if (exchange.aborted) return
         const data = { principal, session: undefined, drops: undefined, name: `socket-${sockets++}` }
-        res.cork(() => res.upgrade<Data>(data, key, protocol, extensions, context))
+        // Corked it would now and then be closed at once (docs/decisions/0023-upgrades.md).
+        if (late) res.upgrade<Data>(data, key, protocol, extensions, context)
+        else res.cork(() => res.upgrade<Data>(data, key, protocol, extensions, context))
       } catch (error) {
         // Like every request that is refused it counts, so that nobody can try tokens here as often as they like.
         const state = await limits.consume(`api ${exchange.ip}`, config.rateLimitApi)
