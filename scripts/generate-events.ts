@@ -40,6 +40,8 @@ function typeOf(type: Avro): string {
   if (Array.isArray(type)) return type.map(typeOf).join(' | ')
   if (type.type === 'enum') return type.symbols!.map(symbol => `'${symbol}'`).join(' | ')
   if (type.type === 'array') return `readonly (${typeOf(type.items!)})[]`
+  if (type.type === 'record')
+    return `{ ${type.fields!.map(({ name, type }) => `${name}: ${typeOf(type)}`).join('; ')} }`
   return typeOf(type.type)
 }
 

@@ -112,6 +112,32 @@ export interface RecordChanged {
   job_id: null | string
 }
 
+/** News of a conflict, among the changes of its record: for subscribers, who find both sides at /conflicts. */
+export interface ConflictTold {
+  /** The conflict. */
+  conflict_id: string
+  /** Name of the data set. */
+  dataset: string
+  /** The record's id. */
+  id: string
+  /** detected: it was found; resolved: somebody decided it. */
+  news: 'detected' | 'resolved'
+  /** version, concurrent_field, delete_update or insert_insert; empty when resolved. */
+  conflict_type: string
+  /** Whether somebody has to decide it. */
+  resolution_required: boolean
+  /** How it was decided: accept_incoming, keep_current or merge; null while it is open. */
+  resolution: null | string
+  /** The stream of the event that this follows from. Where the same event changed the row too, that change comes before. */
+  source_stream: string
+  /** That event's offset in source_stream. */
+  source_offset: number
+  /** When that event was taken in, milliseconds since 1970 UTC. */
+  told_at: number
+  /** The job whose run brought the record, if one did. */
+  job_id: null | string
+}
+
 /** Somebody asks for something to be decided. The key is the aggregate, so that one decider sees all of its commands in order. */
 export interface CommandIssued {
   /** The command's own id, which its outcome and its events name. */
@@ -126,6 +152,74 @@ export interface CommandIssued {
   actor: string
   /** The request that brought it. */
   request_id: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A pushed record conflicted with the one that was there. Both sides are in here, so nothing is lost whichever wins. */
+export interface ConflictDetected {
+  /** The conflict's id, conf_ and a part made from the place of the record's event. */
+  conflict_id: string
+  /** Name of the data set. */
+  dataset: string
+  /** The record's id. */
+  record_id: string
+  /** version, concurrent_field, delete_update or insert_insert. */
+  conflict_type: string
+  /** The policy that was asked: its name. */
+  policy: string
+  /** What the policy decided: accept_incoming, keep_current or merge; null: it asks somebody, the conflict is open. */
+  resolution: null | string
+  /** The row's data before this record came, as JSON text; null: it was removed. */
+  current: null | string
+  /** The row's version then. */
+  current_version: number
+  /** When its own system had changed it, RFC 3339, if that was told. */
+  current_updated_at: null | string
+  /** The pushed data as JSON text; null: it asks for removal. */
+  incoming: null | string
+  /** The version that it was made from, if that was told. */
+  incoming_version: null | number
+  /** When its own system changed it, RFC 3339, if that was told. */
+  incoming_updated_at: null | string
+  /** The fields that somebody has to choose for; for a conflict of whole records those that differ. */
+  fields: readonly (string)[]
+  /** The system the pushed record came from. */
+  source: string
+  /** The request that brought it. */
+  request_id: string
+  /** The job whose run brought it, if one did. */
+  job_id: null | string
+  /** The stream of the record's event. */
+  source_stream: string
+  /** That event's offset in source_stream. */
+  source_offset: number
+  /** When the record was taken in, milliseconds since 1970 UTC. */
+  detected_at: number
+}
+
+/** Somebody decided a conflict. The record event that carries it out is in the same append. */
+export interface ConflictResolved {
+  /** The command this follows from. */
+  command_id: string
+  /** The conflict. */
+  conflict_id: string
+  /** accept_incoming, keep_current or merge. */
+  resolution: string
+  /** The client or API key that decided. */
+  by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** A conflict that was decided is open again. The row stays as it is until it is decided anew. */
+export interface ConflictReopened {
+  /** The command this follows from. */
+  command_id: string
+  /** The conflict. */
+  conflict_id: string
+  /** The client or API key that asked for it. */
+  by: string
   /** When, milliseconds since 1970 UTC. */
   at: number
 }
@@ -454,6 +548,8 @@ export interface RecordPushed {
   received_at: number
   /** The job whose run brought it, if one did. */
   job_id: null | string
+  /** Null for most: the default policy, and no conflict to end. */
+  conflict: null | { policy: null | string; resolves: null | string; resolution: null | string; write: boolean }
 }
 
 /** A row was refused. It is kept with its reason and its bytes, so that it can be mended and sent again. */
@@ -591,7 +687,11 @@ export interface Events {
   RefreshFamilyRevoked: RefreshFamilyRevoked
   AccessTokenRevoked: AccessTokenRevoked
   RecordChanged: RecordChanged
+  ConflictTold: ConflictTold
   CommandIssued: CommandIssued
+  ConflictDetected: ConflictDetected
+  ConflictResolved: ConflictResolved
+  ConflictReopened: ConflictReopened
   LogCopied: LogCopied
   DatasetConfigured: DatasetConfigured
   RecordForwarded: RecordForwarded
@@ -626,7 +726,11 @@ export const schemas: { readonly [Name in keyof Events]: object } = {
   RefreshFamilyRevoked: {"type":"record","name":"RefreshFamilyRevoked","namespace":"superinsight.sync","doc":"A family of refresh tokens ended, and every access token given out by it.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"family","type":"string","doc":"The family."},{"name":"reason","type":"string","doc":"revoked: somebody asked; reused: a spent token came back, so it was stolen."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   AccessTokenRevoked: {"type":"record","name":"AccessTokenRevoked","namespace":"superinsight.sync","doc":"One access token was revoked before its time.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"token_id","type":"string","doc":"Its jti."},{"name":"expires_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it would have ended, after which nobody need remember it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RecordChanged: {"type":"record","name":"RecordChanged","namespace":"superinsight.sync","doc":"A projector worked out that a pushed record changed a row: the old and the new value of every field that differs.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"id","type":"string","doc":"The record's id."},{"name":"operation","type":{"type":"enum","name":"ChangeOperation","symbols":["create","update","delete"],"doc":"What happened to the row."},"doc":"create: the row is new; update: its data changed; delete: it is gone."},{"name":"version","type":"long","doc":"The row's version after the change: 1 for the first, one more for each change."},{"name":"changes","type":"string","doc":"JSON text: for each field that differs {\"old\": value, \"new\": value}, numbers exactly as pushed, null where there is none."},{"name":"source_stream","type":"string","doc":"The stream of the event this change follows from. With source_offset it names the change: a reader drops what is at or below the last one it saw."},{"name":"source_offset","type":"long","doc":"That event's offset in source_stream."},{"name":"source","type":"string","doc":"The system the record came from."},{"name":"changed_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the event was taken in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."}]},
+  ConflictTold: {"type":"record","name":"ConflictTold","namespace":"superinsight.sync","doc":"News of a conflict, among the changes of its record: for subscribers, who find both sides at /conflicts.","fields":[{"name":"conflict_id","type":"string","doc":"The conflict."},{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"id","type":"string","doc":"The record's id."},{"name":"news","type":{"type":"enum","name":"ConflictNews","symbols":["detected","resolved"],"doc":"What happened to the conflict."},"doc":"detected: it was found; resolved: somebody decided it."},{"name":"conflict_type","type":"string","doc":"version, concurrent_field, delete_update or insert_insert; empty when resolved."},{"name":"resolution_required","type":"boolean","doc":"Whether somebody has to decide it."},{"name":"resolution","type":["null","string"],"default":null,"doc":"How it was decided: accept_incoming, keep_current or merge; null while it is open."},{"name":"source_stream","type":"string","doc":"The stream of the event that this follows from. Where the same event changed the row too, that change comes before."},{"name":"source_offset","type":"long","doc":"That event's offset in source_stream."},{"name":"told_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When that event was taken in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought the record, if one did."}]},
   CommandIssued: {"type":"record","name":"CommandIssued","namespace":"superinsight.sync","doc":"Somebody asks for something to be decided. The key is the aggregate, so that one decider sees all of its commands in order.","fields":[{"name":"command_id","type":"string","doc":"The command's own id, which its outcome and its events name."},{"name":"aggregate","type":"string","doc":"What it is about: a noun, a slash and an id, such as api_key/key_…"},{"name":"type","type":"string","doc":"What is asked, such as CreateApiKey."},{"name":"payload","type":"string","doc":"The command's data as JSON text. No secret is ever in it."},{"name":"actor","type":"string","doc":"The client or API key that asks."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  ConflictDetected: {"type":"record","name":"ConflictDetected","namespace":"superinsight.sync","doc":"A pushed record conflicted with the one that was there. Both sides are in here, so nothing is lost whichever wins.","fields":[{"name":"conflict_id","type":"string","doc":"The conflict's id, conf_ and a part made from the place of the record's event."},{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"record_id","type":"string","doc":"The record's id."},{"name":"conflict_type","type":"string","doc":"version, concurrent_field, delete_update or insert_insert."},{"name":"policy","type":"string","doc":"The policy that was asked: its name."},{"name":"resolution","type":["null","string"],"default":null,"doc":"What the policy decided: accept_incoming, keep_current or merge; null: it asks somebody, the conflict is open."},{"name":"current","type":["null","string"],"default":null,"doc":"The row's data before this record came, as JSON text; null: it was removed."},{"name":"current_version","type":"long","doc":"The row's version then."},{"name":"current_updated_at","type":["null","string"],"default":null,"doc":"When its own system had changed it, RFC 3339, if that was told."},{"name":"incoming","type":["null","string"],"default":null,"doc":"The pushed data as JSON text; null: it asks for removal."},{"name":"incoming_version","type":["null","long"],"default":null,"doc":"The version that it was made from, if that was told."},{"name":"incoming_updated_at","type":["null","string"],"default":null,"doc":"When its own system changed it, RFC 3339, if that was told."},{"name":"fields","type":{"type":"array","items":"string"},"doc":"The fields that somebody has to choose for; for a conflict of whole records those that differ."},{"name":"source","type":"string","doc":"The system the pushed record came from."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."},{"name":"source_stream","type":"string","doc":"The stream of the record's event."},{"name":"source_offset","type":"long","doc":"That event's offset in source_stream."},{"name":"detected_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the record was taken in, milliseconds since 1970 UTC."}]},
+  ConflictResolved: {"type":"record","name":"ConflictResolved","namespace":"superinsight.sync","doc":"Somebody decided a conflict. The record event that carries it out is in the same append.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"conflict_id","type":"string","doc":"The conflict."},{"name":"resolution","type":"string","doc":"accept_incoming, keep_current or merge."},{"name":"by","type":"string","doc":"The client or API key that decided."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  ConflictReopened: {"type":"record","name":"ConflictReopened","namespace":"superinsight.sync","doc":"A conflict that was decided is open again. The row stays as it is until it is decided anew.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"conflict_id","type":"string","doc":"The conflict."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   LogCopied: {"type":"record","name":"LogCopied","namespace":"superinsight.sync","doc":"The command migrate copies another log into this one: that it has begun, or that all of it is here. The last one counts.","fields":[{"name":"log","type":"string","doc":"The id of the log that is copied, as its positions name it."},{"name":"finished","type":"boolean","doc":"False: a copy is under way or was broken off, and nothing may work on this log until it is finished."},{"name":"through","type":"long","doc":"Every event of that log up to this offset was here when a copy was last finished; -1: none was."},{"name":"position","type":"string","doc":"Where the copied events ended then, as a position of this log."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   DatasetConfigured: {"type":"record","name":"DatasetConfigured","namespace":"superinsight.sync","doc":"The settings of a data set were changed; this is all of them from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"title","type":["null","string"],"default":null,"doc":"What it is called to people; null: its name."},{"name":"category","type":["null","string"],"default":null,"doc":"Its category, when given."},{"name":"schema","type":["null","string"],"default":null,"doc":"JSON Schema of its records' data, as JSON text; null: none."},{"name":"schema_contract","type":{"type":"enum","name":"SchemaContract","symbols":["evolve","freeze","discard_row","discard_value"],"doc":"What happens to data that does not fit the schema."},"doc":"evolve: the schema grows; freeze: the push is refused; discard_row: the row is; discard_value: the value is."},{"name":"transformations","type":["null","string"],"default":null,"doc":"What is done to each record before it is kept, as JSON text; null: nothing."},{"name":"conflict_policy","type":["null","string"],"default":null,"doc":"How conflicting pushes are decided, as JSON text; null: the last arrival wins."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RecordForwarded: {"type":"record","name":"RecordForwarded","namespace":"superinsight.sync","doc":"A row that a job has pulled for a destination outside: it is written there next, and no data set has it.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run that pulled it."},{"name":"number","type":"long","doc":"Its number among the rows of the run, from 1."},{"name":"id","type":"string","doc":"The id that the source gave it, else one made of the run and the number."},{"name":"op","type":{"type":"enum","name":"ForwardedOp","symbols":["upsert","delete"],"doc":"What is to be done with it."},"doc":"What is to be done with it."},{"name":"data","type":"string","doc":"The row after the job's transformations, as JSON text, exact."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it was pulled, milliseconds since 1970 UTC."}]},
@@ -644,7 +748,7 @@ export const schemas: { readonly [Name in keyof Events]: object } = {
   RunSkipped: {"type":"record","name":"RunSkipped","namespace":"superinsight.sync","doc":"A time of the schedule came and no run was begun for it.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"scheduled_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"The time of the schedule, milliseconds since 1970 UTC. Those before it are over too."},{"name":"reason","type":"string","doc":"Why: overlap, when a run was under way; queued, when one is to follow that run; missed, when nobody was there."},{"name":"run_id","type":["null","string"],"default":null,"doc":"The run that is to follow, when one is queued."},{"name":"by","type":"string","doc":"Who asked."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   JobStateSet: {"type":"record","name":"JobStateSet","namespace":"superinsight.sync","doc":"The connector's state was set by hand, or by giving the job another connector: the next run begins there.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"job_id","type":"string","doc":"The job."},{"name":"state","type":"string","doc":"The state, as JSON text; null: the beginning."},{"name":"run_id","type":["null","string"],"default":null,"doc":"The last run before: a page of it that is still to come in says no more where the connector is."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   CommandDecided: {"type":"record","name":"CommandDecided","namespace":"superinsight.sync","doc":"What a decider made of a command: the edge that waits for it answers with this.","fields":[{"name":"command_id","type":"string","doc":"The command."},{"name":"aggregate","type":"string","doc":"What it was about."},{"name":"code","type":["null","string"],"default":null,"doc":"Null when it was accepted, else the error code."},{"name":"message","type":["null","string"],"default":null,"doc":"Why it was refused."},{"name":"command_stream","type":"string","doc":"The stream of the command: with command_offset it names this decision, so that a reader drops a repeat."},{"name":"command_offset","type":"long","doc":"The command's offset in that stream."}]},
-  RecordPushed: {"type":"record","name":"RecordPushed","namespace":"superinsight.sync","doc":"A record came in, as it came in: nothing is rounded, reordered or dropped. One message a record; the key is the data set and the id.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set the record belongs to."},{"name":"id","type":"string","doc":"The record's id, unique in its data set."},{"name":"op","type":{"type":"enum","name":"Operation","symbols":["upsert","delete"],"doc":"What the producer asks for."},"doc":"upsert: write the data under this id; delete: remove the record."},{"name":"data","type":"string","doc":"The record's data as JSON text, byte for byte as pushed; null for a delete that brought none."},{"name":"version","type":["null","long"],"default":null,"doc":"metadata.version: the version of the record that this one was made from, when the producer knows it."},{"name":"updated_at","type":["null","string"],"default":null,"doc":"metadata.updated_at: when the producer's own system changed the record, RFC 3339."},{"name":"upsert","type":"boolean","default":true,"doc":"False: the producer expects the id to be new, and an existing one must not be overwritten."},{"name":"source","type":"string","doc":"The system the record comes from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."}]},
+  RecordPushed: {"type":"record","name":"RecordPushed","namespace":"superinsight.sync","doc":"A record came in, as it came in: nothing is rounded, reordered or dropped. One message a record; the key is the data set and the id.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set the record belongs to."},{"name":"id","type":"string","doc":"The record's id, unique in its data set."},{"name":"op","type":{"type":"enum","name":"Operation","symbols":["upsert","delete"],"doc":"What the producer asks for."},"doc":"upsert: write the data under this id; delete: remove the record."},{"name":"data","type":"string","doc":"The record's data as JSON text, byte for byte as pushed; null for a delete that brought none."},{"name":"version","type":["null","long"],"default":null,"doc":"metadata.version: the version of the record that this one was made from, when the producer knows it."},{"name":"updated_at","type":["null","string"],"default":null,"doc":"metadata.updated_at: when the producer's own system changed the record, RFC 3339."},{"name":"upsert","type":"boolean","default":true,"doc":"False: the producer expects the id to be new, and an existing one must not be overwritten."},{"name":"source","type":"string","doc":"The system the record comes from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."},{"name":"conflict","type":["null",{"type":"record","name":"ConflictHandling","doc":"What is to happen when this record conflicts with the one that is there, or which conflict it ends.","fields":[{"name":"policy","type":["null","string"],"default":null,"doc":"The data set's conflict policy when the record was taken in, as JSON text; null: last_write_wins."},{"name":"resolves","type":["null","string"],"default":null,"doc":"The conflict that this record ends; it conflicts with nothing itself."},{"name":"resolution","type":["null","string"],"default":null,"doc":"How: accept_incoming, keep_current or merge."},{"name":"write","type":"boolean","default":true,"doc":"False: the row stays as it is."}]}],"default":null,"doc":"Null for most: the default policy, and no conflict to end."}]},
   RecordRejected: {"type":"record","name":"RecordRejected","namespace":"superinsight.sync","doc":"A row was refused. It is kept with its reason and its bytes, so that it can be mended and sent again.","fields":[{"name":"id","type":"string","doc":"The rejection's id, rej_ and a time-ordered part."},{"name":"dataset","type":["null","string"],"default":null,"doc":"The data set it was meant for, when known."},{"name":"record_id","type":["null","string"],"default":null,"doc":"The record's id, when it could be read."},{"name":"stage","type":"string","doc":"Where it was refused: parse, validate, transform or destination."},{"name":"code","type":"string","doc":"Why, as a stable code."},{"name":"field","type":["null","string"],"default":null,"doc":"The field that is wrong, as a dotted path."},{"name":"message","type":"string","doc":"Why, in words."},{"name":"original","type":"bytes","doc":"The row as it came in."},{"name":"original_bytes","type":"long","doc":"Its full length; more than original holds when the row was over the length limit."},{"name":"source","type":"string","doc":"The system it came from."},{"name":"actor","type":"string","doc":"The client or API key that pushed it."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"line","type":"long","doc":"Its place in that request: the line of a stream from 1, the index in a batch from 0."},{"name":"received_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the edge took it in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."},{"name":"value","type":["null","string"],"default":null,"doc":"The value that is wrong, as text, or the beginning of it."},{"name":"webhook_id","type":["null","string"],"default":null,"doc":"The webhook it was delivered to, if it was."},{"name":"data_only","type":"boolean","default":false,"doc":"Whether original is only a record's data, as a file's row or a webhook's delivery is, rather than a record as it is pushed."},{"name":"id_at","type":["null","string"],"default":null,"doc":"Where in that data the record's id is, as a JSON pointer; null when it does not come from there."},{"name":"data","type":["null","string"],"default":null,"doc":"The row's data as it could be read, as JSON text, when original is something else, such as a line of csv."},{"name":"text_only","type":"boolean","default":false,"doc":"Whether that data can only have texts, as a csv's can."},{"name":"upsert","type":"boolean","default":true,"doc":"Whether its push wrote over records that are there."},{"name":"validate","type":"boolean","default":true,"doc":"Whether its push checked rows against the schema of their data set."},{"name":"transform","type":"boolean","default":true,"doc":"Whether its push applied the transformations of their data set."}]},
   RejectionReplayed: {"type":"record","name":"RejectionReplayed","namespace":"superinsight.sync","doc":"A refused row was sent again and taken. The record itself is on sync.records, written in the same append.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"rejection_id","type":"string","doc":"The refused row."},{"name":"dataset","type":"string","doc":"The data set the record went to."},{"name":"record_id","type":"string","doc":"The record."},{"name":"mended","type":"boolean","doc":"Whether its data was changed first."},{"name":"by","type":"string","doc":"The client or API key that asked for it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RunLogged: {"type":"record","name":"RunLogged","namespace":"superinsight.sync","doc":"Something worth telling happened in a run.","fields":[{"name":"job_id","type":"string","doc":"The job."},{"name":"run_id","type":"string","doc":"The run."},{"name":"level","type":{"type":"enum","name":"LogLevel","symbols":["debug","info","warning","error"],"doc":"How much it matters."},"doc":"How much it matters."},{"name":"message","type":"string","doc":"A constant sentence."},{"name":"metadata","type":"string","doc":"What it is about, as a JSON object's text."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
@@ -661,7 +765,11 @@ export const topicOf: { readonly [Name in keyof Events]: string } = {
   RefreshFamilyRevoked: 'sync.access',
   AccessTokenRevoked: 'sync.access',
   RecordChanged: 'sync.changes',
+  ConflictTold: 'sync.changes',
   CommandIssued: 'sync.commands',
+  ConflictDetected: 'sync.conflicts',
+  ConflictResolved: 'sync.conflicts',
+  ConflictReopened: 'sync.conflicts',
   LogCopied: 'sync.origins',
   DatasetConfigured: 'sync.datasets',
   RecordForwarded: 'sync.forwarded',

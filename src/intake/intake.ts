@@ -118,6 +118,7 @@ export function createIntake(options: IntakeOptions): Intake {
     line: 0,
     received_at: Date.now(),
     job_id: options.jobId ?? null,
+    conflict: null,
   }
   const writeEvent = (buffer: Buffer, at: number) => codec.write('RecordPushed', event, buffer, at)
 

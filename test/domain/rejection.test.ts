@@ -8,7 +8,16 @@ const given = specification(rejectionDecider)
 
 const record: RecordPushed = {
   ...{ dataset: 'orders', id: 'r1', op: 'upsert', data: '{"n":9007199254740993}', version: null, updated_at: null },
-  ...{ upsert: true, source: 'till', actor: 'cli_1', request_id: 'req_1', line: 3, received_at: 5, job_id: null },
+  ...{
+    upsert: true,
+    source: 'till',
+    actor: 'cli_1',
+    request_id: 'req_1',
+    line: 3,
+    received_at: 5,
+    job_id: null,
+    conflict: null,
+  },
 }
 const replay = {
   type: 'ReplayRejection' as const,

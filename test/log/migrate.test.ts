@@ -31,7 +31,7 @@ afterEach(async () => {
 })
 
 const PUSHED = { dataset: 'd', op: 'upsert' as const, data: '{}', version: null, updated_at: null, upsert: true }
-const BY = { source: 's', actor: 'a', request_id: 'r', line: 0, received_at: 1, job_id: null }
+const BY = { source: 's', actor: 'a', request_id: 'r', line: 0, received_at: 1, job_id: null, conflict: null }
 const CHANGED = {
   dataset: 'd',
   operation: 'create' as const,

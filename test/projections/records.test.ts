@@ -70,6 +70,7 @@ function randomEvents(random: Random, count: number): Sourced[] {
       line,
       received_at: time,
       job_id: null,
+      conflict: null,
     }
     const source = { stream: `sync.records-${partition}`, offset: offsets[partition]!, key: recordKey(dataset, id) }
     return { event, source }

@@ -61,6 +61,7 @@ async function push(...pushes: Partial<RecordPushed>[]): Promise<void> {
       line,
       received_at: TIME + line,
       job_id: null,
+      conflict: null,
       ...push,
     }
     const key = Buffer.from(recordKey(event.dataset, event.id))

@@ -16,7 +16,10 @@ export interface SeenChange {
 /** Decodes a page of changes. */
 export async function decodeChanges(codec: Codec, page: Page): Promise<SeenChange[]> {
   await codec.prepare(page.events)
-  return page.events.map(({ offset, value }) => ({ offset, change: codec.decode(value).data as RecordChanged }))
+  return page.events.flatMap(({ offset, value }) => {
+    const { type, data } = codec.decode(value)
+    return type === 'RecordChanged' ? [{ offset, change: data }] : []
+  })
 }
 
 /**

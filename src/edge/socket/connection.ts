@@ -1,0 +1,10 @@
+/** The socket under a session, whatever library it is made of. */
+export interface Connection {
+  /** False when the message was not taken, because too many bytes wait already. */
+  send(text: string): boolean
+  /** Bytes that the client has not taken yet. */
+  buffered(): number
+  listen(topic: string): void
+  unlisten(topic: string): void
+  close(code: number, reason: string): void
+}

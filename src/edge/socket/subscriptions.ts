@@ -1,0 +1,245 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { DomainError, invalid } from '../../kernel/errors.ts'
+import { timeOrderedId } from '../../kernel/id.ts'
+import { encodePosition, type Position } from '../../kernel/position.ts'
+import { check } from '../body.ts'
+import { readPosition } from '../positions.ts'
+import type { Services } from '../services.ts'
+import { catchUp } from './catch-up.ts'
+import { earlier, placeBefore } from './changes.ts'
+import type { Connection } from './connection.ts'
+import { type FilterSpec, filterSchema } from './filter.ts'
+import type { Group, Hub } from './hub.ts'
+import { message } from './messages.ts'
+
+export const CHANNEL = 'sync_updates'
+
+interface Subscription {
+  readonly id: string
+  readonly group: Group
+  /** Where it stands until it is live. */
+  readonly since: string | undefined
+  /** Gets what the hub publishes. */
+  live: boolean
+  /** What came after this position did not get through: the client has yet to be told. */
+  lostAfter: string | undefined
+  ended: boolean
+}
+
+/** What one client has subscribed to. */
+export interface Subscriptions {
+  /** Answers a `subscribe`, an `unsubscribe`. */
+  subscribe(payload: unknown): Promise<void>
+  unsubscribe(payload: unknown): void
+  /** The position that includes nothing this client has yet to get. */
+  standing(): string
+  /** The buffer has become emptier: who waits for room goes on, and who lost messages is told so. */
+  goOn(): void
+  /** A message that was published could not be buffered; `leave` is called before the next one is. */
+  onDropped(text: string): void
+  /**
+   * Lets go of the topics of which a message was dropped. Not from within `onDropped`: uWebSockets.js is walking over the
+   * topic's sockets then, and crashes when one leaves. Not much later either: it writes out what waits with whatever it
+   * had taken before the drop, and there may be room again for the messages after the one that was missed.
+   */
+  leave(): void
+  end(): void
+}
+
+const subscribeSchema = z.strictObject({
+  channel: z.string().optional(),
+  filters: filterSchema.optional(),
+  since: z.string().optional(),
+  subscription_id: z.string().min(1).max(100).optional(),
+})
+const unsubscribeSchema = z.strictObject({
+  channel: z.string().optional(),
+  subscription_id: z.string().max(100).optional(),
+})
+
+export function createSubscriptions(
+  services: Services,
+  hub: Hub,
+  connection: Connection,
+  send: (type: string, payload: object) => void,
+  sendError: (error: unknown) => void,
+): Subscriptions {
+  const { metrics, config, log } = services
+  const subscriptions = new Map<string, Subscription>()
+  let waitingForRoom: (() => void)[] = []
+  let ended = false
+
+  function standing(): string {
+    let standing = hub.position()
+    for (const { lostAfter, live, since } of subscriptions.values()) {
+      const behind = lostAfter ?? (live ? undefined : since)
+      if (behind !== undefined) standing = earlier(log, standing, behind)
+    }
+    return standing
+  }
+
+  const hasRoom = () => connection.buffered() < config.socketBufferBytes / 2
+
+  function room(): Promise<void> | undefined {
+    if (hasRoom()) return undefined
+    return new Promise(resolve => waitingForRoom.push(resolve))
+  }
+
+  async function subscribe(payload: unknown): Promise<void> {
+    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema, 'payload')
+    if ((channel ?? CHANNEL) !== CHANNEL)
+      throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    const from = asked === undefined ? undefined : await readSince(asked)
+    if (ended) return
+    if (from === 'other log') {
+      // Its end, which nobody knows while nobody listens.
+      const listening = hub.join({})
+      await hub.start().finally(() => hub.leave(listening))
+      const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
+      return void sendResync(reason, hub.position(), subscription_id)
+    }
+    const since = from && encodePosition(from)
+    const id = subscription_id ?? timeOrderedId('sub', Date.now(), randomBytes(8))
+    if (subscriptions.has(id)) throw new DomainError('CONFLICT', `subscription_id ${id} is in use on this socket`)
+    if (subscriptions.size >= config.subscriptions)
+      throw new DomainError('CONFLICT', `more than ${config.subscriptions} subscriptions`)
+    const group = hub.join(filters satisfies FilterSpec)
+    const subscription: Subscription = { id, group, since, live: false, lostAfter: undefined, ended: false }
+    subscriptions.set(id, subscription)
+    metrics.subscriptions.inc()
+    await hub.start().catch(error => {
+      endSubscription(subscription)
+      throw error
+    })
+    if (ended || subscription.ended) return
+    const position = since ?? hub.position()
+    send('subscribed', { subscription_id: id, channel: CHANNEL, position, recovered: from !== undefined })
+    if (from === undefined) goLive(subscription)
+    else resume(subscription, from)
+  }
+
+  async function readSince(since: string): Promise<Position | 'other log'> {
+    try {
+      return await readPosition(log, since, 'payload.since')
+    } catch (error) {
+      const refused = error instanceof DomainError && error.code === 'VALIDATION_ERROR'
+      if (refused && since.includes('~') && !since.startsWith(`${log.id}~`)) return 'other log'
+      throw error
+    }
+  }
+
+  function sendResync(reason: string, from: string, id: string | undefined): boolean {
+    const about = id === undefined ? {} : { subscription_id: id }
+    return connection.send(message('resync_required', { reason, from, position: from }, from, about))
+  }
+
+  function resume(subscription: Subscription, from: Position): void {
+    const receiver = {
+      matches: subscription.group.matches,
+      alive: () => !ended && !subscription.ended && subscription.lostAfter === undefined,
+      send(text: string) {
+        if (receiver.alive() && !connection.send(text)) lose(subscription, placeBefore(log, text))
+      },
+      room,
+    }
+    const caughtUp = catchUp(services, hub, from, receiver, () => goLive(subscription)).then(beyond => {
+      if (beyond === undefined || !receiver.alive()) return
+      const reason = `the position lies ${beyond}: the log was put back to an earlier state`
+      sendResync(reason, hub.position(), subscription.id)
+      endSubscription(subscription)
+    })
+    caughtUp.catch(error => {
+      services.logger.error({ err: error }, 'catching up failed')
+      if (receiver.alive()) sendError(error)
+      endSubscription(subscription)
+    })
+  }
+
+  const isHeard = (group: Group) => [...subscriptions.values()].some(other => other.live && other.group === group)
+
+  function goLive(subscription: Subscription): void {
+    if (subscription.lostAfter !== undefined) return
+    if (!isHeard(subscription.group)) connection.listen(subscription.group.topic)
+    subscription.live = true
+  }
+
+  /** What was missed is in the log: once there is room the client is told where to continue, in its own time. */
+  function lose(subscription: Subscription, after: string): void {
+    subscription.live = false
+    subscription.lostAfter = after
+    metrics.resyncs.inc()
+  }
+
+  function leave(): void {
+    if (ended) return
+    for (const { lostAfter, group } of subscriptions.values()) {
+      if (lostAfter !== undefined && !isHeard(group)) connection.unlisten(group.topic)
+    }
+  }
+
+  function tellLost(): void {
+    const reason = `the client was slow: more than ${config.socketBufferBytes} bytes waited for it`
+    for (const subscription of [...subscriptions.values()]) {
+      if (subscription.lostAfter === undefined) continue
+      if (!hasRoom() || !sendResync(reason, subscription.lostAfter, subscription.id)) return
+      endSubscription(subscription)
+    }
+  }
+
+  function goOn(): void {
+    if (ended) return
+    tellLost()
+    if (!hasRoom()) return
+    const wake = waitingForRoom
+    waitingForRoom = []
+    for (const resolve of wake) resolve()
+  }
+
+  function endSubscription(subscription: Subscription): void {
+    if (subscription.ended) return
+    subscription.ended = true
+    subscriptions.delete(subscription.id)
+    metrics.subscriptions.dec()
+    if (!ended && !isHeard(subscription.group)) connection.unlisten(subscription.group.topic)
+    hub.leave(subscription.group)
+  }
+
+  function unsubscribe(payload: unknown): void {
+    const { channel, subscription_id } = check(payload, unsubscribeSchema, 'payload')
+    if ((channel ?? CHANNEL) !== CHANNEL)
+      throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    const chosen = [...subscriptions.values()].filter(
+      ({ id }) => subscription_id === undefined || id === subscription_id,
+    )
+    if (subscription_id !== undefined && chosen.length === 0) {
+      throw new DomainError('NOT_FOUND', `there is no subscription ${subscription_id} on this socket`)
+    }
+    // Sent first: what has been published and not yet written goes out before it.
+    send('unsubscribed', {
+      channel: CHANNEL,
+      subscription_ids: chosen.map(({ id }) => id),
+      ...(subscription_id ? { subscription_id } : {}),
+    })
+    for (const subscription of chosen) endSubscription(subscription)
+  }
+
+  return {
+    subscribe,
+    unsubscribe,
+    standing,
+    goOn,
+    leave,
+    onDropped(text) {
+      const listening = [...subscriptions.values()].filter(({ live }) => live)
+      if (listening.length === 0) return
+      const after = placeBefore(log, text)
+      for (const subscription of listening) lose(subscription, after)
+    },
+    end() {
+      ended = true
+      for (const resolve of waitingForRoom) resolve()
+      for (const subscription of [...subscriptions.values()]) endSubscription(subscription)
+    },
+  }
+}
