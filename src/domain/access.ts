@@ -8,10 +8,12 @@ type AccessEventName =
   | 'RefreshTokenRotated'
   | 'RefreshFamilyRevoked'
   | 'AccessTokenRevoked'
+  | 'ClientCreated'
+  | 'ClientDeleted'
 
 export type AccessEvent = { [Name in AccessEventName]: { type: Name; data: Events[Name] } }[AccessEventName]
 
-/** What is asked about one key, token family or token. Hashes and ids only: no secret reaches a decider. */
+/** What is asked about one client, key, token family or token. Hashes and ids only: no secret reaches a decider. */
 export type AccessCommand =
   | { type: 'CreateApiKey'; data: Omit<Events['ApiKeyCreated'], 'command_id' | 'at' | 'created_by'> }
   | { type: 'RevokeApiKey'; data: { key_id: string } }
@@ -19,11 +21,14 @@ export type AccessCommand =
   | { type: 'RotateRefreshToken'; data: { family: string; generation: number; expires_at: number } }
   | { type: 'RevokeRefreshFamily'; data: { family: string } }
   | { type: 'RevokeAccessToken'; data: { token_id: string; expires_at: number } }
+  | { type: 'CreateClient'; data: Omit<Events['ClientCreated'], 'command_id' | 'at' | 'created_by'> }
+  | { type: 'DeleteClient'; data: { client_id: string } }
 
-/** One key, token family or token; `absent` until its first event. */
+/** One client, key, token family or token; `absent` until its first event. */
 export type AccessState =
   | { readonly is: 'absent' }
   | { readonly is: 'key'; readonly revoked: boolean }
+  | { readonly is: 'client'; readonly deleted: boolean }
   | { readonly is: 'family'; readonly generation: number; readonly expiresAt: number; readonly revoked: boolean }
   | { readonly is: 'revoked token'; readonly expiresAt: number }
 
@@ -55,7 +60,7 @@ export function isOver(state: AccessState, now: number): boolean {
   return 'expiresAt' in state && state.expiresAt < now
 }
 
-/** API keys, refresh tokens and revocations. The aggregate is one key, one token family or one token. */
+/** Clients, API keys, refresh tokens and revocations. The aggregate is one client, one key, one token family or one token. */
 export const accessDecider: Decider<AccessState, AccessCommand & { meta: CommandMeta }, AccessEvent> = {
   initial: { is: 'absent' },
 
@@ -73,6 +78,10 @@ export const accessDecider: Decider<AccessState, AccessCommand & { meta: Command
         return state.is === 'family' ? { ...state, revoked: true } : state
       case 'AccessTokenRevoked':
         return { is: 'revoked token', expiresAt: data.expires_at }
+      case 'ClientCreated':
+        return { is: 'client', deleted: false }
+      case 'ClientDeleted':
+        return { is: 'client', deleted: true }
     }
   },
 
@@ -98,6 +107,13 @@ export const accessDecider: Decider<AccessState, AccessCommand & { meta: Command
       case 'RevokeAccessToken':
         if (state.is !== 'absent') return accept()
         return accept({ type: 'AccessTokenRevoked', data: { ...data, command_id, at } })
+      case 'CreateClient':
+        if (state.is !== 'absent') return refuse('CONFLICT', `client ${data.client_id} exists already`)
+        return accept({ type: 'ClientCreated', data: { ...data, command_id, at, created_by: actor } })
+      case 'DeleteClient':
+        if (state.is !== 'client') return refuse('NOT_FOUND', `there is no client ${data.client_id}`)
+        if (state.deleted) return refuse('CONFLICT', `client ${data.client_id} has been deleted meanwhile`)
+        return accept({ type: 'ClientDeleted', data: { ...data, command_id, deleted_by: actor, at } })
     }
   },
 }

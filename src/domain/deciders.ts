@@ -32,6 +32,7 @@ export const deciders: Readonly<Record<string, Rules>> = {
   api_key: access,
   family: access,
   token: access,
+  client: access,
   webhook: { decider: webhookDecider as AnyDecider, topic: 'sync.webhooks' },
   dataset: { decider: datasetDecider as AnyDecider, topic: 'sync.datasets' },
   rejection: { decider: rejectionDecider as AnyDecider, topic: 'sync.replays' },

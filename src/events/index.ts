@@ -88,6 +88,36 @@ export interface AccessTokenRevoked {
   at: number
 }
 
+/** An OAuth client was made. Its secret is in no event, only its SHA-256. */
+export interface ClientCreated {
+  /** The command this follows from. */
+  command_id: string
+  /** The client's id, cli_ and a time-ordered part. */
+  client_id: string
+  /** What its maker called it. */
+  name: string
+  /** SHA-256 of its secret, hex. */
+  secret_hash: string
+  /** The most that its tokens may do. */
+  scopes: readonly (string)[]
+  /** The client or key that made it. */
+  created_by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
+/** An OAuth client was deleted: it gets no more tokens, and those it has open nothing from here on. */
+export interface ClientDeleted {
+  /** The command this follows from. */
+  command_id: string
+  /** The client. */
+  client_id: string
+  /** Who did it. */
+  deleted_by: string
+  /** When, milliseconds since 1970 UTC. */
+  at: number
+}
+
 /** A projector worked out that a pushed record changed a row: the old and the new value of every field that differs. */
 export interface RecordChanged {
   /** Name of the data set. */
@@ -686,6 +716,8 @@ export interface Events {
   RefreshTokenRotated: RefreshTokenRotated
   RefreshFamilyRevoked: RefreshFamilyRevoked
   AccessTokenRevoked: AccessTokenRevoked
+  ClientCreated: ClientCreated
+  ClientDeleted: ClientDeleted
   RecordChanged: RecordChanged
   ConflictTold: ConflictTold
   CommandIssued: CommandIssued
@@ -725,6 +757,8 @@ export const schemas: { readonly [Name in keyof Events]: object } = {
   RefreshTokenRotated: {"type":"record","name":"RefreshTokenRotated","namespace":"superinsight.sync","doc":"A refresh token was used and is spent; the family's next one was given out.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"family","type":"string","doc":"The family."},{"name":"generation","type":"long","doc":"The number of the token that is good from here on, counted from 0."},{"name":"expires_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When that one ends, milliseconds since 1970 UTC."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RefreshFamilyRevoked: {"type":"record","name":"RefreshFamilyRevoked","namespace":"superinsight.sync","doc":"A family of refresh tokens ended, and every access token given out by it.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"family","type":"string","doc":"The family."},{"name":"reason","type":"string","doc":"revoked: somebody asked; reused: a spent token came back, so it was stolen."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   AccessTokenRevoked: {"type":"record","name":"AccessTokenRevoked","namespace":"superinsight.sync","doc":"One access token was revoked before its time.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"token_id","type":"string","doc":"Its jti."},{"name":"expires_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When it would have ended, after which nobody need remember it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  ClientCreated: {"type":"record","name":"ClientCreated","namespace":"superinsight.sync","doc":"An OAuth client was made. Its secret is in no event, only its SHA-256.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"client_id","type":"string","doc":"The client's id, cli_ and a time-ordered part."},{"name":"name","type":"string","doc":"What its maker called it."},{"name":"secret_hash","type":"string","doc":"SHA-256 of its secret, hex."},{"name":"scopes","type":{"type":"array","items":"string"},"doc":"The most that its tokens may do."},{"name":"created_by","type":"string","doc":"The client or key that made it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
+  ClientDeleted: {"type":"record","name":"ClientDeleted","namespace":"superinsight.sync","doc":"An OAuth client was deleted: it gets no more tokens, and those it has open nothing from here on.","fields":[{"name":"command_id","type":"string","doc":"The command this follows from."},{"name":"client_id","type":"string","doc":"The client."},{"name":"deleted_by","type":"string","doc":"Who did it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
   RecordChanged: {"type":"record","name":"RecordChanged","namespace":"superinsight.sync","doc":"A projector worked out that a pushed record changed a row: the old and the new value of every field that differs.","fields":[{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"id","type":"string","doc":"The record's id."},{"name":"operation","type":{"type":"enum","name":"ChangeOperation","symbols":["create","update","delete"],"doc":"What happened to the row."},"doc":"create: the row is new; update: its data changed; delete: it is gone."},{"name":"version","type":"long","doc":"The row's version after the change: 1 for the first, one more for each change."},{"name":"changes","type":"string","doc":"JSON text: for each field that differs {\"old\": value, \"new\": value}, numbers exactly as pushed, null where there is none."},{"name":"source_stream","type":"string","doc":"The stream of the event this change follows from. With source_offset it names the change: a reader drops what is at or below the last one it saw."},{"name":"source_offset","type":"long","doc":"That event's offset in source_stream."},{"name":"source","type":"string","doc":"The system the record came from."},{"name":"changed_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When the event was taken in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought it, if one did."}]},
   ConflictTold: {"type":"record","name":"ConflictTold","namespace":"superinsight.sync","doc":"News of a conflict, among the changes of its record: for subscribers, who find both sides at /conflicts.","fields":[{"name":"conflict_id","type":"string","doc":"The conflict."},{"name":"dataset","type":"string","doc":"Name of the data set."},{"name":"id","type":"string","doc":"The record's id."},{"name":"news","type":{"type":"enum","name":"ConflictNews","symbols":["detected","resolved"],"doc":"What happened to the conflict."},"doc":"detected: it was found; resolved: somebody decided it."},{"name":"conflict_type","type":"string","doc":"version, concurrent_field, delete_update or insert_insert; empty when resolved."},{"name":"resolution_required","type":"boolean","doc":"Whether somebody has to decide it."},{"name":"resolution","type":["null","string"],"default":null,"doc":"How it was decided: accept_incoming, keep_current or merge; null while it is open."},{"name":"source_stream","type":"string","doc":"The stream of the event that this follows from. Where the same event changed the row too, that change comes before."},{"name":"source_offset","type":"long","doc":"That event's offset in source_stream."},{"name":"told_at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When that event was taken in, milliseconds since 1970 UTC."},{"name":"job_id","type":["null","string"],"default":null,"doc":"The job whose run brought the record, if one did."}]},
   CommandIssued: {"type":"record","name":"CommandIssued","namespace":"superinsight.sync","doc":"Somebody asks for something to be decided. The key is the aggregate, so that one decider sees all of its commands in order.","fields":[{"name":"command_id","type":"string","doc":"The command's own id, which its outcome and its events name."},{"name":"aggregate","type":"string","doc":"What it is about: a noun, a slash and an id, such as api_key/key_…"},{"name":"type","type":"string","doc":"What is asked, such as CreateApiKey."},{"name":"payload","type":"string","doc":"The command's data as JSON text. No secret is ever in it."},{"name":"actor","type":"string","doc":"The client or API key that asks."},{"name":"request_id","type":"string","doc":"The request that brought it."},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When, milliseconds since 1970 UTC."}]},
@@ -764,6 +798,8 @@ export const topicOf: { readonly [Name in keyof Events]: string } = {
   RefreshTokenRotated: 'sync.access',
   RefreshFamilyRevoked: 'sync.access',
   AccessTokenRevoked: 'sync.access',
+  ClientCreated: 'sync.access',
+  ClientDeleted: 'sync.access',
   RecordChanged: 'sync.changes',
   ConflictTold: 'sync.changes',
   CommandIssued: 'sync.commands',

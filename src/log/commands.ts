@@ -15,6 +15,7 @@ const OUTCOMES = 'sync.outcomes'
 /** Where the events of each noun are, for who waits to see them. */
 const EVENTS: Readonly<Record<string, string>> = {
   api_key: 'sync.access',
+  client: 'sync.access',
   family: 'sync.access',
   token: 'sync.access',
   webhook: 'sync.webhooks',

@@ -10,6 +10,14 @@ export interface ApiKey {
   readonly createdAt: number
 }
 
+export interface Client {
+  readonly id: string
+  readonly name: string
+  readonly secretHash: string
+  readonly scopes: readonly string[]
+  readonly createdAt: number
+}
+
 /**
  * Who may come in, folded from `sync.access`. Every edge keeps it in memory: each request asks it, so it can wait for
  * no store. What has expired is forgotten, so its size follows what is alive.
@@ -23,6 +31,9 @@ export interface AccessView {
   readonly revokedFamilies: Map<string, number>
   /** Access tokens that were revoked, and when they would have ended, milliseconds since 1970. */
   readonly revokedTokens: Map<string, number>
+  readonly clients: Map<string, Client>
+  /** Clients that were deleted, and when, milliseconds since 1970. */
+  readonly deletedClients: Map<string, number>
 }
 
 export function emptyAccessView(): AccessView {
@@ -32,6 +43,8 @@ export function emptyAccessView(): AccessView {
     families: new Map(),
     revokedFamilies: new Map(),
     revokedTokens: new Map(),
+    clients: new Map(),
+    deletedClients: new Map(),
   }
 }
 
@@ -68,6 +81,13 @@ const handlers: Handlers = {
   AccessTokenRevoked(view, { token_id, expires_at }) {
     view.revokedTokens.set(token_id, expires_at)
   },
+  ClientCreated(view, { client_id, name, secret_hash, scopes, at }) {
+    view.clients.set(client_id, { id: client_id, name, secretHash: secret_hash, scopes, createdAt: at })
+  },
+  ClientDeleted(view, { client_id, at }) {
+    view.clients.delete(client_id)
+    view.deletedClients.set(client_id, at)
+  },
 }
 
 /** Takes an event into the view; events of other nouns change nothing. */
@@ -78,6 +98,7 @@ export function evolveAccess<Name extends keyof Events>(view: AccessView, type: 
 /** Forgets what no longer matters at `now` when an access token lives for `tokenMs`; both in milliseconds. */
 export function forgetExpired(view: AccessView, now: number, tokenMs: number): void {
   for (const [family, at] of view.revokedFamilies) if (at + tokenMs < now) view.revokedFamilies.delete(family)
+  for (const [client, at] of view.deletedClients) if (at + tokenMs < now) view.deletedClients.delete(client)
   for (const [token, expiresAt] of view.revokedTokens) if (expiresAt < now) view.revokedTokens.delete(token)
   for (const [family, { expiresAt }] of view.families) if (expiresAt < now) view.families.delete(family)
 }

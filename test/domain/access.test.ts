@@ -21,6 +21,7 @@ const KEY = {
   expires_at: null,
   rate_limit: 50,
 }
+const CLIENT = { client_id: 'cli_2', name: 'shop', secret_hash: 'cd34', scopes: ['sync:write'] }
 const FAMILY = { family: 'fam_1', client_id: 'cli_1', scope: 'sync:read', expires_at: LATER }
 
 const keyCreated: AccessEvent = { type: 'ApiKeyCreated', data: { ...KEY, ...past, created_by: 'admin' } }
@@ -38,6 +39,11 @@ const tokenRevoked: AccessEvent = {
   type: 'AccessTokenRevoked',
   data: { token_id: 'tok_1', expires_at: LATER, ...past },
 }
+const clientCreated: AccessEvent = { type: 'ClientCreated', data: { ...CLIENT, ...past, created_by: 'admin' } }
+const clientDeleted: AccessEvent = {
+  type: 'ClientDeleted',
+  data: { client_id: 'cli_2', deleted_by: 'admin', ...past },
+}
 
 const STATES = {
   absent: [],
@@ -47,6 +53,8 @@ const STATES = {
   'a rotated family': [opened, rotated],
   'a revoked family': [opened, rotated, familyRevoked],
   'a revoked token': [tokenRevoked],
+  'a client': [clientCreated],
+  'a deleted client': [clientCreated, clientDeleted],
 } as const satisfies Record<string, readonly AccessEvent[]>
 
 const COMMANDS = {
@@ -63,6 +71,8 @@ const COMMANDS = {
   },
   RevokeRefreshFamily: { type: 'RevokeRefreshFamily', data: { family: 'fam_1' } },
   RevokeAccessToken: { type: 'RevokeAccessToken', data: { token_id: 'tok_1', expires_at: LATER } },
+  CreateClient: { type: 'CreateClient', data: CLIENT },
+  DeleteClient: { type: 'DeleteClient', data: { client_id: 'cli_2' } },
 } as const satisfies Record<string, AccessCommand>
 
 type Outcome = AccessEvent[] | [ErrorCode, ...AccessEvent[]]
@@ -79,13 +89,44 @@ const ended = (reason: string): AccessEvent => ({
 })
 const dropped: Outcome = [{ type: 'AccessTokenRevoked', data: { token_id: 'tok_1', expires_at: LATER, ...stamp } }]
 const nothing: Outcome = []
+const newClient: Outcome = [{ type: 'ClientCreated', data: { ...CLIENT, ...stamp, created_by: 'admin' } }]
+const noClient: Outcome = [{ type: 'ClientDeleted', data: { client_id: 'cli_2', deleted_by: 'admin', ...stamp } }]
+const other: readonly Outcome[] = [['CONFLICT'], ['NOT_FOUND']]
 
 /** What each command makes of each state; the columns are those of COMMANDS. */
 const TABLE: Record<keyof typeof STATES, readonly Outcome[]> = {
-  absent: [created, ['NOT_FOUND'], open, ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, dropped],
-  'a live key': [['CONFLICT'], gone, ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing],
-  'a revoked key': [['CONFLICT'], ['CONFLICT'], ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing],
-  'a new family': [['CONFLICT'], ['NOT_FOUND'], ['CONFLICT'], turned(1), ['UNAUTHORIZED'], [ended('revoked')], nothing],
+  absent: [
+    created,
+    ['NOT_FOUND'],
+    open,
+    ['UNAUTHORIZED'],
+    ['UNAUTHORIZED'],
+    nothing,
+    dropped,
+    newClient,
+    ['NOT_FOUND'],
+  ],
+  'a live key': [['CONFLICT'], gone, ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing, ...other],
+  'a revoked key': [
+    ['CONFLICT'],
+    ['CONFLICT'],
+    ['CONFLICT'],
+    ['UNAUTHORIZED'],
+    ['UNAUTHORIZED'],
+    nothing,
+    nothing,
+    ...other,
+  ],
+  'a new family': [
+    ['CONFLICT'],
+    ['NOT_FOUND'],
+    ['CONFLICT'],
+    turned(1),
+    ['UNAUTHORIZED'],
+    [ended('revoked')],
+    nothing,
+    ...other,
+  ],
   'a rotated family': [
     ['CONFLICT'],
     ['NOT_FOUND'],
@@ -94,9 +135,50 @@ const TABLE: Record<keyof typeof STATES, readonly Outcome[]> = {
     turned(2),
     [ended('revoked')],
     nothing,
+    ...other,
   ],
-  'a revoked family': [['CONFLICT'], ['NOT_FOUND'], ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing],
-  'a revoked token': [['CONFLICT'], ['NOT_FOUND'], ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED'], nothing, nothing],
+  'a revoked family': [
+    ['CONFLICT'],
+    ['NOT_FOUND'],
+    ['CONFLICT'],
+    ['UNAUTHORIZED'],
+    ['UNAUTHORIZED'],
+    nothing,
+    nothing,
+    ...other,
+  ],
+  'a revoked token': [
+    ['CONFLICT'],
+    ['NOT_FOUND'],
+    ['CONFLICT'],
+    ['UNAUTHORIZED'],
+    ['UNAUTHORIZED'],
+    nothing,
+    nothing,
+    ...other,
+  ],
+  'a client': [
+    ['CONFLICT'],
+    ['NOT_FOUND'],
+    ['CONFLICT'],
+    ['UNAUTHORIZED'],
+    ['UNAUTHORIZED'],
+    nothing,
+    nothing,
+    ['CONFLICT'],
+    noClient,
+  ],
+  'a deleted client': [
+    ['CONFLICT'],
+    ['NOT_FOUND'],
+    ['CONFLICT'],
+    ['UNAUTHORIZED'],
+    ['UNAUTHORIZED'],
+    nothing,
+    nothing,
+    ['CONFLICT'],
+    ['CONFLICT'],
+  ],
 }
 
 for (const [state, events] of Object.entries(STATES)) {

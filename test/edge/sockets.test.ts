@@ -33,7 +33,7 @@ beforeEach(async () => {
   services = {
     ...{ log, codec, logger: createLogger('silent'), metrics: createMetrics(), limits: createLimits() },
     config: readConfig({ MAX_SOCKET_BUFFER_BYTES: '65536' }),
-    access: { view: { revokedTokens: new Set(), revokedFamilies: new Set() } },
+    access: { view: { revokedTokens: new Set(), revokedFamilies: new Set(), deletedClients: new Set() } },
     tokens: { verify: () => ({ clientId: 'cli_1', scopes: ['sync:read'], expiresAt: Number.POSITIVE_INFINITY }) },
     health: { stopping: false },
     progress: { reached: new Map(), wait: async () => undefined },

@@ -53,7 +53,9 @@ export function authenticate(credentials: Credentials, access: Access, tokens: T
 }
 
 export function principalOfToken(claims: Claims, view: AccessView): Principal {
-  const revoked = () => view.revokedTokens.has(claims.tokenId) || view.revokedFamilies.has(claims.family)
+  const { tokenId, family, clientId } = claims
+  const revoked = () =>
+    view.revokedTokens.has(tokenId) || view.revokedFamilies.has(family) || view.deletedClients.has(clientId)
   if (revoked()) throw new DomainError('UNAUTHORIZED', 'the token was revoked')
   return {
     id: claims.clientId,

@@ -5,7 +5,7 @@ import type { Exchange } from '../exchange.ts'
 import { OAuthError } from '../problem.ts'
 import type { Services } from '../services.ts'
 import { SCOPES } from './authenticate.ts'
-import { sameSecret } from './keys.ts'
+import { sameSecret, sha256 } from './keys.ts'
 import type { Claims, Tokens } from './tokens.ts'
 
 export interface TokenAnswer {
@@ -45,26 +45,37 @@ function formDecoded(text: string): string {
   }
 }
 
-/** The client that these credentials belong to. Throws UNAUTHORIZED. */
-export function authenticateClient({ admin }: Services, { client_id, client_secret }: ClientCredentials): string {
-  const known = sameSecret(client_id ?? '', admin.id)
-  const good = sameSecret(client_secret ?? '', admin.secret)
-  if (!known || !good) throw new OAuthError('UNAUTHORIZED', 'invalid_client', 'the client id or secret is wrong')
-  return admin.id
+/** A client that has shown its secret, and the most its tokens may do. */
+export interface KnownClient {
+  readonly id: string
+  readonly scopes: readonly string[]
 }
 
-/** The scopes asked for, all there are when none is named. Throws VALIDATION_ERROR for one that does not exist. */
-export function requestedScopes(scope: string | undefined): readonly string[] {
+/** The client that these credentials belong to. Throws UNAUTHORIZED. */
+export async function authenticateClient(
+  services: Services,
+  { client_id = '', client_secret = '' }: ClientCredentials,
+): Promise<KnownClient> {
+  const { admin, access } = services
+  const isAdmin = sameSecret(client_id, admin.id)
+  if (isAdmin && sameSecret(client_secret, admin.secret)) return { id: admin.id, scopes: SCOPES }
+  // Made or deleted at another edge a moment ago, it may still be on its way.
+  if (!isAdmin) await access.caughtUp()
+  const client = access.view.clients.get(client_id)
+  const good = sameSecret(sha256(client_secret), client?.secretHash ?? '')
+  if (!client || !good) throw new OAuthError('UNAUTHORIZED', 'invalid_client', 'the client id or secret is wrong')
+  return client
+}
+
+/** The scopes asked for, all that the client may have when none is named. Throws VALIDATION_ERROR for any other. */
+export function requestedScopes(scope: string | undefined, { scopes }: KnownClient): readonly string[] {
   const asked = [...new Set((scope ?? '').split(' ').filter(Boolean))]
-  const unknown = asked.find(name => !SCOPES.includes(name as (typeof SCOPES)[number]))
-  if (unknown !== undefined) {
-    throw new OAuthError(
-      'VALIDATION_ERROR',
-      'invalid_scope',
-      `scope: ${unknown.slice(0, 100)} is none of ${SCOPES.join(', ')}`,
-    )
+  const beyond = asked.find(name => !scopes.includes(name))
+  if (beyond !== undefined) {
+    const message = `scope: ${beyond.slice(0, 100)} is none of the client's scopes ${scopes.join(', ')}`
+    throw new OAuthError('VALIDATION_ERROR', 'invalid_scope', message)
   }
-  return asked.length > 0 ? asked : SCOPES
+  return asked.length > 0 ? asked : scopes
 }
 
 /** Gives out an access token and the first refresh token of a new family. */
@@ -97,8 +108,10 @@ export async function refreshTokens(
   if (!presented) throw invalidGrant('the refresh token is not valid')
   await access.caughtUp()
   const family = access.view.families.get(presented.family)
-  if (!family) throw invalidGrant('the refresh token was revoked or has expired')
-  if (client.client_id !== undefined && authenticateClient(services, client) !== family.clientId) {
+  if (!family || access.view.deletedClients.has(family.clientId)) {
+    throw invalidGrant('the refresh token was revoked or has expired')
+  }
+  if (client.client_id !== undefined && (await authenticateClient(services, client)).id !== family.clientId) {
     throw invalidGrant('the refresh token belongs to another client')
   }
   const data = { ...presented, expires_at: Date.now() + config.refreshSeconds * 1000 }

@@ -54,9 +54,9 @@ function grantRoute(path: string, ...grantTypes: string[]): Route {
       const credentials = clientCredentials(exchange, body)
       const { requestId } = exchange
       if (body.grant_type === 'client_credentials') {
-        const scopes = requestedScopes(body.scope)
-        const clientId = authenticateClient(services, credentials)
-        return { status: 200, headers: NO_STORE, body: await grantTokens(services, clientId, scopes, requestId) }
+        const known = await authenticateClient(services, credentials)
+        const scopes = requestedScopes(body.scope, known)
+        return { status: 200, headers: NO_STORE, body: await grantTokens(services, known.id, scopes, requestId) }
       }
       const token = body.refresh_token
       if (!token) throw new OAuthError('VALIDATION_ERROR', 'invalid_request', 'refresh_token: is missing')
@@ -77,7 +77,7 @@ const revoke: Route = {
     const body = await readBody(exchange, z.strictObject(revokeFields), { limit: LIMIT, form: forms })
     const credentials = clientCredentials(exchange, body)
     // Whoever has a token may end it; but credentials that are given must be right.
-    if (credentials.client_id !== undefined) authenticateClient(services, credentials)
+    if (credentials.client_id !== undefined) await authenticateClient(services, credentials)
     await revokeToken(services, body.token, exchange.requestId)
     return { status: 200, headers: NO_STORE, body: {} }
   }),

@@ -1,6 +1,7 @@
 import type { Route } from '../router.ts'
 import { apiKeys } from './api-keys.ts'
 import { auth } from './auth.ts'
+import { clients } from './clients.ts'
 import { datasets } from './datasets.ts'
 import { deliveries } from './deliveries.ts'
 import { files } from './files.ts'
@@ -16,6 +17,7 @@ import { webhooks } from './webhooks.ts'
 export const routes: readonly Route[] = [
   ...auth,
   ...apiKeys,
+  ...clients,
   ...push,
   ...webhooks,
   ...deliveries,
