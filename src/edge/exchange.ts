@@ -46,7 +46,7 @@ export interface Exchange {
   /** Adds to it; false when the client is slow to take it. */
   write(text: string): boolean
   onWritable(listener: () => void): void
-  /** Ends it; `text` is whole lines, the last of it. */
+  /** Ends it; `text` is whole lines, the last of it, or nothing. */
   end(text: string): void
   /** Called when the whole answer is in the hands of the system, or its reader has gone; at once if that is so. */
   onDelivered(listener: () => void): void
@@ -239,7 +239,11 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
       if (aborted || ended) return
       exchange.resume()
       dropBody()
-      res.cork(() => deliverLines(text.trimEnd()))
+      res.cork(() => {
+        if (text !== '') return deliverLines(text.trimEnd())
+        res.end()
+        onDone()
+      })
     },
     onDelivered(each) {
       if (delivered) each()

@@ -76,6 +76,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   const checkpointOf = db.prepare('select offset from checkpoints where name = ?')
   const saveCheckpoint = db.prepare('insert or replace into checkpoints values (?, ?)')
   const page = db.prepare('select last, first, time, bytes from batches where topic = ? and last > ? order by last')
+  const batchAfter = db.prepare('select last, time from batches where topic = ? and last > ? order by last limit 1')
   const maxLast = db.prepare('select coalesce(max(last), -1) as last from batches')
   const maxLastOf = db.prepare('select coalesce(max(last), -1) as last from batches where topic = ?')
   let head = lastOffset()
@@ -199,6 +200,18 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     return { events, through: Math.max(reached, events.at(-1)?.offset ?? -1) }
   }
 
+  /** By bisection of the offsets: there is no index by time. */
+  function lastBy(topic: number, time: number): number {
+    let [low, high] = [-1, maxLastOf.get(topic)!.last as number]
+    while (low < high) {
+      const middle = low + Math.floor((high - low) / 2)
+      const next = batchAfter.get(topic, middle)!
+      if ((next.time as number) <= time) low = next.last as number
+      else high = middle
+    }
+    return low
+  }
+
   return {
     id,
     async declare(topics, schemas) {
@@ -244,6 +257,9 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       return new Map(
         (streams.get(topic) ?? []).map(({ name }) => [name, maxLastOf.get(numbers.get(topic)!)!.last as number]),
       )
+    },
+    async reachedBy(topic, time) {
+      return new Map((streams.get(topic) ?? []).map(({ name }) => [name, lastBy(numbers.get(topic)!, time)]))
     },
     // What is written is visible: one transaction holds all of an append.
     async written(stream) {

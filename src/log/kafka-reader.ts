@@ -134,6 +134,13 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
       const next = await offsets(streams, LATEST)
       return new Map([...next].map(([name, offset]) => [name, offset - 1]))
     },
+    async reachedBy(streams: readonly Stream[], time: number): Promise<Map<string, number>> {
+      if (streams.length === 0) return new Map()
+      // The ends first: what comes in between is after them, and after `time` or not, it is not missed.
+      const ends = await offsets(streams, LATEST)
+      const later = await offsets(streams, BigInt(time + 1))
+      return new Map([...later].map(([name, offset]) => [name, (offset < 0 ? ends.get(name)! : offset) - 1]))
+    },
     async written(stream: Stream): Promise<number> {
       return (await offsets([stream], LATEST, READ_UNCOMMITTED)).get(stream.name)! - 1
     },

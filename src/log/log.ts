@@ -48,6 +48,11 @@ export interface Log {
   /** The last offset of each stream of a topic, -1 for an empty one. */
   ends(topic: string): Promise<ReadonlyMap<string, number>>
   /**
+   * The last offset of each stream of a topic that the log took at or before `time`, milliseconds since 1970; -1 for
+   * none. Where a clock was set back it goes by where the times stand in the log.
+   */
+  reachedBy(topic: string, time: number): Promise<ReadonlyMap<string, number>>
+  /**
    * The last offset that anyone has written to a stream, -1 for none. On Kafka the streams of one append with `consumed`
    * become visible a moment apart: who sees it in one of them finds its place in another here, and may wait for it.
    */

@@ -76,6 +76,13 @@ export function openMemoryLog(): Log {
     },
     ends: async topic =>
       new Map((topics.get(topic) ?? []).map(({ name }) => [name, events.get(name)!.length - 1] as const)),
+    reachedBy: async (topic, time) =>
+      new Map(
+        (topics.get(topic) ?? []).map(({ name }) => {
+          const later = events.get(name)!.findIndex(event => event.time > time)
+          return [name, (later < 0 ? events.get(name)!.length : later) - 1] as const
+        }),
+      ),
     written: async stream => events.get(stream.name)!.length - 1,
     lag: async (stream, after) => events.get(stream.name)!.length - 1 - after,
     stats: () => ({ rebalances: 0, retries: 0 }),

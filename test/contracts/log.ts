@@ -102,6 +102,25 @@ export function logContract(name: string, open: () => Promise<{ open(): Promise<
       expect(log.streams(topic).some(({ name }) => offsetIn(position!, name) >= last)).toBe(true)
     })
 
+    it('finds the last event of each stream at or before a time', async () => {
+      const streams = log.streams(topic)
+      expect([...(await log.reachedBy(topic, Date.now())).values()]).toEqual(streams.map(() => -1))
+      for (let n = 0; n < 6; n++) {
+        await log.append([events(topic, ['a', `${n}`], ['b', `${n}`], ['c', `${n}`])])
+        const now = Date.now()
+        await until('the clock to go on', () => Date.now() > now + 1)
+      }
+      const all = await Promise.all(streams.map(async stream => ({ stream, read: await readAll(log, stream) })))
+      const times = [...new Set(all.flatMap(({ read }) => read.map(({ time }) => time)))]
+      expect(times.length).toBeGreaterThan(1)
+      for (const time of [0, ...times.flatMap(each => [each - 1, each]), Date.now()]) {
+        const reached = await log.reachedBy(topic, time)
+        const rest = all.flatMap(({ stream, read }) => read.filter(({ offset }) => offset > reached.get(stream.name)!))
+        const expected = all.flatMap(({ read }) => read.filter(event => event.time > time))
+        expect(rest.map(text)).toEqual(expected.map(text))
+      }
+    })
+
     it('wakes a reader that waits', async () => {
       const stream = log.streams(topic)[0]!
       const waiting = log.read(stream, -1, { maxEvents: 10, maxBytes: 1000, waitMs: 20_000 })

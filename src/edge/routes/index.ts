@@ -4,6 +4,7 @@ import { auth } from './auth.ts'
 import { clients } from './clients.ts'
 import { datasets } from './datasets.ts'
 import { deliveries } from './deliveries.ts'
+import { history } from './events.ts'
 import { files } from './files.ts'
 import { healthRoutes } from './health.ts'
 import { jobSettings } from './job-settings.ts'
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   ...jobSettings,
   ...jobs,
   ...datasets,
+  ...history,
   ...socket,
   ...healthRoutes,
 ]

@@ -1,0 +1,99 @@
+import { isTotal, type Position } from '../kernel/position.ts'
+import type { Log, Page, StoredEvent, Stream } from './log.ts'
+
+/** A part of history, each event of `stream` and with the position that includes it and all events told before it. */
+export interface Told {
+  readonly stream: Stream
+  readonly events: readonly StoredEvent[]
+  /** Of the event at this index of `events`. */
+  position(index: number): Position
+}
+
+export interface HistoryOptions {
+  readonly log: Log
+  readonly topics: readonly string[]
+  /** By stream: what it begins after and where it ends, that event included. */
+  readonly after: ReadonlyMap<string, number>
+  readonly through: ReadonlyMap<string, number>
+  /** Bytes read of a stream at once: so many for each stream are kept. */
+  readonly pageBytes: number
+  readonly signal?: AbortSignal
+}
+
+const PAGE_EVENTS = 5000
+
+/** A stream that is being read. */
+interface Head {
+  readonly stream: Stream
+  readonly last: number
+  page: Page
+  at: number
+  /** Where the next page begins. */
+  through: number
+}
+
+/**
+ * Reads topics as one history in constant memory: in the log's order where it has one, else by the time that events
+ * were taken in, each stream in its own order. Gives runs of events of one stream.
+ */
+export async function* readHistory(options: HistoryOptions): AsyncGenerator<Told> {
+  const { log, topics, after, through, signal } = options
+  const heads: Head[] = []
+  const offsets = new Map<string, number>()
+  for (const stream of topics.flatMap(topic => log.streams(topic))) {
+    const from = after.get(stream.name) ?? -1
+    const nothing: Page = { events: [], through: from }
+    heads.push({ stream, last: through.get(stream.name) ?? -1, page: nothing, at: 0, through: from })
+    offsets.set(stream.name, from)
+  }
+  const total = heads.length > 0 && isTotal(log.place(heads[0]!.stream, 0))
+  const order = total ? ({ offset }: StoredEvent) => offset : ({ time }: StoredEvent) => time
+
+  while (!signal?.aborted) {
+    let first: Head | undefined
+    /** Up to where `first` may be told before another one's turn. */
+    let until = Number.POSITIVE_INFINITY
+    for (const head of heads) {
+      await fill(options, head)
+      const next = head.page.events[head.at]
+      if (!next) continue
+      const value = order(next)
+      const leading = first && order(first.page.events[first.at]!)
+      if (leading === undefined || value < leading) {
+        until = leading ?? until
+        first = head
+      } else until = Math.min(until, value)
+    }
+    if (!first) return
+    const start = first.at
+    const { events } = first.page
+    do first.at++
+    while (first.at < events.length && order(events[first.at]!) <= until)
+    const run = events.slice(start, first.at)
+    const { stream } = first
+    const before = new Map(offsets)
+    yield {
+      stream,
+      events: run,
+      position(index) {
+        const { offset } = run[index]!
+        return total ? log.place(stream, offset) : { log: log.id, offsets: new Map(before).set(stream.name, offset) }
+      },
+    }
+    offsets.set(stream.name, run.at(-1)!.offset)
+  }
+}
+
+/** Reads the next page of a stream when the last is used up, as long as there is one before the end. */
+async function fill({ log, pageBytes, signal }: HistoryOptions, head: Head): Promise<void> {
+  while (head.at >= head.page.events.length && head.through < head.last) {
+    const limits = { maxEvents: PAGE_EVENTS, maxBytes: pageBytes, waitMs: 0, ...(signal ? { signal } : {}) }
+    const page = await log.read(head.stream, head.through, limits)
+    // Nothing more, though the end is known to be further on: only what compaction or transactions left behind.
+    if (page.events.length === 0 && page.through <= head.through) head.through = head.last
+    else head.through = page.through
+    const beyond = page.events.findIndex(({ offset }) => offset > head.last)
+    head.page = beyond < 0 ? page : { ...page, events: page.events.slice(0, beyond) }
+    head.at = 0
+  }
+}
