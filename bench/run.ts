@@ -9,10 +9,24 @@ import { memory } from './memory.ts'
 import { project } from './project.ts'
 import { pull } from './pull.ts'
 import { rebuild } from './rebuild.ts'
+import { replay } from './replay.ts'
 import { scale } from './scale.ts'
 import { webhook } from './webhook.ts'
 
-const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale, keys, webhook, file, pull]
+const benches: readonly Bench[] = [
+  ingest,
+  latency,
+  memory,
+  fanout,
+  project,
+  rebuild,
+  replay,
+  scale,
+  keys,
+  webhook,
+  file,
+  pull,
+]
 
 const machine = {
   cpu: cpus()[0]!.model,

@@ -54,9 +54,10 @@ function textOf(
   const { type, data } = codec.decode(event.value)
   if (types && !types.has(type)) return undefined
   const key = JSON.stringify(event.key.toString())
-  const time = new Date(event.time).toISOString()
-  const head = `{"id":"${idOf(stream, event)}","topic":"${stream.topic}","type":"${type}","key":${key}`
-  return `${head},"position":"${position}","time":"${time}","payload":${payloadOf({ type, data } as Decoded)}}`
+  remember(event.time)
+  const id = lastId + placeOf(stream, event)
+  const head = `{"id":"${id}","topic":"${stream.topic}","type":"${type}","key":${key}`
+  return `${head},"position":"${position}","time":"${lastText}","payload":${payloadOf({ type, data } as Decoded)}}`
 }
 
 /** The one type whose events hold bytes: rows as they came in, which JSON has no room for, stand in base64. */
@@ -65,15 +66,34 @@ function payloadOf({ type, data }: Decoded): string {
   return JSON.stringify({ ...data, original: Buffer.from(data.original).toString('base64') })
 }
 
-const DIGITS = 9
+const NO_PART = new Uint8Array(0)
+let lastTime = -1
+let lastText = ''
+let lastId = ''
 
-/** The same for an event each time: its time, and its place. */
-function idOf({ name }: Stream, { time, offset }: StoredEvent): string {
-  const place = new Uint8Array(DIGITS + 3)
-  const hash = partitionOf(Buffer.from(name), 32 ** 3)
-  place[0] = hash >> 10
-  place[1] = (hash >> 5) & 31
-  place[2] = hash & 31
-  for (let rest = offset, n = place.length - 1; n >= 3; n--, rest = Math.floor(rest / 32)) place[n] = rest % 32
-  return timeOrderedId('evt', time, place)
+/** An event's time as text and as an id begins with it, remembering the last one: whole batches share it. */
+function remember(time: number): void {
+  if (time === lastTime) return
+  lastTime = time
+  lastText = new Date(time).toISOString()
+  lastId = timeOrderedId('evt', time, NO_PART)
+}
+
+/** The rest of an event's id, the same each time: its place. */
+function placeOf({ name }: Stream, { offset }: StoredEvent): string {
+  return streamPart(name) + offset.toString(32).padStart(9, '0')
+}
+
+const parts = new Map<string, string>()
+
+/** Three characters for a stream. */
+function streamPart(name: string): string {
+  let part = parts.get(name)
+  if (part === undefined) {
+    part = partitionOf(Buffer.from(name), 32 ** 3)
+      .toString(32)
+      .padStart(3, '0')
+    parts.set(name, part)
+  }
+  return part
 }
