@@ -44,7 +44,7 @@ export interface Exchange {
   /** Starts an answer of unknown length. */
   begin(status: number, headers: Record<string, string>): void
   /** Adds to it; false when the client is slow to take it. */
-  write(text: string): boolean
+  write(part: string | Buffer): boolean
   onWritable(listener: () => void): void
   /** Ends it; `text` is whole lines, the last of it, or nothing. */
   end(text: string): void
@@ -220,11 +220,11 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
         onDone()
       })
     },
-    write(text) {
-      if (aborted || ended) return true
+    write(part) {
+      if (aborted || ended || part.length === 0) return true
       let taken = true
       res.cork(() => {
-        taken = res.write(text)
+        taken = res.write(part)
       })
       return taken
     },

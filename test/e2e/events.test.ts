@@ -1,3 +1,4 @@
+import { parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
 import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
@@ -59,6 +60,17 @@ async function pages(query: string, limit: number): Promise<Event[]> {
     cursor = body.next_cursor
   }
   return found
+}
+
+/** RFC 4180, read the long way. */
+function csvRows(text: string): string[][] {
+  const fields = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n)/g
+  const rows: string[][] = [[]]
+  for (const [, field, end] of text.matchAll(fields)) {
+    rows.at(-1)!.push(field!.startsWith('"') ? field!.slice(1, -1).replaceAll('""', '"') : field!)
+    if (end !== ',') rows.push([])
+  }
+  return rows.slice(0, -1)
 }
 
 describe('history', () => {
@@ -125,6 +137,29 @@ describe('history', () => {
     expect([topics.has('sync.access'), topics.has('sync.records')]).toEqual([false, true])
     const answer = await call(service, '/events?topic=sync.access', { as: access_token })
     expect([answer.status, answer.body.error.message]).toEqual([403, expect.stringContaining('sync:admin')])
+  })
+
+  it('is exported as NDJSON, csv and parquet, all the same', async () => {
+    const whole = await all('topic=sync.records')
+    const fetched = async (format: string) => {
+      const query = `topic=sync.records&format=${format}`
+      const headers = { authorization: `Bearer ${service.token}` }
+      const answer = await fetch(`${service.url}/events/export?${query}`, { headers })
+      expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="events.${format}"`)
+      return Buffer.from(await answer.arrayBuffer())
+    }
+    const ndjson = (await fetched('ndjson')).toString().trimEnd().split('\n')
+    expect(ndjson.map(line => JSON.parse(line))).toEqual(whole)
+    const flat = whole.map(event => ({ ...event, payload: JSON.stringify(event.payload) }))
+    const bytes = await fetched('parquet')
+    const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
+    expect(await parquetReadObjects({ file })).toEqual(flat)
+    const rows: unknown[] = []
+    const columns = Object.keys(flat[0]!)
+    const [head, ...lines] = csvRows((await fetched('csv')).toString())
+    expect(head).toEqual(columns)
+    for (const line of lines) rows.push(Object.fromEntries(columns.map((column, n) => [column, line[n]])))
+    expect(rows).toEqual(flat.map(row => ({ ...row, key: row.key.replace('\0', '\ufffd') })))
   })
 
   it.each([

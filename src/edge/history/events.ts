@@ -11,10 +11,23 @@ const PAGE_BYTES = 524_288
 /** Events that are looked at before the event loop has its turn. */
 const EVENTS_A_TURN = 500
 
-/** An event of the history, as JSON text; undefined for one that was looked at and not asked for. */
+/** An event of the history. */
+export interface HistoryEvent {
+  readonly id: string
+  readonly topic: string
+  readonly type: string
+  readonly key: string
+  readonly position: string
+  /** RFC 3339. */
+  readonly time: string
+  /** JSON text. */
+  readonly payload: string
+}
+
+/** An event that was looked at; undefined when it was not asked for. */
 export interface Seen {
   readonly position: string
-  readonly text: string | undefined
+  readonly event: HistoryEvent | undefined
 }
 
 /** Reads a part of history in constant memory. Gives small groups: each one, and its reader may rest in between. */
@@ -33,7 +46,7 @@ export async function* readEvents(
       const seen: Seen[] = []
       for (let i = from; i < to; i++) {
         const position = encodePosition(told.position(i))
-        seen.push({ position, text: textOf(codec, asked, key, told, i, position) })
+        seen.push({ position, event: eventAt(codec, asked, key, told, i, position) })
       }
       yield seen
       await new Promise(resolve => setImmediate(resolve))
@@ -41,23 +54,29 @@ export async function* readEvents(
   }
 }
 
-function textOf(
+function eventAt(
   codec: Codec,
   { types }: Asked,
   wanted: Buffer | undefined,
   { stream, events }: Told,
   index: number,
   position: string,
-): string | undefined {
+): HistoryEvent | undefined {
   const event = events[index]!
   if (wanted && !event.key.equals(wanted)) return undefined
   const { type, data } = codec.decode(event.value)
   if (types && !types.has(type)) return undefined
-  const key = JSON.stringify(event.key.toString())
   remember(event.time)
   const id = lastId + placeOf(stream, event)
-  const head = `{"id":"${id}","topic":"${stream.topic}","type":"${type}","key":${key}`
-  return `${head},"position":"${position}","time":"${lastText}","payload":${payloadOf({ type, data } as Decoded)}}`
+  const key = event.key.toString()
+  const payload = payloadOf({ type, data } as Decoded)
+  return { id, topic: stream.topic, type, key, position, time: lastText, payload }
+}
+
+/** An event as JSON text. */
+export function jsonOf({ id, topic, type, key, position, time, payload }: HistoryEvent): string {
+  const head = `{"id":"${id}","topic":"${topic}","type":"${type}","key":${JSON.stringify(key)}`
+  return `${head},"position":"${position}","time":"${time}","payload":${payload}}`
 }
 
 /** The one type whose events hold bytes: rows as they came in, which JSON has no room for, stand in base64. */

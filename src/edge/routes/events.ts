@@ -1,17 +1,36 @@
 import { invalid } from '../../kernel/errors.ts'
 import type { Exchange } from '../exchange.ts'
-import { readEvents } from '../history/events.ts'
+import { jsonOf, readEvents } from '../history/events.ts'
+import { type ExportFormat, FORMATS, findFormat } from '../history/exports.ts'
 import { readAsked, readRange } from '../history/range.ts'
 import { watchIdle } from '../idle.ts'
 import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { limitOf } from './pages.ts'
 
-const NDJSON = 'application/x-ndjson'
-const PARAMETERS = ['topic', 'type', 'key', 'from', 'to', 'limit', 'cursor', 'min_position']
+const PARAMETERS = ['topic', 'type', 'key', 'from', 'to', 'min_position']
 /** Events that one page looks at, so that a rare key does not make one request read all there are. */
 const MOST_LOOKED_AT = 100_000
+/** What is sent at once. */
 const CHUNK_CHARACTERS = 65_536
+/** A row group: the more the better to read, and what one export holds in memory. */
+const GROUP_CHARACTERS = 4_194_304
+
+type Read = ReturnType<typeof readEvents>
+
+/** The events that a request asks for. Throws VALIDATION_ERROR, FORBIDDEN. */
+async function readAskedEvents(request: Request, more: readonly string[]): Promise<Read> {
+  const { exchange, services, principal } = request
+  const { query } = exchange
+  const known = [...PARAMETERS, ...more]
+  const unknown = [...query.keys()].find(name => !known.includes(name))
+  if (unknown !== undefined) throw invalid(unknown.slice(0, 60), `expected one of ${known.join(', ')}`)
+  await reachMinPosition(request, [])
+  const asked = readAsked(query, principal)
+  const from = query.get('cursor') ?? query.get('from') ?? undefined
+  const range = await readRange(services.log, asked.topics, from, query.get('to') ?? undefined)
+  return readEvents(services.log, services.codec, asked, range, exchange.gone)
+}
 
 const events: Route = {
   method: 'GET',
@@ -19,21 +38,27 @@ const events: Route = {
   auth: 'sync:read',
   limit: 'api',
   async handle(request) {
-    const { exchange, services, principal } = request
-    const { query } = exchange
-    const unknown = [...query.keys()].find(name => !PARAMETERS.includes(name))
-    if (unknown !== undefined) throw invalid(unknown.slice(0, 60), `expected ${PARAMETERS.join(', ')}`)
-    await reachMinPosition(request, [])
-    const asked = readAsked(query, principal)
-    const from = query.get('cursor') ?? query.get('from') ?? undefined
-    const range = await readRange(services.log, asked.topics, from, query.get('to') ?? undefined)
-    const read = readEvents(services.log, services.codec, asked, range, exchange.gone)
-    if (exchange.header('accept')?.includes(NDJSON)) return stream(request, read)
-    return page(exchange, read)
+    const { exchange } = request
+    const read = await readAskedEvents(request, ['limit', 'cursor'])
+    if (!exchange.header('accept')?.includes('application/x-ndjson')) return page(exchange, read)
+    const limit = exchange.query.get('limit') === null ? Number.POSITIVE_INFINITY : limitOf(exchange)
+    return send(request, read, findFormat('ndjson')!, {}, limit)
   },
 }
 
-type Read = ReturnType<typeof readEvents>
+const exported: Route = {
+  method: 'GET',
+  path: '/events/export',
+  auth: 'sync:read',
+  limit: 'api',
+  async handle(request) {
+    const name = request.exchange.query.get('format') ?? 'ndjson'
+    const format = findFormat(name)
+    if (!format) throw invalid('format', `"${name.slice(0, 60)}" is none of ${FORMATS.join(', ')}`)
+    const read = await readAskedEvents(request, ['format'])
+    return send(request, read, format, { 'Content-Disposition': `attachment; filename="events.${name}"` })
+  },
+}
 
 /** The first events, and where to read on: null at the end of what there was. */
 async function page(exchange: Exchange, read: Read): Promise<Reply> {
@@ -42,11 +67,11 @@ async function page(exchange: Exchange, read: Read): Promise<Reply> {
   let looked = 0
   let next: string | null = null
   reading: for await (const seen of read) {
-    for (const { position, text } of seen) {
+    for (const { position, event } of seen) {
       if (items.length === limit || looked === MOST_LOOKED_AT) break reading
       looked++
       next = position
-      if (text !== undefined) items.push(text)
+      if (event !== undefined) items.push(jsonOf(event))
     }
     if (items.length < limit && looked < MOST_LOOKED_AT) next = null
   }
@@ -55,32 +80,36 @@ async function page(exchange: Exchange, read: Read): Promise<Reply> {
 }
 
 /**
- * All of them, a line each, as fast as they are taken. What fails on the way, or has to stop, cuts the connection: whoever
- * reads sees that it is not whole, and goes on from the last position.
+ * Sends all of them, as fast as they are taken. What fails on the way, or has to stop, cuts the connection: whoever reads
+ * sees that it is not whole, and goes on from the last position.
  */
-async function stream({ exchange, services }: Request, read: Read): Promise<undefined> {
-  const limit = exchange.query.get('limit') === null ? Number.POSITIVE_INFINITY : limitOf(exchange)
+async function send(
+  { exchange, services }: Request,
+  read: Read,
+  { contentType, encoder }: ExportFormat,
+  headers: Record<string, string>,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<undefined> {
+  const encoding = encoder()
+  const most = contentType.includes('parquet') ? GROUP_CHARACTERS : CHUNK_CHARACTERS
   const idle = watchIdle(exchange, services.config.streamIdleSeconds)
   exchange.onStop(() => exchange.cut())
-  exchange.begin(200, { 'Content-Type': NDJSON })
+  exchange.begin(200, { 'Content-Type': contentType, ...headers })
   let count = 0
-  let text = ''
   try {
     reading: for await (const seen of read) {
-      for (const each of seen) {
-        if (each.text === undefined) continue
+      for (const { event } of seen) {
+        if (event === undefined) continue
         if (count === limit) break reading
-        // Only with the next line at hand: the end of the answer has to be the end of a line.
-        if (text.length >= CHUNK_CHARACTERS) {
-          if (!exchange.write(text)) await writable(exchange)
-          text = ''
-          idle.heard()
-        }
         count++
-        text += `${each.text}\n`
+        encoding.add(event)
+        if (encoding.size < most) continue
+        if (!exchange.write(encoding.take())) await writable(exchange)
+        idle.heard()
       }
     }
-    exchange.end(text)
+    if (!exchange.write(encoding.end())) await writable(exchange)
+    exchange.end('')
   } catch (error) {
     services.logger.error({ err: error, request_id: exchange.requestId }, 'history could not be read to its end')
     exchange.cut()
@@ -97,4 +126,4 @@ function writable(exchange: Exchange): Promise<void> {
   })
 }
 
-export const history: readonly Route[] = [events]
+export const history: readonly Route[] = [events, exported]
