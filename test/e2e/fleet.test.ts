@@ -46,6 +46,27 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
     expect([answer.status, await answer.json()]).toMatchObject([200, { id: 'a', data: { id: 'a' }, position }])
   })
 
+  it('the history at either edge is one, and goes on from any of its events', async () => {
+    for (let n = 0; n < 20; n++) await push(n % 2 === 0 ? one! : two!, `h${n}`)
+    const read = async (edge: Service, from: string) => {
+      const headers = { authorization: `Bearer ${edge.token}`, accept: 'application/x-ndjson' }
+      const answer = await fetch(`${edge.url}/events?topic=sync.records&topic=sync.jobs${from}`, { headers })
+      expect(answer.status).toBe(200)
+      const lines = (await answer.text()).split('\n').filter(Boolean)
+      return lines.map(line => JSON.parse(line) as { id: string; time: string; position: string })
+    }
+    const whole = await read(one!, '')
+    expect(whole.length).toBeGreaterThanOrEqual(20)
+    const times = whole.map(({ time }) => time)
+    expect(times).toEqual([...times].sort())
+    expect(await read(two!, '')).toEqual(whole)
+    for (const [n, { position, time }] of whole.entries()) {
+      expect(await read(two!, `&from=${position}`)).toEqual(whole.slice(n + 1))
+      expect(await read(one!, `&to=${position}`)).toEqual(whole.slice(0, n + 1))
+      expect(await read(one!, `&from=${time}`)).toEqual(whole.filter(event => event.time > time))
+    }
+  })
+
   it.each([
     'csv-pandas.csv',
     'json-duckdb.ndjson',
