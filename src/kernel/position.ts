@@ -36,6 +36,18 @@ export function encodePosition(position: Position): string {
   return text === position.log ? `${text}~` : text
 }
 
+/** Encodes a position again and again where only one stream's offset differs. */
+export function placesOf(position: Position, stream: string): (offset: number) => string {
+  let [before, after] = [position.log, '']
+  let met = false
+  for (const [name, offset] of position.offsets) {
+    if (name === stream) met = true
+    else if (offset >= 0 && met) after += `~${name}.${offset.toString(36)}`
+    else if (offset >= 0) before += `~${name}.${offset.toString(36)}`
+  }
+  return offset => `${before}~${stream}.${offset.toString(36)}${after}`
+}
+
 const PART = /^([A-Za-z0-9._-]{1,200})\.([0-9a-z]{1,11})$/
 const MAX_STREAMS = 1000
 

@@ -1,12 +1,12 @@
-import { isTotal, type Position } from '../kernel/position.ts'
+import { isTotal, placesOf, TOTAL_ORDER } from '../kernel/position.ts'
 import type { Log, Page, StoredEvent, Stream } from './log.ts'
 
-/** A part of history, each event of `stream` and with the position that includes it and all events told before it. */
+/** A part of history: a run of events of one stream. */
 export interface Told {
   readonly stream: Stream
   readonly events: readonly StoredEvent[]
-  /** Of the event at this index of `events`. */
-  position(index: number): Position
+  /** The position that includes the event at this offset of the run, and all that were told before it. */
+  position(offset: number): string
 }
 
 export interface HistoryOptions {
@@ -21,6 +21,7 @@ export interface HistoryOptions {
 }
 
 const PAGE_EVENTS = 5000
+const NONE: ReadonlyMap<string, number> = new Map()
 
 /** A stream that is being read. */
 interface Head {
@@ -71,15 +72,8 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Told
     while (first.at < events.length && order(events[first.at]!) <= until)
     const run = events.slice(start, first.at)
     const { stream } = first
-    const before = new Map(offsets)
-    yield {
-      stream,
-      events: run,
-      position(index) {
-        const { offset } = run[index]!
-        return total ? log.place(stream, offset) : { log: log.id, offsets: new Map(before).set(stream.name, offset) }
-      },
-    }
+    const name = total ? TOTAL_ORDER : stream.name
+    yield { stream, events: run, position: placesOf({ log: log.id, offsets: total ? NONE : offsets }, name) }
     offsets.set(stream.name, run.at(-1)!.offset)
   }
 }

@@ -1,6 +1,5 @@
 import { partitionOf } from '../../kernel/hash.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
-import { encodePosition } from '../../kernel/position.ts'
 import type { Codec, Decoded } from '../../log/codec.ts'
 import { readHistory, type Told } from '../../log/history.ts'
 import type { Log, StoredEvent, Stream } from '../../log/log.ts'
@@ -45,7 +44,7 @@ export async function* readEvents(
       const to = Math.min(told.events.length, from + EVENTS_A_TURN)
       const seen: Seen[] = []
       for (let i = from; i < to; i++) {
-        const position = encodePosition(told.position(i))
+        const position = told.position(told.events[i]!.offset)
         seen.push({ position, event: eventAt(codec, asked, key, told, i, position) })
       }
       yield seen
