@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { fetchToken } from './cli/client.ts'
 import { MIGRATE_HELP, migrate } from './cli/migrate.ts'
+import { REPLAY_HELP, REPLAY_OPTIONS, replay } from './cli/replay.ts'
 import { watch } from './cli/watch.ts'
 import { type Config, readConfig, settingRows } from './config.ts'
 import { DomainError, invalid } from './kernel/errors.ts'
@@ -13,6 +14,8 @@ Usage
   superinsight-sync token                 print an access token of the first client
   superinsight-sync watch [--dataset D] [--since POSITION] [--count N]
                                           print changes as they happen, a JSON line each
+  superinsight-sync replay [--topic T] [--from WHERE] [--output FILE | --into TOPIC]
+                                          print what happened, or copy it (replay --help)
   superinsight-sync migrate               copy the embedded log in DATA_DIR to Kafka (migrate --help)
   superinsight-sync --help                this text
 
@@ -52,10 +55,12 @@ async function main(): Promise<void> {
       dataset: { type: 'string' },
       since: { type: 'string' },
       count: { type: 'string' },
+      ...REPLAY_OPTIONS,
     },
   })
   const [command, ...rest] = positionals
   if (values.help && command === 'migrate') return console.log(MIGRATE_HELP)
+  if (values.help && command === 'replay') return console.log(REPLAY_HELP)
   if (values.help || command === undefined) return console.log(help())
   if (rest.length > 0) throw invalid('arguments', `${rest.join(' ')} is too much; see --help`)
   const config = readConfig(process.env)
@@ -65,7 +70,9 @@ async function main(): Promise<void> {
     process.exitCode = await migrate(config)
     return
   }
-  if (command !== 'watch') throw invalid('command', `${command} is none of serve, token, watch, migrate; see --help`)
+  if (command === 'replay') return replay(config, values)
+  if (command !== 'watch')
+    throw invalid('command', `${command} is none of serve, token, watch, replay, migrate; see --help`)
   const count = values.count === undefined ? undefined : Number(values.count)
   if (count !== undefined && !(Number.isInteger(count) && count > 0)) {
     throw invalid('count', `expected a whole number from 1, got ${values.count}`)
