@@ -1,7 +1,7 @@
+import { compareInstants } from '../kernel/instant.ts'
 import { membersOf } from '../kernel/members.ts'
 import { fieldsAt, sourceIn, statedAt } from './basis.ts'
 import { changedFields, createdFields, deletedFields } from './diff.ts'
-import { compareInstants } from './instant.ts'
 import { type Policy, readPolicy } from './policy.ts'
 import type { Push, RecordState } from './record.ts'
 import { mergeFields } from './three-way.ts'

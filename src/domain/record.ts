@@ -1,8 +1,8 @@
 import type { RecordChanged, RecordPushed } from '../events/index.ts'
+import { laterOf } from '../kernel/instant.ts'
 import { basisText, deltasAfter, statedAt } from './basis.ts'
 import { type Conflict, findConflict } from './conflict.ts'
 import { changedFields, createdFields, deletedFields } from './diff.ts'
-import { laterOf } from './instant.ts'
 import { readPolicy } from './policy.ts'
 
 /** A record as it stands. A removed one stays as a mark, so that its versions go on from where they were. */

@@ -41,6 +41,7 @@ export const conflicts: Table = {
     ['dataset', 'record_id', 'id'],
     ['dataset', 'id'],
     ['status', 'id'],
+    ['type', 'id'],
   ],
 }
 

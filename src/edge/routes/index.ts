@@ -1,6 +1,7 @@
 import type { Route } from '../router.ts'
 import { apiKeys } from './api-keys.ts'
 import { auth } from './auth.ts'
+import { conflicts } from './conflicts.ts'
 import { datasets } from './datasets.ts'
 import { deliveries } from './deliveries.ts'
 import { files } from './files.ts'
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   ...jobSettings,
   ...jobs,
   ...datasets,
+  ...conflicts,
   ...socket,
   ...healthRoutes,
 ]
