@@ -26,6 +26,8 @@ function example(type: Avro, name: string, full: boolean): unknown {
   if (Array.isArray(type)) return example(full ? type.at(-1)! : type[0]!, name, full)
   if (typeof type === 'object') {
     if (type.type === 'enum') return full ? type.symbols!.at(-1) : type.symbols![0]
+    if (type.type === 'record')
+      return Object.fromEntries(type.fields!.map(field => [field.name, example(field.type, field.name, full)]))
     if (type.type === 'array') return full ? [1, 2].map(n => example(type.items!, `${name} ${n}`, full)) : []
     return example(type.type, name, full)
   }

@@ -1,11 +1,12 @@
 import type { Decider } from '../kernel/decider.ts'
 import { type AccessCommand, accessDecider, isOver } from './access.ts'
+import { type ConflictCommand, conflictDecider } from './conflict-decisions.ts'
 import { type DatasetCommand, datasetDecider } from './dataset.ts'
 import { type JobCommand, jobDecider } from './job.ts'
 import { type RejectionCommand, rejectionDecider } from './rejection.ts'
 import { type WebhookCommand, webhookDecider } from './webhook.ts'
 
-export type Command = AccessCommand | WebhookCommand | DatasetCommand | RejectionCommand | JobCommand
+export type Command = AccessCommand | WebhookCommand | DatasetCommand | RejectionCommand | JobCommand | ConflictCommand
 
 /** An event as a decider gives it; without a key of its own it has its aggregate's. */
 export interface DecidedEvent {
@@ -36,6 +37,7 @@ export const deciders: Readonly<Record<string, Rules>> = {
   webhook: { decider: webhookDecider as AnyDecider, topic: 'sync.webhooks' },
   dataset: { decider: datasetDecider as AnyDecider, topic: 'sync.datasets' },
   rejection: { decider: rejectionDecider as AnyDecider, topic: 'sync.replays' },
+  conflict: { decider: conflictDecider as AnyDecider, topic: 'sync.conflicts' },
   job: { decider: jobDecider as AnyDecider, topic: 'sync.jobs' },
 }
 

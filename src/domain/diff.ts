@@ -112,7 +112,8 @@ export function changedFields(before: string, after: string): string | undefined
   return `${json}}`
 }
 
-function differ(was: string, value: string): boolean {
+/** Whether the JSON texts of two values say different things. */
+export function differ(was: string, value: string): boolean {
   if (was === value) return false
   return (isPlain(was) && isPlain(value)) || canonicalJson(was) !== canonicalJson(value)
 }

@@ -1,12 +1,20 @@
 import type { RecordChanged, RecordPushed } from '../events/index.ts'
+import { laterOf } from '../kernel/instant.ts'
+import { basisText, deltasAfter, statedAt } from './basis.ts'
+import { type Conflict, findConflict } from './conflict.ts'
 import { changedFields, createdFields, deletedFields } from './diff.ts'
+import { readPolicy } from './policy.ts'
 
 /** A record as it stands. A removed one stays as a mark, so that its versions go on from where they were. */
 export interface RecordState {
   /** JSON text; null once removed. */
   readonly data: string | null
   readonly version: number
+  /** What it has to know about itself for conflicts to come: a Basis as text. */
+  readonly basis: string | null
 }
+
+export type Push = Pick<RecordPushed, 'op' | 'data' | 'upsert' | 'version' | 'updated_at' | 'source' | 'conflict'>
 
 /** What a pushed record does to the one that is there. */
 export interface RecordEffect {
@@ -14,25 +22,65 @@ export interface RecordEffect {
   readonly operation: RecordChanged['operation']
   /** JSON text: old and new value of each field that differs. */
   readonly changes: string
+  /** Found on the way, and decided as far as its policy could. */
+  readonly conflict: Conflict | undefined
+}
+
+/** A conflict that leaves the record as it is. */
+export interface RecordKept {
+  readonly state: undefined
+  readonly conflict: Conflict
 }
 
 /**
- * Merges a pushed record into the one that is there; undefined when nothing changes. The last arrival wins, but
- * `upsert: false` never overwrites.
+ * Merges a pushed record into the one that is there; undefined when nothing changes. The last arrival wins, unless it
+ * says that it was made from something earlier than what is there, or must not overwrite: then the policy that it
+ * brings decides, and both sides are in the conflict.
  */
-export function mergeRecord(
+export function mergeRecord(current: RecordState | undefined, push: Push): RecordEffect | RecordKept | undefined {
+  if (push.conflict?.write === false) return undefined
+  const conflict = current && findConflict(current, push)
+  if (!conflict) return become(current, push, push.op === 'delete' ? null : push.data, undefined)
+  return become(current, push, conflict.data, conflict) ?? { state: undefined, conflict }
+}
+
+/** What it takes for a record to hold `data` from now on; undefined when it does already. */
+function become(
   current: RecordState | undefined,
-  push: Pick<RecordPushed, 'op' | 'data' | 'upsert'>,
+  push: Push,
+  data: string | null,
+  conflict: Conflict | undefined,
 ): RecordEffect | undefined {
-  const version = (current?.version ?? 0) + 1
   const before = current?.data ?? null
-  if (push.op === 'delete') {
+  let operation: RecordChanged['operation'] = 'update'
+  let changes: string | undefined
+  if (data === null) {
     if (before === null) return undefined
-    return { state: { data: null, version }, operation: 'delete', changes: deletedFields(before) }
-  }
-  const state = { data: push.data, version }
-  if (before === null) return { state, operation: 'create', changes: createdFields(push.data) }
-  if (!push.upsert) return undefined
-  const changes = changedFields(before, push.data)
-  return changes === undefined ? undefined : { state, operation: 'update', changes }
+    operation = 'delete'
+    changes = deletedFields(before)
+  } else if (before === null) {
+    operation = 'create'
+    changes = createdFields(data)
+  } else changes = changedFields(before, data)
+  if (changes === undefined) return undefined
+  const version = (current?.version ?? 0) + 1
+  const plain = push.updated_at === null && push.conflict === null
+  const basis = plain ? null : basisOf(current, push, operation === 'update' ? changes : undefined, conflict)
+  return { state: { data, version, basis }, operation, changes, conflict }
+}
+
+/** The basis of a row that a push has written; `changes` those of an update. */
+function basisOf(
+  current: RecordState | undefined,
+  push: Push,
+  changes: string | undefined,
+  conflict: Conflict | undefined,
+): string | null {
+  const policy = readPolicy(push.conflict?.policy)
+  const mixed = conflict !== undefined && conflict.policy === 'field_merge'
+  const updatedAt = mixed ? laterOf(statedAt(current!.basis), push.updated_at) : push.updated_at
+  const source = policy.type === 'source_priority' ? push.source : null
+  const remembers = policy.type === 'field_merge' && changes !== undefined
+  const deltas = remembers ? deltasAfter(current!.basis, current!.version + 1, current!.data!, changes) : []
+  return basisText({ updatedAt, source, deltas })
 }

@@ -9,14 +9,24 @@ import type { Position } from '../kernel/position.ts'
 import { named } from './names.ts'
 import type { Request } from './router.ts'
 
+/** Each record brings its data set's policy along. */
+const MOST_SOURCES = 20
+
 const CONTRACTS = ['evolve', 'freeze', 'discard_row', 'discard_value'] as const
 const POLICIES = ['last_write_wins', 'source_wins', 'keep_current', 'field_merge', 'manual'] as const
 
-const policy = z.union([
-  z.enum(POLICIES),
-  z.strictObject({ type: z.enum(POLICIES) }),
-  z.strictObject({ type: z.literal('source_priority'), sources: z.array(z.string().min(1).max(200)).min(1).max(100) }),
-])
+const POLICY = `expected one of ${POLICIES.join(', ')}, or {"type": "source_priority", "sources": [names, the highest first]}`
+const policy = z.union(
+  [
+    z.enum(POLICIES),
+    z.strictObject({ type: z.enum(POLICIES) }),
+    z.strictObject({
+      type: z.literal('source_priority'),
+      sources: z.array(z.string().min(1).max(200)).min(1).max(MOST_SOURCES),
+    }),
+  ],
+  { error: POLICY },
+)
 
 /** What may be set for a data set. A field that is not named stays as it is; null unsets it. */
 export const settingsBody = z.strictObject({

@@ -179,7 +179,8 @@ export async function replay({ services, exchange, principal }: Request, row: Ro
       actor: principal.id,
       request_id: exchange.requestId,
     },
-    ...{ line: row.line as number, received_at: Date.now(), job_id: row.job_id as string | null, conflict: null },
+    ...{ line: row.line as number, received_at: Date.now(), job_id: row.job_id as string | null },
+    conflict: rules.conflictOf(dataset),
   }
   const key = recordKey(dataset, mended.id)
   const id = row.id as string

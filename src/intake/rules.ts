@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../domain/schema.ts'
-import type { DatasetConfigured } from '../events/index.ts'
+import type { DatasetConfigured, RecordPushed } from '../events/index.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
 import type { SecretStore } from '../store/secrets.ts'
 import { referencesIn, revealSecrets } from './hidden.ts'
@@ -24,6 +24,8 @@ export interface Growth {
 export interface Rules {
   /** For the rows of one push or run; undefined when there is nothing to do. */
   begin(dataset: string, options: RunOptions): RowRule | undefined
+  /** What a record of the data set brings along for conflicts; null where the default policy holds. */
+  conflictOf(dataset: string): RecordPushed['conflict']
   /** Has the secrets at hand that settings refer to; to be awaited when those have changed. */
   prepare(): Promise<void>
   /** One row by itself: its data, and what it makes of the schema. Throws VALIDATION_ERROR when it is refused, or left out. */
@@ -33,6 +35,9 @@ export interface Rules {
     options: RunOptions,
   ): { readonly data: string; readonly growth: Growth | undefined }
 }
+
+/** The policy that holds where none is set, in both its forms: records need not bring it along. */
+const DEFAULT_POLICY = ['"last_write_wins"', '{"type":"last_write_wins"}']
 
 /** Rules after what is set for data sets now; each setting is compiled once. */
 export function createRules(
@@ -79,6 +84,11 @@ export function createRules(
           return { schema: told!, was: set.schema }
         },
       }
+    },
+    conflictOf(dataset) {
+      const policy = settings.get(dataset)?.conflict_policy ?? null
+      if (policy === null || DEFAULT_POLICY.includes(policy)) return null
+      return { policy, resolves: null, resolution: null, write: true }
     },
     require(dataset, data, options) {
       const rule = rules.begin(dataset, options)

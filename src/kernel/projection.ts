@@ -35,15 +35,23 @@ export interface Source {
 }
 
 /**
+ * Puts an event out: under the key of the event that it follows from, in the partition of that one; or, with a key of its
+ * own, wherever that belongs.
+ */
+export type Emit<Outputs> = <Name extends keyof Outputs>(type: Name, event: Outputs[Name], key?: string) => void
+
+/**
  * A read model, pure: the same events give the same rows and the same outputs, whenever and in whatever batches they
  * come. `wants` names the rows that `evolve` may look at, so that a whole batch's are read at once; it goes by the
  * event's key, so that events need not all be decoded before. Streams are projected side by side: a row that depends on
  * what it was must belong to one stream (its key, or the stream's name in it).
+ *
+ * `Outputs` are the events that `evolve` puts out, by type.
  */
-export interface Projection<Event, Output> {
+export interface Projection<Event, Outputs = object> {
   readonly name: string
   readonly topics: readonly string[]
   readonly tables: readonly Table[]
   wants(source: Source, want: (table: Table, key: string) => void): void
-  evolve(rows: Rows, event: Event, source: Source, type: string): Output | undefined
+  evolve(rows: Rows, event: Event, source: Source, type: string, emit: Emit<Outputs>): void
 }

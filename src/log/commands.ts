@@ -22,6 +22,7 @@ const EVENTS: Readonly<Record<string, string>> = {
   dataset: 'sync.datasets',
   rejection: 'sync.replays',
   job: 'sync.jobs',
+  conflict: 'sync.conflicts',
 }
 /** Longer than it takes others to take over from a decider that has died. */
 const TIMEOUT_MS = 15_000

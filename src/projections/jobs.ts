@@ -220,7 +220,7 @@ function putJob(rows: Rows, event: JobEvent, source: Source): void {
 }
 
 /** Jobs, their runs and what those told, from `sync.jobs` and `sync.logs`. */
-export const jobsProjection: Projection<JobEvent['data'] | RunLogged, never> = {
+export const jobsProjection: Projection<JobEvent['data'] | RunLogged> = {
   name: 'jobs',
   topics: ['sync.jobs', 'sync.logs'],
   tables: [jobs, runs, runLogs],
@@ -235,6 +235,5 @@ export const jobsProjection: Projection<JobEvent['data'] | RunLogged, never> = {
       const place = placeOf(source)
       rows.put(runLogs, job_id + KEY_SEPARATOR + place, { job_id, place, run_id, level, message, metadata, entry })
     } else putJob(rows, { type, data } as JobEvent, source)
-    return undefined
   },
 }

@@ -1,6 +1,7 @@
 import { mergeRecord, type RecordState } from '../domain/record.ts'
-import type { RecordChanged, RecordPushed } from '../events/index.ts'
+import type { Events, RecordPushed } from '../events/index.ts'
 import { KEY_SEPARATOR, type Projection, type Table } from '../kernel/projection.ts'
+import { tellDetected, tellResolved } from './conflict-news.ts'
 import { countKey, countRecords, datasetCounts, datasets } from './datasets.ts'
 
 /** Every record as it stands now; `deleted` rows keep the version count of what was removed. */
@@ -15,6 +16,8 @@ export const records: Table = {
     updated_at: 'text',
     stream: 'text',
     offset: 'integer',
+    /** What the row has to know about itself for conflicts to come (domain/basis.ts); null for most. */
+    basis: 'text',
   },
   key: ['dataset', 'id'],
 }
@@ -34,8 +37,11 @@ function timeText(time: number): string {
   return lastText
 }
 
-/** Records and data sets from `sync.records`; what it puts out are the changes for `sync.changes`. */
-export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
+/** What this projection puts out: changes and news of conflicts to `sync.changes`, both sides to `sync.conflicts`. */
+export type RecordOutputs = Pick<Events, 'RecordChanged' | 'ConflictTold' | 'ConflictDetected'>
+
+/** Records and data sets from `sync.records`. */
+export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
   name: 'records',
   topics: ['sync.records'],
   tables: [records, datasets, datasetCounts],
@@ -46,36 +52,41 @@ export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
     want(datasets, dataset)
     want(datasetCounts, countKey(dataset, stream))
   },
-  evolve(rows, event, source) {
+  evolve(rows, event, source, _type, emit) {
     const row = rows.get(records, source.key)
     // Already in the row, or without effect on it: an event that comes a second time changes nothing.
-    if (row && row.stream === source.stream && (row.offset as number) >= source.offset) return undefined
-    const effect = mergeRecord(row as unknown as RecordState | undefined, event)
-    if (effect === undefined) return undefined
-    const { state, operation, changes } = effect
-    rows.put(records, source.key, {
-      dataset: event.dataset,
-      id: event.id,
-      data: state.data,
-      version: state.version,
-      deleted: state.data === null ? 1 : 0,
-      updated_at: event.updated_at ?? timeText(event.received_at),
-      stream: source.stream,
-      offset: source.offset,
-    })
-    const by = operation === 'create' ? 1 : operation === 'delete' ? -1 : 0
-    countRecords(rows, event.dataset, by, { ...source, time: event.received_at })
-    return {
-      dataset: event.dataset,
-      id: event.id,
-      operation,
-      version: state.version,
-      changes,
-      source_stream: source.stream,
-      source_offset: source.offset,
-      source: event.source,
-      changed_at: event.received_at,
-      job_id: event.job_id,
+    if (row && row.stream === source.stream && (row.offset as number) >= source.offset) return
+    const current = row as unknown as RecordState | undefined
+    const effect = mergeRecord(current, event)
+    if (effect?.state) {
+      const { state, operation, changes } = effect
+      rows.put(records, source.key, {
+        dataset: event.dataset,
+        id: event.id,
+        data: state.data,
+        version: state.version,
+        deleted: state.data === null ? 1 : 0,
+        updated_at: event.updated_at ?? timeText(event.received_at),
+        stream: source.stream,
+        offset: source.offset,
+        basis: state.basis,
+      })
+      const by = operation === 'create' ? 1 : operation === 'delete' ? -1 : 0
+      countRecords(rows, event.dataset, by, { ...source, time: event.received_at })
+      emit('RecordChanged', {
+        dataset: event.dataset,
+        id: event.id,
+        operation,
+        version: state.version,
+        changes,
+        source_stream: source.stream,
+        source_offset: source.offset,
+        source: event.source,
+        changed_at: event.received_at,
+        job_id: event.job_id,
+      })
     }
+    if (effect?.conflict) tellDetected(emit, effect.conflict, current!, event, source)
+    if (event.conflict !== null) tellResolved(emit, event, event.conflict, source)
   },
 }

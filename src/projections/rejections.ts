@@ -73,7 +73,7 @@ function replayed(key: string): string {
   return key.slice(key.indexOf('/') + 1)
 }
 
-export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed, never> = {
+export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed> = {
   name: 'rejections',
   topics: ['sync.rejected', 'sync.replays'],
   tables: [rejections, replays],
@@ -86,7 +86,7 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       if (!rows.get(replays, event.rejection_id)) {
         rows.put(replays, event.rejection_id, { id: event.rejection_id, at: event.at, stream, offset })
       }
-      return undefined
+      return
     }
     const { dataset, source, stage, code, original, job_id, webhook_id } = event
     const [field, message] = [storable(event.field), storable(event.message)]
@@ -101,6 +101,5 @@ export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed
       ...{ upsert: event.upsert ? 1 : 0, validate: event.validate ? 1 : 0, transform: event.transform ? 1 : 0 },
     }
     rows.put(rejections, key, row)
-    return undefined
   },
 }

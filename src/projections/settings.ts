@@ -19,7 +19,7 @@ export const settings: Table = {
   key: ['dataset'],
 }
 
-export const settingsProjection: Projection<DatasetConfigured, never> = {
+export const settingsProjection: Projection<DatasetConfigured> = {
   name: 'settings',
   topics: ['sync.datasets'],
   tables: [settings],
@@ -27,7 +27,6 @@ export const settingsProjection: Projection<DatasetConfigured, never> = {
   evolve(rows, { command_id, by, at, ...set }, { stream, offset }) {
     const [title, category] = [storable(set.title), storable(set.category)]
     rows.put(settings, set.dataset, { ...set, title, category, updated_at: at, stream, offset })
-    return undefined
   },
 }
 

@@ -82,7 +82,10 @@ async function foldAll(log: Log, codec: Codec, commands: Stream): Promise<States
 function evolve(states: States, aggregate: string, event: DecidedEvent): void {
   const decider = findRules(aggregate)?.decider
   if (!decider) return
-  states.set(aggregate, decider.evolve(states.has(aggregate) ? states.get(aggregate) : decider.initial, event))
+  const state = decider.evolve(states.has(aggregate) ? states.get(aggregate) : decider.initial, event)
+  // One that is as at its beginning says no more than its absence: most conflicts are only ever found.
+  if (state === decider.initial) states.delete(aggregate)
+  else states.set(aggregate, state)
 }
 
 async function decidePage(

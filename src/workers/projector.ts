@@ -1,21 +1,22 @@
-import { type Events, topicOf } from '../events/index.ts'
+import type { Events } from '../events/index.ts'
 import { passPoint } from '../kernel/points.ts'
-import type { Projection, Source } from '../kernel/projection.ts'
+import type { Emit, Projection, Source } from '../kernel/projection.ts'
 import { createSlots, type Slots } from '../kernel/slots.ts'
-import { batchWriter } from '../log/batch.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
 import type { EventBatch, Log, Page, Stream } from '../log/log.ts'
 import type { Store, TableChange } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { collectOutputs } from './outputs.ts'
 import { shareOut } from './share-out.ts'
 import { type WorkingSet, workingSet } from './working-set.ts'
 
 export interface ProjectorOptions<Name extends keyof Events> {
   log: Log
   store: Store
-  projection: Projection<Events[Name], Events['RecordChanged']>
-  /** Where its outputs go, into the partition of the event they follow from; sync.changes unless said. */
-  outputTopic?: string
+  // biome-ignore lint/suspicious/noExplicitAny: each projection knows what it puts out
+  projection: Projection<Events[Name], any>
+  /** Leads the outputs of a topic to another one. */
+  redirect?: (topic: string) => string
   logger: Logger
   /** Most events and bytes in one transaction: it grows with the backlog up to these. */
   maxEvents: number
@@ -31,12 +32,8 @@ const WAIT_MS = 500
 const STREAMS_AT_ONCE = 4
 /** Text of rows that one transaction works on: a row may hold a megabyte, whatever its event holds. */
 const ROW_BYTES = 16 * 1024 * 1024
-/** Bytes of outputs in one batch: one that grew to hold all of them would be copied each time. */
-const BATCH_BYTES = 1024 * 1024
-/** What an output takes, about. */
-const OUTPUT_BYTES = 256
-/** What projections put out. */
-const OUTPUT = 'RecordChanged'
+/** Bytes of outputs that one transaction makes: a small event may have a large row of a conflict in them. */
+const MOST_OUTPUT_BYTES = 16 * 1024 * 1024
 
 /**
  * Keeps a read model up with its topics. For each page of a stream: read the rows it touches, fold the events over
@@ -157,24 +154,22 @@ async function workOut<Name extends keyof Events>(
   page: Page,
   from: number,
 ): Promise<WorkedOut> {
-  const { projection, codec, outputTopic = topicOf[OUTPUT] } = work
+  const { projection, codec, redirect } = work
   const { sources, working } = await readRows(work, held, page, from)
-  const writer = batchWriter(Math.min(BATCH_BYTES, sources.length * OUTPUT_BYTES))
-  const outputs: EventBatch[] = []
-  const take = () => {
-    const batch = writer.take(outputTopic, held.stream.partition)
-    if (batch) outputs.push(batch)
+  const outputs = collectOutputs(codec, held.stream.partition, sources.length, redirect)
+  let to = from
+  let told = false
+  const emit: Emit<Events> = (type, event, key) => {
+    if (!told) outputs.add(type, event, page.events[to]!.key, key)
   }
-  for (const [i, source] of sources.entries()) {
-    const { key, value } = page.events[from + i]!
-    const { type, data } = codec.decode(value)
-    const output = projection.evolve(working, data as Events[Name], source, type)
-    if (!output || source.offset <= held.told) continue
-    writer.add(key, (buffer, at) => codec.write(OUTPUT, output, buffer, at))
-    if (writer.size >= BATCH_BYTES) take()
+  for (const source of sources) {
+    const { type, data } = codec.decode(page.events[to]!.value)
+    told = source.offset <= held.told
+    projection.evolve(working, data as Events[Name], source, type, emit)
+    to++
+    if (outputs.size >= MOST_OUTPUT_BYTES) break
   }
-  take()
-  return { to: from + sources.length, changes: working.changes(), outputs }
+  return { to, changes: working.changes(), outputs: outputs.take() }
 }
 
 /**

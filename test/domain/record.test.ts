@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { mergeRecord, type RecordState } from '../../src/domain/record.ts'
-import type { RecordPushed } from '../../src/events/index.ts'
+import { mergeRecord, type Push, type RecordState } from '../../src/domain/record.ts'
 
-type Push = Pick<RecordPushed, 'op' | 'data' | 'upsert'>
-
-const upsert = (data: string): Push => ({ op: 'upsert', data, upsert: true })
-const insert = (data: string): Push => ({ op: 'upsert', data, upsert: false })
-const remove: Push = { op: 'delete', data: 'null', upsert: true }
+const PLAIN = { version: null, updated_at: null, source: 'till', conflict: null }
+const upsert = (data: string): Push => ({ ...PLAIN, op: 'upsert', data, upsert: true })
+const insert = (data: string): Push => ({ ...PLAIN, op: 'upsert', data, upsert: false })
+const remove: Push = { ...PLAIN, op: 'delete', data: 'null', upsert: true }
 
 /** Merges pushes one after the other; the effect of each, and the state in the end. */
 function merged(...pushes: Push[]) {
@@ -14,7 +12,7 @@ function merged(...pushes: Push[]) {
   const effects = pushes.map(push => {
     const effect = mergeRecord(state, push)
     state = effect?.state ?? state
-    return effect && `${effect.operation} ${effect.state.version} ${effect.changes}`
+    return effect?.state && `${effect.operation} ${effect.state.version} ${effect.changes}`
   })
   return { state, effects }
 }
@@ -22,7 +20,7 @@ function merged(...pushes: Push[]) {
 describe('merging a record', () => {
   it('creates it with version 1', () => {
     expect(mergeRecord(undefined, upsert('{"a":1}'))).toEqual({
-      state: { data: '{"a":1}', version: 1 },
+      state: { data: '{"a":1}', version: 1, basis: null },
       operation: 'create',
       changes: '{"a":{"old":null,"new":1}}',
     })
@@ -34,7 +32,7 @@ describe('merging a record', () => {
 
   it('updates it, one version for each push that changes something', () => {
     expect(merged(upsert('{"a":1}'), upsert('{"a":2}'), upsert('{"b":2}'))).toEqual({
-      state: { data: '{"b":2}', version: 3 },
+      state: { data: '{"b":2}', version: 3, basis: null },
       effects: [
         'create 1 {"a":{"old":null,"new":1}}',
         'update 2 {"a":{"old":1,"new":2}}',
@@ -45,14 +43,14 @@ describe('merging a record', () => {
 
   it('changes nothing when the data says the same, and keeps the text that was there', () => {
     expect(merged(upsert('{"a":1,"b":2}'), upsert('{ "b":2.0, "a":1 }'))).toEqual({
-      state: { data: '{"a":1,"b":2}', version: 1 },
+      state: { data: '{"a":1,"b":2}', version: 1, basis: null },
       effects: [expect.any(String), undefined],
     })
   })
 
   it('removes it, and a second time changes nothing', () => {
     expect(merged(upsert('{"a":1}'), remove, remove)).toEqual({
-      state: { data: null, version: 2 },
+      state: { data: null, version: 2, basis: null },
       effects: [expect.any(String), 'delete 2 {"a":{"old":1,"new":null}}', undefined],
     })
   })
@@ -62,9 +60,9 @@ describe('merging a record', () => {
   })
 
   it('removes it whatever data a delete brings and whatever upsert says', () => {
-    const push: Push = { op: 'delete', data: '{"a":9}', upsert: false }
-    expect(mergeRecord({ data: '{"a":1}', version: 4 }, push)).toEqual({
-      state: { data: null, version: 5 },
+    const push: Push = { ...PLAIN, op: 'delete', data: '{"a":9}', upsert: false }
+    expect(mergeRecord({ data: '{"a":1}', version: 4, basis: null }, push)).toEqual({
+      state: { data: null, version: 5, basis: null },
       operation: 'delete',
       changes: '{"a":{"old":1,"new":null}}',
     })
@@ -72,7 +70,7 @@ describe('merging a record', () => {
 
   it('makes it anew after a delete, and its versions go on', () => {
     expect(merged(upsert('{"a":1}'), remove, upsert('{"a":1}'), upsert('{"a":2}'))).toEqual({
-      state: { data: '{"a":2}', version: 4 },
+      state: { data: '{"a":2}', version: 4, basis: null },
       effects: [
         'create 1 {"a":{"old":null,"new":1}}',
         'delete 2 {"a":{"old":1,"new":null}}',
@@ -84,7 +82,7 @@ describe('merging a record', () => {
 
   it('with upsert: false creates, also after a delete, and never overwrites', () => {
     expect(merged(insert('{"a":1}'), insert('{"a":2}'), remove, insert('{"a":3}'))).toEqual({
-      state: { data: '{"a":3}', version: 3 },
+      state: { data: '{"a":3}', version: 3, basis: null },
       effects: [
         'create 1 {"a":{"old":null,"new":1}}',
         undefined,
@@ -97,7 +95,7 @@ describe('merging a record', () => {
   it('keeps every number exact', () => {
     const data = '{"id":9007199254740993,"sum":1.10,"far":123456789012345678901234567890}'
     expect(merged(upsert('{"id":9007199254740992}'), upsert(data))).toEqual({
-      state: { data, version: 2 },
+      state: { data, version: 2, basis: null },
       effects: [
         expect.any(String),
         'update 2 {"id":{"old":9007199254740992,"new":9007199254740993},"sum":{"old":null,"new":1.10},' +
@@ -116,7 +114,7 @@ describe('merging a record', () => {
 
   it('takes the last of two fields with one name, however they are spelled', () => {
     expect(merged(upsert('{"ä":1,"\\u00e4":2}'), upsert('{"ä":2}'), upsert('{"\\u00E4":3}'))).toEqual({
-      state: { data: '{"\\u00E4":3}', version: 2 },
+      state: { data: '{"\\u00E4":3}', version: 2, basis: null },
       effects: ['create 1 {"ä":{"old":null,"new":2}}', undefined, 'update 2 {"ä":{"old":2,"new":3}}'],
     })
   })

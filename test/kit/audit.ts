@@ -1,4 +1,4 @@
-import type { RecordChanged, RecordPushed } from '../../src/events/index.ts'
+import type { ConflictDetected, ConflictTold, RecordChanged, RecordPushed } from '../../src/events/index.ts'
 import { decodePosition, offsetIn } from '../../src/kernel/position.ts'
 import { createCodec } from '../../src/log/codec.ts'
 import type { Log, StoredEvent, Stream } from '../../src/log/log.ts'
@@ -33,8 +33,8 @@ export async function auditPushes(log: Log, ledger: Ledger): Promise<Faults> {
     const push = ledger.pushes[number]
     if (!push) return add(`push ${number} was never sent`)
     times[number]!++
-    if (push.data !== event.data || push.id !== event.id || push.dataset !== event.dataset || push.op !== event.op)
-      add(`push ${number} is not what was sent: ${JSON.stringify(event)}`)
+    const same = (['data', 'id', 'dataset', 'op', 'version'] as const).every(part => push[part] === event[part])
+    if (!same) add(`push ${number} is not what was sent: ${JSON.stringify(event)}`)
     const order = `${push.by} ${push.dataset} ${push.id}`
     if (number < (lastOf.get(order) ?? -1)) add(`push ${number} comes after ${lastOf.get(order)} of its connection`)
     lastOf.set(order, number)
@@ -66,34 +66,44 @@ export interface Change {
 export interface Changes {
   /** By the place of the record each follows from, in the order of the log. */
   readonly once: ReadonlyMap<string, Change>
+  /** News of conflicts, and conflicts, by the place that they follow from: key and value as they are in the log. */
+  readonly news: ReadonlyMap<string, string>
+  readonly conflicts: ReadonlyMap<string, string>
   readonly faults: Faults
 }
 
-export function placeOf({ source_stream, source_offset }: RecordChanged): string {
+export function placeOf({ source_stream, source_offset }: RecordChanged | ConflictTold | ConflictDetected): string {
   return `${source_stream} ${source_offset}`
 }
 
-/** Reads `sync.changes`: each source is told of once, in the order of the sources. */
+/** Reads `sync.changes` and `sync.conflicts`: each source is told of once, in the order of the sources. */
 export async function readChanges(log: Log): Promise<Changes> {
   const { faults, add } = collect()
   const codec = createCodec(log)
   const once = new Map<string, Change>()
+  const news = new Map<string, string>()
+  const conflicts = new Map<string, string>()
   const reached = new Map<string, number>()
-  for (const stream of log.streams('sync.changes')) {
+  for (const stream of [...log.streams('sync.changes'), ...log.streams('sync.conflicts')]) {
     const events = await readAll(log, stream)
     await codec.prepare(events)
     for (const { key, value, offset } of events) {
-      const change = codec.decode(value).data as RecordChanged
-      const place = placeOf(change)
+      const { type, data } = codec.decode(value)
+      if (type !== 'RecordChanged' && type !== 'ConflictTold' && type !== 'ConflictDetected') continue
+      const place = placeOf(data)
+      const told = type === 'RecordChanged' ? once : type === 'ConflictTold' ? news : conflicts
       const bytes = key.toString('latin1') + value.toString('latin1')
-      if (once.has(place)) add(`the change at ${stream.name} ${offset} tells of ${place} again`)
-      if (change.source_offset <= (reached.get(change.source_stream) ?? -1))
-        add(`the change at ${stream.name} ${offset} follows from ${place}, after a later one`)
-      reached.set(change.source_stream, change.source_offset)
-      once.set(place, { change, bytes })
+      const order = `${type} ${stream.name} ${data.source_stream}`
+      if (told.has(place)) add(`the ${type} at ${stream.name} ${offset} tells of ${place} again`)
+      if (data.source_offset <= (reached.get(order) ?? -1))
+        add(`the ${type} at ${stream.name} ${offset} follows from ${place}, after a later one`)
+      reached.set(order, data.source_offset)
+      if (type === 'RecordChanged') once.set(place, { change: data, bytes })
+      else (type === 'ConflictTold' ? news : conflicts).set(place, bytes)
     }
   }
-  return { once, faults }
+  for (const place of conflicts.keys()) if (!news.has(place)) add(`nobody was told of the conflict at ${place}`)
+  return { once, news, conflicts, faults }
 }
 
 /** Versions of each record must run 1, 2, 3 …, and every old value be the new one of the change before. */

@@ -9,7 +9,7 @@ export interface Sourced {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each projection knows its own events
-type AnyProjection = Projection<any, never>
+type AnyProjection = Projection<any>
 
 /**
  * A store's tables as maps, for a projection without outputs. A batch sees the rows that it asked for and what it has put,
@@ -36,7 +36,10 @@ export function foldedTables(projection: AnyProjection) {
           tables.get(table.name)!.set(key, Object.fromEntries(columns.map(column => [column, row[column]!])))
         },
       }
-      for (const { event, source, type } of batch) projection.evolve(rows, event, source, type)
+      const emit = () => {
+        throw new Error('it puts nothing out')
+      }
+      for (const { event, source, type } of batch) projection.evolve(rows, event, source, type, emit)
     },
     /** Puts a row as an older version has left it. */
     put: (table: Table, key: string, row: Row) => void tables.get(table.name)!.set(key, row),

@@ -12,6 +12,8 @@ export interface Push {
   readonly op: 'upsert' | 'delete'
   /** JSON text, byte for byte as sent. */
   readonly data: string
+  /** The version that it says it was made from: for some an early one, so that they conflict. */
+  readonly version: number | null
 }
 
 /** What the writers of a run have sent, and what they were promised. */
@@ -45,7 +47,8 @@ export function createLedger(random: Random): Ledger {
       const filler = FILLER.slice(0, between(random, 0, 200))
       const data = `{"push":${number},"exact":90071992547409931.50, "text":"é\\u00e9 ${filler}","hot":${hot}}`
       const op = hot && random.chance(0.1) ? 'delete' : 'upsert'
-      const push: Push = { number, by, dataset: random.pick(DATASETS), id, op, data }
+      const version = hot && random.chance(0.1) ? between(random, 0, 5) : null
+      const push: Push = { number, by, dataset: random.pick(DATASETS), id, op, data, version }
       pushes.push(push)
       return push
     },
@@ -53,8 +56,9 @@ export function createLedger(random: Random): Ledger {
   }
 }
 
-export function recordText({ id, op, dataset, data }: Push): string {
-  const rest = op === 'delete' ? '"op":"delete",' : ''
+export function recordText({ id, op, dataset, data, version }: Push): string {
+  const removal = op === 'delete' ? '"op":"delete",' : ''
+  const rest = version === null ? removal : `${removal}"metadata":{"version":${version}},`
   return `{"id":${JSON.stringify(id)},"dataset":${JSON.stringify(dataset)},${rest}"data":${data}}`
 }
 

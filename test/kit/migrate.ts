@@ -139,7 +139,7 @@ async function keyed(log: Log, topic: string): Promise<Map<string, string[]>> {
   return found
 }
 
-/** Every change and every outcome points at the same record, or command, in both logs. */
+/** Every change, conflict and outcome points at the same record, or command, in both logs. */
 async function auditReferences(from: Log, to: Log): Promise<Faults> {
   const [want, have] = [await references(from), await references(to)]
   const missing = [...want].filter(each => !have.has(each))
@@ -156,15 +156,18 @@ async function references(log: Log): Promise<Set<string>> {
     }
   }
   const found = new Set<string>()
-  for (const stream of [...log.streams('sync.changes'), ...log.streams('sync.outcomes')]) {
+  for (const stream of ['sync.changes', 'sync.conflicts', 'sync.outcomes'].flatMap(topic => log.streams(topic))) {
     for (const event of await prepared(log, codec, stream)) {
       const data = codec.decode(event.value).data as RecordChanged & {
+        record_id?: string
         command_id?: string
         command_stream?: string
         command_offset?: number
       }
       const place = `${data.source_stream ?? data.command_stream} ${data.source_offset ?? data.command_offset}`
-      found.add(`${data.command_id ?? `${data.dataset} ${data.id} ${data.version}`} at ${pointed.get(place)}`)
+      found.add(
+        `${data.command_id ?? `${data.dataset} ${data.id ?? data.record_id} ${data.version}`} at ${pointed.get(place)}`,
+      )
     }
   }
   return found

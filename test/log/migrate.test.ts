@@ -54,21 +54,44 @@ function change(id: string, source_offset: number): Promise<unknown> {
   return log.append([codec.batch('sync.changes', 'RecordChanged', `d\0${id}`, event)])
 }
 
-/** Where each change of the log points once it is rewritten, when Kafka's partitions begin at these offsets. */
-async function rewrittenChanges(base = [0, 0]): Promise<[id: string, stream: string, offset: number][]> {
+/** News of a conflict in a record, and the conflict itself. */
+async function conflict(id: string, source_offset: number): Promise<void> {
+  const place = {
+    conflict_id: `conf_${id}`,
+    dataset: 'd',
+    source_stream: 'sync.records-0',
+    source_offset,
+    job_id: null,
+  }
+  const told = { ...place, id, news: 'detected' as const, conflict_type: 'version', resolution: null, told_at: 1 }
+  const sides = { current: '{}', current_version: 2, current_updated_at: null, current_source: null, incoming: null }
+  const found = { ...place, record_id: id, conflict_type: 'version', policy: 'manual', resolution: null, ...sides }
+  const more = { incoming_version: 1, incoming_updated_at: null, fields: ['a'], source: 's', request_id: 'r' }
+  await log.append([
+    codec.batch('sync.changes', 'ConflictTold', `d\0${id}`, { ...told, resolution_required: true }),
+    codec.batch('sync.conflicts', 'ConflictDetected', `conflict/conf_${id}`, { ...found, ...more, detected_at: 1 }),
+  ])
+}
+
+/** Where each event of a topic points once it is rewritten, when Kafka's partitions begin at these offsets. */
+async function rewrittenChanges(
+  base = [0, 0],
+  topic = 'sync.changes',
+): Promise<[id: string, stream: string, offset: number][]> {
   const source = openSource(join(dir, 'log.db'))
   try {
     const layout = layouts(TOPICS, () => 2, Date.now())
-    const bases = new Map([...layout.keys()].map(topic => [topic, topic === 'sync.records' ? base : [0, 0]]))
+    const bases = new Map([...layout.keys()].map(name => [name, name === 'sync.records' ? base : [0, 0]]))
     const schemaIds = new Map(source.schemas.map(({ id }) => [id, id + 1000]))
     const rewrite = createRewriter({ source, layouts: layout, bases, schemaIds })
     const found: [string, string, number][] = []
-    for (const event of source.events('sync.changes', -1, 0)) {
-      const value = rewrite(event, 'sync.changes')
+    await codec.prepare([...source.events(topic, -1, 0)])
+    for (const event of source.events(topic, -1, 0)) {
+      const value = rewrite(event, topic)
       expect(value.readUInt32BE(1)).toBe(event.value.readUInt32BE(1) + 1000)
-      const type = avro.Type.forSchema(schemas.RecordChanged as avro.Schema)
-      const { id, source_stream, source_offset } = type.decode(value, 5).value
-      found.push([id, source_stream, source_offset])
+      const type = avro.Type.forSchema(schemas[codec.decode(event.value).type] as avro.Schema)
+      const { id, record_id, source_stream, source_offset } = type.decode(value, 5).value
+      found.push([id ?? record_id, source_stream, source_offset])
     }
     return found
   } finally {
@@ -92,6 +115,18 @@ describe('a copied event', () => {
       expect(ofPartition.length).toBeGreaterThan(10)
       expect(ofPartition.map(([, , offset]) => offset)).toEqual(ofPartition.map((_, n) => n + 10 * partition))
     }
+  })
+
+  it('of a conflict points at its record, whose key is not its own', async () => {
+    const ids = Array.from({ length: 20 }, (_, n) => `r${n}`)
+    for (const id of ids) {
+      const offset = await push(id)
+      await change(id, offset)
+      await conflict(id, offset)
+    }
+    const changes = (await rewrittenChanges()).filter((_, n) => n % 2 === 0)
+    expect((await rewrittenChanges()).filter((_, n) => n % 2 === 1)).toEqual(changes)
+    expect(await rewrittenChanges([0, 0], 'sync.conflicts')).toEqual(changes)
   })
 
   it('that repeats an earlier one points back', async () => {

@@ -1,23 +1,24 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readTopics } from '../../src/adapters.ts'
-import { type RecordChanged, type RecordPushed, schemas } from '../../src/events/index.ts'
+import { type RecordChanged, schemas } from '../../src/events/index.ts'
 import { onPoint } from '../../src/kernel/points.ts'
-import { batchWriter } from '../../src/log/batch.ts'
 import { createCodec } from '../../src/log/codec.ts'
-import type { Log, StoredEvent } from '../../src/log/log.ts'
+import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
 import { recordKey, records, recordsProjection } from '../../src/projections/records.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { startProjector } from '../../src/workers/projector.ts'
-import { readAll, readTopic } from '../kit/events.ts'
+import { readTopic } from '../kit/events.ts'
+import { conflictsIn, pushInto, toldIn } from '../kit/projected.ts'
 import { property, type Random, seeded } from '../kit/random.ts'
 
-const TIME = 1_750_000_000_000
 const TOPIC = 'sync.records'
 const CHANGES = 'sync.changes'
-const REBUILT = 'sync.rebuilt'
+const CONFLICTS = 'sync.conflicts'
+/** Stands before the names of topics that take what a rebuild tells. */
+const REBUILT = 'rebuilt.'
 
 let log: Log
 const stores: Store[] = []
@@ -32,8 +33,8 @@ afterEach(async () => {
 async function openLog(): Promise<void> {
   log = openMemoryLog()
   const topics = readTopics()
-  const changes = topics.find(({ name }) => name === CHANGES)!
-  await log.declare([...topics, { ...changes, name: REBUILT }], schemas)
+  const outputs = topics.filter(({ name }) => name === CHANGES || name === CONFLICTS)
+  await log.declare([...topics, ...outputs.map(topic => ({ ...topic, name: REBUILT + topic.name }))], schemas)
 }
 
 async function openStore(): Promise<Store> {
@@ -43,42 +44,20 @@ async function openStore(): Promise<Store> {
   return store
 }
 
-async function push(...pushes: Partial<RecordPushed>[]): Promise<void> {
-  const codec = createCodec(log)
-  const writer = batchWriter()
-  for (const [line, push] of pushes.entries()) {
-    const event: RecordPushed = {
-      dataset: 'orders',
-      id: '1',
-      op: 'upsert',
-      data: '{}',
-      version: null,
-      updated_at: null,
-      upsert: true,
-      source: 'till',
-      actor: 'cli_1',
-      request_id: 'req_1',
-      line,
-      received_at: TIME + line,
-      job_id: null,
-      conflict: null,
-      ...push,
-    }
-    const key = Buffer.from(recordKey(event.dataset, event.id))
-    writer.add(key, (buffer, at) => codec.write('RecordPushed', event, buffer, at))
-  }
-  await log.append([writer.take(TOPIC)!])
-}
+const POLICIES = [null, '"field_merge"', '"source_wins"', '"manual"']
 
 async function pushRandom(random: Random, count: number): Promise<void> {
   const choices = ['{"a":1}', '{"a":2}', '{"a":2.0,"b":"ä"}', '{"n":9007199254740993}']
-  await push(
+  await pushInto(
+    log,
     ...Array.from({ length: count }, () => ({
       dataset: random.pick(['orders', 'stock']),
       id: random.pick(['1', '2', '3', '4', '5', '6', '7', '8', '9']),
       data: random.pick(choices),
       op: random.chance(0.25) ? ('delete' as const) : ('upsert' as const),
       upsert: random.chance(0.9),
+      version: random.chance(0.3) ? random.int(4) : null,
+      conflict: { policy: random.pick(POLICIES), resolves: null, resolution: null, write: true },
     })),
   )
 }
@@ -91,18 +70,18 @@ interface Running {
   transactions: Map<string, number[]>
 }
 
-async function project(store: Store, maxEvents = 5, outputTopic = CHANGES): Promise<Running> {
+async function project(store: Store, maxEvents = 5, rebuilds = false): Promise<Running> {
   const ends = await log.ends(TOPIC)
   const behind = new Set(ends.keys())
   const transactions = new Map<string, number[]>([...behind].map(stream => [stream, []]))
   const { promise: caughtUp, resolve } = Promise.withResolvers<void>()
-  // Another topic stands for a rebuild: it tells everything from the first event, whatever the live one has told.
+  // A rebuild tells everything from the first event, whatever the live one has told.
   const rebuilding: Log = { ...log, own: async () => -1, append: batches => log.append(batches) }
   const projector = await startProjector({
-    log: outputTopic === CHANGES ? log : rebuilding,
+    log: rebuilds ? rebuilding : log,
     store,
     projection: recordsProjection,
-    outputTopic,
+    redirect: topic => (rebuilds ? REBUILT : '') + topic,
     logger: createLogger('silent'),
     maxEvents,
     maxBytes: 1_000_000,
@@ -116,8 +95,8 @@ async function project(store: Store, maxEvents = 5, outputTopic = CHANGES): Prom
   return { caughtUp, transactions, stop: () => projector.stop() }
 }
 
-async function projectAll(store: Store, maxEvents?: number, outputTopic?: string): Promise<Map<string, number[]>> {
-  const running = await project(store, maxEvents, outputTopic)
+async function projectAll(store: Store, maxEvents?: number, rebuilds = false): Promise<Map<string, number[]>> {
+  const running = await project(store, maxEvents, rebuilds)
   await running.caughtUp
   await running.stop()
   return running.transactions
@@ -152,28 +131,14 @@ async function dump(store: Store): Promise<string[]> {
   return all
 }
 
-function decoded(events: readonly StoredEvent[]): RecordChanged[] {
-  const codec = createCodec(log)
-  return events.map(({ value }) => codec.decode(value).data as RecordChanged)
-}
-
-/** The changes of a topic, each stream's in order; every one follows from a later event than the one before. */
-async function changesRead(topic: string): Promise<RecordChanged[]> {
-  const changes: RecordChanged[] = []
-  for (const stream of log.streams(topic)) {
-    const ofStream = decoded(await readAll(log, stream))
-    for (const [i, change] of ofStream.entries()) {
-      expect(change.source_stream).toBe(`${TOPIC}-${stream.partition}`)
-      if (i > 0) expect(change.source_offset).toBeGreaterThan(ofStream[i - 1]!.source_offset)
-    }
-    changes.push(...ofStream)
-  }
-  return changes
-}
-
 describe('the projector', () => {
   it('projects what was pushed, and tells each change in the partition of its event', async () => {
-    await push({ id: 'a', data: '{"n":1}' }, { id: 'b', data: '{"n":9007199254740993}' }, { id: 'a', data: '{"n":2}' })
+    await pushInto(
+      log,
+      { id: 'a', data: '{"n":1}' },
+      { id: 'b', data: '{"n":9007199254740993}' },
+      { id: 'a', data: '{"n":2}' },
+    )
     const store = await openStore()
     await projectAll(store)
     const rows = await store.load(records, [
@@ -184,10 +149,10 @@ describe('the projector', () => {
       { id: 'a', data: '{"n":2}', version: 2 },
       { id: 'b', data: '{"n":9007199254740993}', version: 1 },
     ])
-    expect(await changesRead(CHANGES)).toHaveLength(3)
+    expect(await toldIn(log, CHANGES)).toHaveLength(3)
     for (const event of await readTopic(log, CHANGES)) {
-      const [change] = decoded([event])
-      expect(event.key.toString()).toBe(recordKey(change!.dataset, change!.id))
+      const change = createCodec(log).decode(event.value).data as RecordChanged
+      expect(event.key.toString()).toBe(recordKey(change.dataset, change.id))
     }
   })
 
@@ -211,18 +176,39 @@ describe('the projector', () => {
     expect(await dump(all)).toEqual(await dump(one))
   })
 
+  it('makes no transaction larger than it may, though a small push makes a conflict with a large row', async () => {
+    const large = `{"s":"${'x'.repeat(1_000_000)}"}`
+    await pushInto(log, { data: large }, ...Array.from({ length: 40 }, () => ({ data: '{}', version: 0 })))
+    const live = log
+    let most = 0
+    const append: Log['append'] = (batches, options) => {
+      most = Math.max(
+        most,
+        batches.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      )
+      return live.append(batches, options)
+    }
+    log = { ...live, append }
+    await projectAll(await openStore(), 1000)
+    log = live
+    expect([...(await conflictsIn(log, CONFLICTS)).values()].map(({ current }) => current === large)).toEqual(
+      Array(40).fill(true),
+    )
+    expect(most).toBeLessThan(18_000_000)
+  })
+
   it('goes on after its checkpoint, and takes nothing twice', async () => {
-    await push({ id: 'a', data: '{"n":1}' })
+    await pushInto(log, { id: 'a', data: '{"n":1}' })
     const store = await openStore()
     await projectAll(store)
-    await push({ id: 'a', data: '{"n":2}' })
+    await pushInto(log, { id: 'a', data: '{"n":2}' })
     const sizes = await projectAll(store)
     expect([...sizes.values()].flat()).toEqual([1])
     expect((await readTopic(log, CHANGES)).length).toBe(2)
   })
 
   it('moves its checkpoint over events that change nothing', async () => {
-    await push({ id: 'a', op: 'delete', data: 'null' }, { id: 'a', op: 'delete', data: 'null' })
+    await pushInto(log, { id: 'a', op: 'delete', data: 'null' }, { id: 'a', op: 'delete', data: 'null' })
     const store = await openStore()
     await projectAll(store)
     expect(await store.checkpoints([recordsProjection.name])).toEqual(
@@ -233,7 +219,7 @@ describe('the projector', () => {
   })
 
   describe.each(['projector.worked-out', 'projector.changes-appended', 'projector.committed'])('dying at %s', point => {
-    it('leaves the rows of a rebuild, and every change once', async () => {
+    it('leaves the rows of a rebuild, and every change and conflict once', async () => {
       let deaths = 0
       await property(5, async random => {
         await openLog()
@@ -243,16 +229,19 @@ describe('the projector', () => {
         await projectAll(store)
 
         const rebuilt = await openStore()
-        await projectAll(rebuilt, 1000, REBUILT)
+        await projectAll(rebuilt, 1000, true)
         expect(await dump(store)).toEqual(await dump(rebuilt))
-        expect(await changesRead(CHANGES)).toEqual(await changesRead(REBUILT))
+        expect(await toldIn(log, CHANGES)).toEqual(await toldIn(log, REBUILT + CHANGES))
+        const conflicts = await conflictsIn(log, CONFLICTS)
+        expect(conflicts.size).toBeGreaterThan(0)
+        expect(conflicts).toEqual(await conflictsIn(log, REBUILT + CONFLICTS))
       })
       expect(deaths).toBeGreaterThan(0)
     })
   })
 
   it('tries again when commits fail, from the checkpoint that the store has, and tells no change twice for it', async () => {
-    await push({ id: 'a', data: '{"n":1}' })
+    await pushInto(log, { id: 'a', data: '{"n":1}' })
     const store = await openStore()
     let failures = 2
     const failing: Store = {
@@ -269,7 +258,7 @@ describe('the projector', () => {
   })
 
   it('does nothing again when a commit was made but its answer was lost', async () => {
-    await push({ id: 'a', data: '{"n":1}' })
+    await pushInto(log, { id: 'a', data: '{"n":1}' })
     const store = await openStore()
     const committed: number[] = []
     const losing: Store = {

@@ -2,6 +2,7 @@ import type { Route } from '../router.ts'
 import { apiKeys } from './api-keys.ts'
 import { auth } from './auth.ts'
 import { clients } from './clients.ts'
+import { conflicts } from './conflicts.ts'
 import { datasets } from './datasets.ts'
 import { deliveries } from './deliveries.ts'
 import { history } from './events.ts'
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...jobs,
   ...datasets,
   ...history,
+  ...conflicts,
   ...socket,
   ...healthRoutes,
 ]

@@ -4,12 +4,26 @@ import type { StoredEvent } from '../log.ts'
 import type { Layout } from './layout.ts'
 import { damaged, type Source } from './source.ts'
 
+/** Where an event has the place of another one. */
+interface Reference {
+  readonly topic: string
+  /** The fields with the stream and the offset there. */
+  readonly stream: string
+  readonly offset: string
+  /** The other event's key, where it is not this one's. */
+  key?(event: Record<string, unknown>): string
+}
+
+const RECORD: Reference = { topic: 'sync.records', stream: 'source_stream', offset: 'source_offset' }
+
 /**
  * Fields that hold the place of another event: the stream and the offset there. The embedded log counts through all its
  * topics, Kafka counts in each partition, so the numbers change.
  */
-export const REFERENCES: Readonly<Record<string, { topic: string; stream: string; offset: string }>> = {
-  RecordChanged: { topic: 'sync.records', stream: 'source_stream', offset: 'source_offset' },
+export const REFERENCES: Readonly<Record<string, Reference>> = {
+  RecordChanged: RECORD,
+  ConflictTold: RECORD,
+  ConflictDetected: { ...RECORD, key: ({ dataset, record_id }) => `${dataset}\0${record_id}` },
   CommandDecided: { topic: 'sync.commands', stream: 'command_stream', offset: 'command_offset' },
 }
 
@@ -48,7 +62,7 @@ export function createRewriter(options: {
   }
 
   function repoint({ offset, key, value }: StoredEvent, id: number, name: string, topic: string): Buffer {
-    const { topic: target, stream: streamField, offset: offsetField } = REFERENCES[name]!
+    const { topic: target, stream: streamField, offset: offsetField, key: keyOf } = REFERENCES[name]!
     let type = types.get(id)
     if (!type) {
       type = avro.Type.forSchema(schemas.get(id)!.body as avro.Schema)
@@ -59,7 +73,8 @@ export function createRewriter(options: {
       offset: number
     }
     if (end < 0) throw damaged(source.file, `${topic}, event ${offset}: ends early`)
-    const place = placeOf(target, event[offsetField] as number, key)
+    const pointed = keyOf ? Buffer.from(keyOf(event)) : key
+    const place = placeOf(target, event[offsetField] as number, pointed)
     const body = type.toBuffer({ ...event, [streamField]: place.stream, [offsetField]: place.offset })
     return Buffer.concat([value.subarray(0, FRAME), body])
   }
