@@ -27,6 +27,7 @@ export const CLOSE = {
   tooLarge: 4413,
   rate: 4429,
   shutdown: 1001,
+  failed: 1011,
 }
 
 export interface Problem {
