@@ -1,5 +1,6 @@
 import type { Route } from '../router.ts'
 import { apiKeys } from './api-keys.ts'
+import { asyncapi } from './asyncapi.ts'
 import { auth } from './auth.ts'
 import { datasets } from './datasets.ts'
 import { deliveries } from './deliveries.ts'
@@ -25,5 +26,6 @@ export const routes: readonly Route[] = [
   ...jobs,
   ...datasets,
   ...socket,
+  ...asyncapi,
   ...healthRoutes,
 ]

@@ -52,14 +52,6 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
   })
   let waiting = 0
 
-  function refuseWhenFull(waits: boolean): void {
-    const full = (what: string) => new DomainError('UNAVAILABLE', `${what}, the limit`, { retryAfter: 10 })
-    if (open.size >= config.sockets) throw full(`${config.sockets} sockets are open`)
-    if (waits && waiting >= config.waitingSockets)
-      throw full(`${config.waitingSockets} sockets wait for their auth message`)
-    if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
-  }
-
   /** What was published and not taken. Pings, and answers to those of the client, are dropped like messages. */
   function missed(ws: WebSocket<Data>, text: string): void {
     const { session } = ws.getUserData()
@@ -86,7 +78,10 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         const late = found instanceof Promise
         const principal = late ? await found : found
         if (principal) requireScope(principal, 'sync:read')
-        refuseWhenFull(principal === undefined)
+        if (open.size >= config.sockets)
+          throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
+        if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
+        if (!principal && waiting >= config.waitingSockets) throw tooManyWait(config.waitingSockets)
         if (exchange.aborted) return
         const from = principal ?? limits.consume(`api ${exchange.ip}`, config.rateLimitApi)
         const count = countInWindows(config.rateLimitWs)
@@ -154,6 +149,11 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       await hub.stop()
     },
   }
+}
+
+function tooManyWait(most: number): DomainError {
+  const message = `${most} sockets wait to send their auth message, the limit; connect with a token, or later`
+  return new DomainError('UNAVAILABLE', message, { retryAfter: 10 })
 }
 
 /** What an upgrade brings to tell who it is; undefined when it brings nothing. */

@@ -47,13 +47,13 @@ export interface Subscriptions {
   end(): void
 }
 
-const subscribeSchema = z.strictObject({
+export const subscribeSchema = z.strictObject({
   channel: z.string().optional(),
   filters: filterSchema.optional(),
   since: z.string().optional(),
   subscription_id: z.string().min(1).max(100).optional(),
 })
-const unsubscribeSchema = z.strictObject({
+export const unsubscribeSchema = z.strictObject({
   channel: z.string().optional(),
   subscription_id: z.string().max(100).optional(),
 })
