@@ -134,6 +134,11 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
       const next = await offsets(streams, LATEST)
       return new Map([...next].map(([name, offset]) => [name, offset - 1]))
     },
+    async forgotten(streams: readonly Stream[]): Promise<Map<string, number>> {
+      if (streams.length === 0) return new Map()
+      const first = await offsets(streams, EARLIEST)
+      return new Map([...first].map(([name, offset]) => [name, offset - 1]))
+    },
     async written(stream: Stream): Promise<number> {
       return (await offsets([stream], LATEST, READ_UNCOMMITTED)).get(stream.name)! - 1
     },
