@@ -120,6 +120,14 @@ export const settings = {
     1,
   ),
   sockets: whole('MAX_SOCKETS', 20_000, 'most open WebSockets', 1),
+  waitingSockets: whole('MAX_WAITING_SOCKETS', 500, 'most open WebSockets that have yet to send their auth message', 1),
+  authTimeoutMs: whole('AUTH_TIMEOUT_MS', 10_000, 'how long a WebSocket without a credential may take to send it', 100),
+  tokenExpiringSeconds: whole(
+    'TOKEN_EXPIRING_SECONDS',
+    60,
+    'how long before its token or API key ends a WebSocket is told so',
+    1,
+  ),
   socketBufferBytes: whole(
     'MAX_SOCKET_BUFFER_BYTES',
     4_194_304,

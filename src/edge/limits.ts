@@ -17,6 +17,22 @@ export interface Limits {
   consume(caller: string, limit: number): Promise<LimitState>
 }
 
+/** Counts what one caller does who is known to this process alone; false past the limit. 0 counts nothing. */
+export function countInWindows(limit: number): () => boolean {
+  let used = 0
+  let end = 0
+  return () => {
+    if (limit === 0) return true
+    const now = Date.now()
+    if (now >= end) {
+      end = now + WINDOW_SECONDS * 1000
+      used = 0
+    }
+    used++
+    return used <= limit
+  }
+}
+
 /** Limits of this process alone or, given a Redis, shared by all edges; while that is lost each edge counts for itself. */
 export function createLimits(redis?: SharedRedis): Limits {
   const own = limiters(points => new RateLimiterMemory({ points, duration: WINDOW_SECONDS }))

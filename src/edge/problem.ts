@@ -18,6 +18,8 @@ const STATUS: Record<ErrorCode, number> = {
   NOT_YET_PROJECTED: 504,
 }
 
+export const ERROR_CODES = Object.keys(STATUS) as ErrorCode[]
+
 /** WebSocket close codes; docs/websocket.md tells clients what to do about each. */
 export const CLOSE = {
   badMessage: 4400,
@@ -27,6 +29,7 @@ export const CLOSE = {
   tooLarge: 4413,
   rate: 4429,
   shutdown: 1001,
+  failed: 1011,
 }
 
 export interface Problem {

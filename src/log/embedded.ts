@@ -172,7 +172,10 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   function forgetBefore(topic: number, time: number): void {
     if (!db.prepare('select 1 from batches where topic = ? and time < ? limit 1').get(topic, time)) return
     db.exec('begin immediate')
-    db.prepare("insert or replace into meta values ('head', ?)").run(String(head))
+    const save = db.prepare('insert or replace into meta values (?, ?)')
+    const old = db.prepare('select max(last) as last from batches where topic = ? and time < ?').get(topic, time)!
+    save.run('head', String(head))
+    save.run(`forgotten ${topic}`, String(old.last))
     db.prepare('delete from batches where topic = ? and time < ?').run(topic, time)
     db.exec('commit')
   }
@@ -260,6 +263,10 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     },
     async reachedBy(topic, time) {
       return new Map((streams.get(topic) ?? []).map(({ name }) => [name, lastBy(numbers.get(topic)!, time)]))
+    },
+    async forgotten(topic) {
+      const saved = db.prepare('select value from meta where name = ?').get(`forgotten ${numbers.get(topic)}`)
+      return new Map((streams.get(topic) ?? []).map(({ name }) => [name, Number(saved?.value ?? -1)]))
     },
     // What is written is visible: one transaction holds all of an append.
     async written(stream) {

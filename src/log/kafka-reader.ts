@@ -141,6 +141,11 @@ export function createReader(options: { brokers: readonly string[]; clientId: st
       const later = await offsets(streams, BigInt(time + 1))
       return new Map([...later].map(([name, offset]) => [name, (offset < 0 ? ends.get(name)! : offset) - 1]))
     },
+    async forgotten(streams: readonly Stream[]): Promise<Map<string, number>> {
+      if (streams.length === 0) return new Map()
+      const first = await offsets(streams, EARLIEST)
+      return new Map([...first].map(([name, offset]) => [name, offset - 1]))
+    },
     async written(stream: Stream): Promise<number> {
       return (await offsets([stream], LATEST, READ_UNCOMMITTED)).get(stream.name)! - 1
     },

@@ -211,6 +211,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     read: (stream, after, limits) => reader.read(stream, after, limits),
     ends: topic => reader.ends(streams.get(topic) ?? []),
     reachedBy: (topic, time) => reader.reachedBy(streams.get(topic) ?? [], time),
+    forgotten: topic => reader.forgotten(streams.get(topic) ?? []),
     written: stream => reader.written(stream),
     lag: async (stream, after) => (await reader.ends([stream])).get(stream.name)! - after,
     stats: () => ({ rebalances, retries: producer.retries + transactions.retries }),

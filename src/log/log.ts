@@ -53,6 +53,11 @@ export interface Log {
    */
   reachedBy(topic: string, time: number): Promise<ReadonlyMap<string, number>>
   /**
+   * How much of each stream of a topic retention has taken: the last offset that is gone, as are all before it; -1 for
+   * none. Reading from there or earlier goes on at the first event that is left, so whoever must miss nothing asks.
+   */
+  forgotten(topic: string): Promise<ReadonlyMap<string, number>>
+  /**
    * The last offset that anyone has written to a stream, -1 for none. On Kafka the streams of one append with `consumed`
    * become visible a moment apart: who sees it in one of them finds its place in another here, and may wait for it.
    */

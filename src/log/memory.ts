@@ -83,6 +83,8 @@ export function openMemoryLog(): Log {
           return [name, (later < 0 ? events.get(name)!.length : later) - 1] as const
         }),
       ),
+    // It keeps everything.
+    forgotten: async topic => new Map((topics.get(topic) ?? []).map(({ name }) => [name, -1] as const)),
     written: async stream => events.get(stream.name)!.length - 1,
     lag: async (stream, after) => events.get(stream.name)!.length - 1 - after,
     stats: () => ({ rebalances: 0, retries: 0 }),

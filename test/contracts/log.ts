@@ -5,10 +5,19 @@ import type { Log, Stream } from '../../src/log/log.ts'
 import { events, readAll, readTopic, SPEC, text } from '../kit/events.ts'
 import { until } from '../kit/processes.ts'
 
-/** The laws of `src/log/log.ts`, for any adapter. `open` opens the same log again when called again in one test. */
-export function logContract(name: string, open: () => Promise<{ open(): Promise<Log>; end(): Promise<void> }>): void {
+/** Where a log is. */
+export interface LogPlace {
+  /** Opens the same log again when called again in one test. */
+  open(): Promise<Log>
+  end(): Promise<void>
+  /** Has retention take all that a topic holds; none for a log that keeps everything. */
+  forget?(log: Log, topic: string): Promise<void>
+}
+
+/** The laws of `src/log/log.ts`, for any adapter. */
+export function logContract(name: string, open: () => Promise<LogPlace>): void {
   describe(`log: ${name}`, () => {
-    let place: { open(): Promise<Log>; end(): Promise<void> }
+    let place: LogPlace
     let log: Log
     let topic: string
     let commands: string
@@ -159,6 +168,22 @@ export function logContract(name: string, open: () => Promise<{ open(): Promise<
         return all.length > 0 && all
       })
       expect(written).toBeGreaterThanOrEqual(did!.offset)
+    })
+
+    it('tells how much of a stream retention has taken', async () => {
+      const stream = log.streams(topic)[0]!
+      const append = (value: string) => log.append([{ ...events(topic, ['k', value]), partition: 0 }])
+      const none = new Map(log.streams(topic).map(each => [each.name, -1]))
+      await append('old')
+      await append('old')
+      expect(await log.forgotten(topic)).toEqual(none)
+      if (!place.forget) return
+      const last = (await readAll(log, stream)).at(-1)!.offset
+      await place.forget(log, topic)
+      await append('new')
+      expect((await readAll(log, stream)).map(text)).toEqual(['new'])
+      expect(await log.forgotten(topic)).toEqual(none.set(stream.name, last))
+      expect([...(await log.forgotten(commands)).values()]).toEqual([-1])
     })
 
     it('is the same log, with the same checkpoints, when it is opened again', async () => {

@@ -66,12 +66,13 @@ describe('connecting', () => {
     }
   })
 
-  it('answers 401 at the upgrade without a good token, 403 without sync:read, 400 for two credentials', async () => {
+  it('answers 401 at the upgrade for a bad token, 403 without sync:read, 400 for two credentials', async () => {
     const writer = (await tokenFor(service, 'sync:write')).access_token
     const cases: [connecting: Connecting, status: number, code: string][] = [
-      [{ query: '' }, 401, 'UNAUTHORIZED'],
       [{ query: '?token=' }, 401, 'UNAUTHORIZED'],
       [{ query: '?token=garbage' }, 401, 'UNAUTHORIZED'],
+      [{ query: '', headers: { authorization: 'Basic x' } }, 401, 'UNAUTHORIZED'],
+      [{ query: '', headers: { 'x-api-key': 'sk_live_x' } }, 401, 'UNAUTHORIZED'],
       [{ query: '', headers: { authorization: `Bearer ${service.token}x` } }, 401, 'UNAUTHORIZED'],
       [{ query: `?token=${writer}` }, 403, 'FORBIDDEN'],
       [{ headers: { 'x-api-key': 'sk_live_x' } }, 400, 'VALIDATION_ERROR'],

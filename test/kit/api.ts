@@ -126,6 +126,12 @@ export async function tokenFor(target: Target & { dataDir: string }, scope?: str
   return (await call<TokenAnswer>(target, '/auth/token', { as: null, body })).body
 }
 
+/** A number in the metrics. */
+export async function metric(target: Target, name: string): Promise<number> {
+  const { text } = await call(target, '/metrics')
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)![1])
+}
+
 /** The id and secret of the client that a service made at its first start. */
 export function credentialsOf({ dataDir }: { dataDir: string }): { client_id: string; client_secret: string } {
   return JSON.parse(readFileSync(join(dataDir, 'credentials.json'), 'utf8'))

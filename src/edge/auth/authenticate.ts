@@ -52,6 +52,7 @@ export function authenticate(credentials: Credentials, access: Access, tokens: T
   return principalOfToken(tokens.verify(token), access.view)
 }
 
+/** Throws UNAUTHORIZED for a token that was revoked. */
 export function principalOfToken(claims: Claims, view: AccessView): Principal {
   const { tokenId, family, clientId } = claims
   const revoked = () =>
@@ -67,7 +68,8 @@ export function principalOfToken(claims: Claims, view: AccessView): Principal {
   }
 }
 
-function principalOfKey(apiKey: string, { view, caughtUp }: Access): Principal | Promise<Principal> {
+/** Whose API key this is: at once, but for one that is not known here yet. */
+export function principalOfKey(apiKey: string, { view, caughtUp }: Access): Principal | Promise<Principal> {
   // The key is looked up by its hash: how long that takes says nothing about any key.
   const hash = sha256(apiKey)
   const key = view.keysByHash.get(hash)

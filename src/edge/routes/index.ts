@@ -1,5 +1,6 @@
 import type { Route } from '../router.ts'
 import { apiKeys } from './api-keys.ts'
+import { asyncapi } from './asyncapi.ts'
 import { auth } from './auth.ts'
 import { clients } from './clients.ts'
 import { conflicts } from './conflicts.ts'
@@ -31,5 +32,6 @@ export const routes: readonly Route[] = [
   ...history,
   ...conflicts,
   ...socket,
+  ...asyncapi,
   ...healthRoutes,
 ]

@@ -1,35 +1,41 @@
-import { z } from 'zod'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import type { Principal } from '../auth/authenticate.ts'
-import { check } from '../body.ts'
 import { CLOSE } from '../problem.ts'
 import type { Services } from '../services.ts'
 import type { Connection } from './connection.ts'
+import { createCredential } from './credential.ts'
+import type { Listener } from './entrance.ts'
 import type { Hub } from './hub.ts'
 import { message } from './messages.ts'
+import { type Request, readRequest } from './requests.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
+/** So many in a row are no slip any more: whoever sends them speaks another protocol. */
+const MAX_UNREADABLE = 10
+
 /** One client: who it is, and what it asks for. */
-export interface Session {
-  readonly principal: Principal
-  onMessage(text: string): Promise<void>
+export interface Session extends Listener {
+  /** Answers the `auth` message that it came in with. */
+  welcome(): void
   /** The buffer has become emptier. */
   onDrain(): void
   /** As for subscriptions. */
   onDropped(text: string): void
   leave(): void
-  end(): void
 }
-
-const messageSchema = z.object({ type: z.string(), payload: z.unknown().optional() })
 
 export function createSession(services: Services, hub: Hub, connection: Connection, principal: Principal): Session {
   const subscriptions = createSubscriptions(services, hub, connection, send, sendError)
+  const credential = createCredential(services, connection, principal, attempt)
+  let unreadable = 0
+
+  function attempt(type: string, payload: object): boolean {
+    return connection.send(message(type, payload, subscriptions.standing()))
+  }
 
   /** Sends an answer. A client that asks on and on but does not read cannot be told anything: it is closed. */
   function send(type: string, payload: object): void {
-    const text = message(type, payload, subscriptions.standing())
-    if (!connection.send(text)) connection.close(CLOSE.slow, 'answers are not read')
+    if (!attempt(type, payload)) connection.close(CLOSE.slow, 'answers are not read')
   }
 
   function sendError(error: unknown): void {
@@ -37,27 +43,41 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     if (!known) services.logger.error({ err: error }, 'a socket message failed')
     const payload = known
       ? { code: error.code, message: error.message, details: error.details }
-      : { code: 'INTERNAL_ERROR', message: 'something went wrong on our side' }
+      : { code: 'INTERNAL_ERROR', message: 'something went wrong on our side', details: [] }
     send('error', payload)
   }
 
-  async function handle(text: string): Promise<void> {
-    let parsed: unknown
-    try {
-      parsed = JSON.parse(text)
-    } catch {
-      throw new DomainError('VALIDATION_ERROR', 'the message is not JSON')
-    }
-    const { type, payload } = check(parsed, messageSchema)
-    if (type === 'subscribe') return subscriptions.subscribe(payload ?? {})
-    if (type === 'unsubscribe') return subscriptions.unsubscribe(payload ?? {})
+  function refresh(payload: unknown): void {
+    const standing = credential.refresh(payload)
+    if (standing) send('refreshed', standing)
+  }
+
+  async function handle({ type, payload }: Request): Promise<void> {
+    if (type === 'subscribe') return credential.holds() ? subscriptions.subscribe(payload) : undefined
+    if (type === 'unsubscribe') return subscriptions.unsubscribe(payload)
+    if (type === 'refresh') return refresh(payload)
     if (type === 'ping') return send('pong', {})
-    throw invalid('type', `"${type.slice(0, 60)}" is none of subscribe, unsubscribe, ping`)
+    if (type === 'auth')
+      throw new DomainError('CONFLICT', 'this socket has a credential; refresh puts a new token in its place')
+    throw invalid('type', `"${type.slice(0, 60)}" is none of subscribe, unsubscribe, refresh, ping`)
   }
 
   return {
-    principal,
-    onMessage: text => handle(text).catch(sendError),
+    welcome: () => send('authenticated', credential.standing()),
+    onMessage(text) {
+      let request: Request
+      try {
+        request = readRequest(text)
+      } catch (error) {
+        sendError(error)
+        if (++unreadable >= MAX_UNREADABLE)
+          connection.close(CLOSE.badMessage, `${MAX_UNREADABLE} messages in a row were not JSON objects with a type`)
+        return
+      }
+      unreadable = 0
+      handle(request).catch(sendError)
+    },
+    look: credential.look,
     onDrain() {
       subscriptions.leave()
       // Nothing is sent from in here: when uWebSockets.js cannot write all of a large message while it handles a drain,

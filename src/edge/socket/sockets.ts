@@ -1,12 +1,13 @@
 import type { TemplatedApp, WebSocket } from 'uWebSockets.js'
 import { DomainError } from '../../kernel/errors.ts'
-import { authenticate, type Principal, requireScope } from '../auth/authenticate.ts'
+import { authenticate, type Credentials, type Principal, requireScope } from '../auth/authenticate.ts'
 import { NO_BODY } from '../bodies.ts'
-import { createExchange } from '../exchange.ts'
-import { limitHeaders, rateLimited } from '../limits.ts'
+import { createExchange, type Exchange } from '../exchange.ts'
+import { countInWindows, type LimitState, limitHeaders, rateLimited } from '../limits.ts'
 import { CLOSE, problemOf } from '../problem.ts'
 import { BASE } from '../router.ts'
 import type { Services } from '../services.ts'
+import { createEntrance, type Listener } from './entrance.ts'
 import { createHub } from './hub.ts'
 import { createSession, type Session } from './session.ts'
 import { createTurns, type Turns } from './turns.ts'
@@ -15,19 +16,22 @@ const MAX_MESSAGE_BYTES = 65_536
 /** uWebSockets.js cuts a client off past its limit without a word, so that one is higher. */
 const CUT_OFF_BYTES = 1_048_576
 const IDLE_SECONDS = 120
-const LOOK_FOR_REVOKED_MS = 1000
+const LOOK_MS = 1000
 /** Most bytes that a ping or its answer can have (RFC 6455, 5.5): less than any message that is published. */
 const MAX_CONTROL_BYTES = 125
 /** What `send` answers for a message that the buffer did not take. */
 const DROPPED = 2
 
 interface Data {
-  principal: Principal
+  /** Who opened it or, where that is for its first message to say, whether its address may have one more request. */
+  readonly from: Principal | Promise<LimitState>
+  /** What its messages go to: the session, once there is one. */
+  listener: Listener | undefined
   session: Session | undefined
   /** What was dropped while something is sent to this one alone, which may write out what was published before. */
   drops: string[] | undefined
-  /** For the rate limit: one name for each socket. */
-  name: string
+  /** Counts a message; false past the limit. */
+  readonly count: () => boolean
 }
 
 /** The WebSocket at /v1/sync/ws. */
@@ -46,7 +50,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     app.publish(topic, text)
     leaveBehind()
   })
-  let sockets = 0
+  let waiting = 0
 
   /** What was published and not taken. Pings, and answers to those of the client, are dropped like messages. */
   function missed(ws: WebSocket<Data>, text: string): void {
@@ -69,18 +73,19 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       const extensions = req.getHeader('sec-websocket-extensions')
       const exchange = createExchange(res, req, NO_BODY)
       try {
-        const token = exchange.query.get('token')
-        const authorization = exchange.header('authorization') ?? (token === null ? undefined : `Bearer ${token}`)
-        const credentials = { authorization, apiKey: exchange.header('x-api-key') }
-        const found = authenticate(credentials, services.access, services.tokens)
+        const credentials = credentialsOf(exchange)
+        const found = credentials && authenticate(credentials, services.access, services.tokens)
         const late = found instanceof Promise
         const principal = late ? await found : found
-        requireScope(principal, 'sync:read')
+        if (principal) requireScope(principal, 'sync:read')
         if (open.size >= config.sockets)
           throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
         if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
+        if (!principal && waiting >= config.waitingSockets) throw tooManyWait(config.waitingSockets)
         if (exchange.aborted) return
-        const data = { principal, session: undefined, drops: undefined, name: `socket-${sockets++}` }
+        const from = principal ?? limits.consume(`api ${exchange.ip}`, config.rateLimitApi)
+        const count = countInWindows(config.rateLimitWs)
+        const data = { from, listener: undefined, session: undefined, drops: undefined, count }
         // Corked it would now and then be closed at once (docs/decisions/0023-upgrades.md).
         if (late) res.upgrade<Data>(data, key, protocol, extensions, context)
         else res.cork(() => res.upgrade<Data>(data, key, protocol, extensions, context))
@@ -96,16 +101,26 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       open.add(ws)
       metrics.sockets.set(open.size)
       const data = ws.getUserData()
-      data.session = createSession(services, hub, connectionOf(ws, open, turns, missed), data.principal)
+      const connection = connectionOf(ws, open, turns, missed)
+      const begin = (principal: Principal) => {
+        data.session = createSession(services, hub, connection, principal)
+        data.listener = data.session
+        return data.session
+      }
+      if (!(data.from instanceof Promise)) return void begin(data.from)
+      waiting++
+      data.listener = createEntrance(services, connection, data.from, principal => {
+        waiting--
+        const session = begin(principal)
+        session.welcome()
+        return session
+      })
     },
-    async message(ws, bytes) {
-      const { session, name } = ws.getUserData()
+    message(ws, bytes, isBinary) {
+      const { listener, count } = ws.getUserData()
       if (bytes.byteLength > MAX_MESSAGE_BYTES) return ws.end(CLOSE.tooLarge, `more than ${MAX_MESSAGE_BYTES} bytes`)
-      const text = Buffer.from(bytes.slice(0)).toString()
-      const state = await limits.consume(name, config.rateLimitWs)
-      if (!open.has(ws)) return
-      if (!state.allowed) return ws.end(CLOSE.rate, `more than ${state.limit} messages in a minute`)
-      await session!.onMessage(text)
+      if (!count()) return ws.end(CLOSE.rate, `more than ${config.rateLimitWs} messages in a minute`)
+      listener!.onMessage(isBinary ? undefined : Buffer.from(bytes).toString())
     },
     drain: ws => ws.getUserData().session?.onDrain(),
     dropped(ws, bytes) {
@@ -117,14 +132,15 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     close(ws) {
       open.delete(ws)
       metrics.sockets.set(open.size)
-      ws.getUserData().session?.end()
+      const { session, listener } = ws.getUserData()
+      if (!session) waiting--
+      listener?.end()
     },
   })
 
   const looking = setInterval(() => {
-    for (const ws of open)
-      if (ws.getUserData().principal.gone()) ws.end(CLOSE.token, 'the token has expired or was revoked')
-  }, LOOK_FOR_REVOKED_MS)
+    for (const ws of open) ws.getUserData().listener?.look()
+  }, LOOK_MS)
 
   return {
     async stop() {
@@ -133,6 +149,19 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       await hub.stop()
     },
   }
+}
+
+function tooManyWait(most: number): DomainError {
+  const message = `${most} sockets wait to send their auth message, the limit; connect with a token, or later`
+  return new DomainError('UNAVAILABLE', message, { retryAfter: 10 })
+}
+
+/** What an upgrade brings to tell who it is; undefined when it brings nothing. */
+function credentialsOf({ header, query }: Exchange): Credentials | undefined {
+  const token = query.get('token')
+  const authorization = header('authorization') ?? (token === null ? undefined : `Bearer ${token}`)
+  const apiKey = header('x-api-key')
+  return authorization === undefined && apiKey === undefined ? undefined : { authorization, apiKey }
 }
 
 function connectionOf(

@@ -12,6 +12,7 @@ import type { Connection } from './connection.ts'
 import { type FilterSpec, filterSchema } from './filter.ts'
 import type { Group, Hub } from './hub.ts'
 import { message } from './messages.ts'
+import { earliestKept } from './retention.ts'
 
 export const CHANNEL = 'sync_updates'
 
@@ -47,13 +48,13 @@ export interface Subscriptions {
   end(): void
 }
 
-const subscribeSchema = z.strictObject({
+export const subscribeSchema = z.strictObject({
   channel: z.string().optional(),
   filters: filterSchema.optional(),
   since: z.string().optional(),
   subscription_id: z.string().min(1).max(100).optional(),
 })
-const unsubscribeSchema = z.strictObject({
+export const unsubscribeSchema = z.strictObject({
   channel: z.string().optional(),
   subscription_id: z.string().max(100).optional(),
 })
@@ -98,6 +99,12 @@ export function createSubscriptions(
       await hub.start().finally(() => hub.leave(listening))
       const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
       return void sendResync(reason, hub.position(), subscription_id)
+    }
+    const kept = from && (await earliestKept(services, from))
+    if (ended) return
+    if (kept) {
+      const reason = 'changes after the position are no longer kept; from is the earliest position that is still there'
+      return void sendResync(reason, kept, subscription_id)
     }
     const since = from && encodePosition(from)
     const id = subscription_id ?? timeOrderedId('sub', Date.now(), randomBytes(8))
