@@ -76,6 +76,7 @@ export const recordsProjection: Projection<RecordPushed, RecordChanged> = {
       source: event.source,
       changed_at: event.received_at,
       job_id: event.job_id,
+      told_more: false,
     }
   },
 }
