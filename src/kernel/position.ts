@@ -7,6 +7,10 @@ import { DomainError } from './errors.ts'
  * last event it includes. A stream that is not named is at its beginning. Text form: the log's id, then
  * `~<stream>.<offset in base 36>` for each stream, or `~` alone for the beginning; only characters that a URL takes
  * unescaped, opaque to callers.
+ *
+ * One event may give two messages, a change and the news of a conflict. The last one has the event's place, the one before
+ * it the place "the event, but for its last message": half an offset less, so that places compare as numbers do, and in
+ * text the event's offset and a `-`. Whoever asks which events a position includes takes `eventAt` of it.
  */
 export interface Position {
   readonly log: string
@@ -30,9 +34,20 @@ export function positionAt(log: string, stream: string, offset: number): Positio
   return { log, offsets: new Map([[stream, offset]]) }
 }
 
+/** The place of an event's message that is not its last. */
+export function butForLast(offset: number): number {
+  return offset - 0.5
+}
+
+/** The last event that a place includes, be it but for its last message. */
+export function eventAt(place: number): number {
+  // Of -0.5 it is 0, and not the -0 that Math.ceil gives.
+  return Math.ceil(place) + 0
+}
+
 export function encodePosition(position: Position): string {
   let text = position.log
-  for (const [stream, offset] of position.offsets) if (offset >= 0) text += `~${stream}.${offset.toString(36)}`
+  for (const [stream, offset] of position.offsets) if (offset > -1) text += `~${stream}.${encodeOffset(offset)}`
   return text === position.log ? `${text}~` : text
 }
 
@@ -42,13 +57,17 @@ export function placesOf(position: Position, stream: string): (offset: number) =
   let met = false
   for (const [name, offset] of position.offsets) {
     if (name === stream) met = true
-    else if (offset >= 0 && met) after += `~${name}.${offset.toString(36)}`
-    else if (offset >= 0) before += `~${name}.${offset.toString(36)}`
+    else if (offset >= 0 && met) after += `~${name}.${encodeOffset(offset)}`
+    else if (offset >= 0) before += `~${name}.${encodeOffset(offset)}`
   }
   return offset => `${before}~${stream}.${offset.toString(36)}${after}`
 }
 
-const PART = /^([A-Za-z0-9._-]{1,200})\.([0-9a-z]{1,11})$/
+function encodeOffset(offset: number): string {
+  return Number.isInteger(offset) ? offset.toString(36) : `${eventAt(offset).toString(36)}-`
+}
+
+const PART = /^([A-Za-z0-9._-]{1,200})\.([0-9a-z]{1,11})(-?)$/
 const MAX_STREAMS = 1000
 
 /** Reads a position's text, of whatever log. Throws VALIDATION_ERROR naming `field` when it is not one. */
@@ -60,8 +79,11 @@ export function parsePosition(text: string, field: string): Position {
   for (const part of parts) {
     const match = PART.exec(part)
     const offset = match ? Number.parseInt(match[2]!, 36) : Number.NaN
-    if (!Number.isSafeInteger(offset)) throw notAPosition(field, text)
-    offsets.set(match![1]!, offset)
+    const half = match?.[3] === '-'
+    const place = half ? butForLast(offset) : offset
+    // No log has come as far as where numbers have no halves any more.
+    if (!Number.isSafeInteger(offset) || (half && Number.isInteger(place))) throw notAPosition(field, text)
+    offsets.set(match![1]!, place)
   }
   return { log: id!, offsets }
 }

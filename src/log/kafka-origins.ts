@@ -1,6 +1,6 @@
 import type { LogCopied } from '../events/index.ts'
 import { DomainError } from '../kernel/errors.ts'
-import { offsetIn, parsePosition, TOTAL_ORDER } from '../kernel/position.ts'
+import { butForLast, eventAt, offsetIn, parsePosition, TOTAL_ORDER } from '../kernel/position.ts'
 import { createCodec } from './codec.ts'
 import { type CopyReader, offsetOfOrigin } from './kafka-copies.ts'
 import type { Log, Stream } from './log.ts'
@@ -85,13 +85,20 @@ export function createAdoption(options: {
     return low
   }
 
+  /** The place in a stream of a place there: of an event but for its last message where that event is in this stream. */
+  async function placeIn(stream: Stream, place: number): Promise<number> {
+    const offset = await lastUpTo(stream, eventAt(place))
+    const whole = Number.isInteger(place) || offset === (await lastUpTo(stream, eventAt(place) - 1))
+    return whole ? offset : butForLast(offset)
+  }
+
   return async (position, topics) => {
     if (position.log !== mark.log) return undefined
-    const offset = position.offsets.get(TOTAL_ORDER) ?? -1
+    const place = position.offsets.get(TOTAL_ORDER) ?? -1
     // Its places were all in one order: it never gave out any other stream.
     const others = [...position.offsets.keys()].some(name => name !== TOTAL_ORDER)
-    if (offset > mark.through || others) return undefined
-    const places = topics.flatMap(streams).map(async stream => [stream.name, await lastUpTo(stream, offset)] as const)
+    if (place > mark.through || others) return undefined
+    const places = topics.flatMap(streams).map(async stream => [stream.name, await placeIn(stream, place)] as const)
     return { log: id, offsets: new Map(await Promise.all(places)) }
   }
 }

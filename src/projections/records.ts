@@ -84,6 +84,7 @@ export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
         source: event.source,
         changed_at: event.received_at,
         job_id: event.job_id,
+        told_more: effect.conflict !== undefined || (event.conflict !== null && event.conflict.resolves !== null),
       })
     }
     if (effect?.conflict) tellDetected(emit, effect.conflict, current!, event, source)

@@ -68,7 +68,14 @@ async function change(id: string, text: string): Promise<void> {
       version: 1,
       changes: JSON.stringify({ text: { old: null, new: text } }),
     },
-    ...{ source_stream: name, source_offset: offset, source: 'till', changed_at: Date.now(), job_id: null },
+    ...{
+      source_stream: name,
+      source_offset: offset,
+      source: 'till',
+      changed_at: Date.now(),
+      job_id: null,
+      told_more: false,
+    },
   }
   await log.append([codec.batch('sync.changes', 'RecordChanged', key, event)])
 }

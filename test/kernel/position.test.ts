@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { DomainError } from '../../src/kernel/errors.ts'
 import {
+  butForLast,
   decodePosition,
   encodePosition,
+  eventAt,
   mergePositions,
   offsetIn,
   type Position,
@@ -18,7 +20,9 @@ const STREAMS = [TOTAL_ORDER, ...[0, 1, 2, 11].map(partition => streamName('sync
 function randomPosition(random: Random, streams = STREAMS): Position {
   const offsets = new Map<string, number>()
   for (const stream of streams) {
-    if (random.chance(0.5)) offsets.set(stream, random.pick([0, 1, 35, 36, 2 ** 31, Number.MAX_SAFE_INTEGER]))
+    const offset = random.pick([0, 1, 35, 36, 2 ** 31, Number.MAX_SAFE_INTEGER])
+    const half = offset < 2 ** 52 && random.chance(0.3)
+    if (random.chance(0.5)) offsets.set(stream, half ? butForLast(offset) : offset)
   }
   return { log: LOG, offsets }
 }
@@ -50,6 +54,16 @@ describe('a position', () => {
     expect(offsetIn(empty, 'sync.records-0')).toBe(-1)
   })
 
+  it('of an event but for its last message comes after the event before it and before the event', () => {
+    for (const offset of [0, 1, 7, 2 ** 52]) {
+      const place = butForLast(offset)
+      expect([place > offset - 1, place < offset, eventAt(place)]).toEqual([true, true, offset])
+      const text = encodePosition(positionAt(LOG, TOTAL_ORDER, place))
+      expect(text).toBe(`${encodePosition(positionAt(LOG, TOTAL_ORDER, offset))}-`)
+      expect(offsetIn(decodePosition(text, LOG, 'since'), TOTAL_ORDER)).toBe(place)
+    }
+  })
+
   it('names its log: one of another log is refused, with both logs and the field', () => {
     const error = failure(encodePosition(positionAt('other', TOTAL_ORDER, 5)), 'as_of')
     expect(error.code).toBe('VALIDATION_ERROR')
@@ -71,6 +85,9 @@ describe('a position', () => {
     `${LOG}~~log.5`,
     `${LOG}~log.-1`,
     `${LOG}~log.A`,
+    `${LOG}~log.-`,
+    `${LOG}~log.5--`,
+    `${LOG}~log.2gosa7pa2gv-`,
     `${LOG}~log.5 `,
     `${LOG}~log.zzzzzzzzzzz`,
     `${LOG}~log.1000000000000`,
@@ -97,7 +114,8 @@ describe('a position', () => {
       const text = characters.join('')
       try {
         const { offsets } = decodePosition(text, LOG, 'from')
-        for (const offset of offsets.values()) expect(Number.isSafeInteger(offset) && offset >= 0).toBe(true)
+        for (const offset of offsets.values())
+          expect(Number.isSafeInteger(eventAt(offset)) && Number.isInteger(offset * 2) && offset > -1).toBe(true)
       } catch (error) {
         expect(error).toMatchObject({ name: 'DomainError', code: 'VALIDATION_ERROR', details: [{ field: 'from' }] })
       }

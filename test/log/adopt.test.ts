@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readPosition } from '../../src/edge/positions.ts'
-import { encodePosition, type Position, positionAt } from '../../src/kernel/position.ts'
+import { butForLast, encodePosition, type Position, positionAt } from '../../src/kernel/position.ts'
 import { type CopyRecord, originText } from '../../src/log/kafka-copies.ts'
 import { createAdoption } from '../../src/log/kafka-origins.ts'
 import type { Stream } from '../../src/log/log.ts'
@@ -58,6 +58,18 @@ describe('a position of the log that was copied', () => {
       expect(asked).toBeLessThanOrEqual(3 * 9)
       expect(await adopt(total(offset), ['t'])).toEqual(adopted)
       expect(fetches()).toBe(asked)
+    }))
+
+  it('but for the last message of an event is so in the stream of its copy, and whole in the others', () =>
+    property(300, async random => {
+      const { adopt, head, origins, starts } = randomKafka(random)
+      const offset = random.int(head + 1)
+      const adopted = (await adopt({ log: FROM, offsets: new Map([['log', butForLast(offset)]]) }, ['t']))!
+      for (const [n, all] of origins.entries()) {
+        const last = all.findLastIndex(each => each <= offset)
+        const isHere = all[last] === offset && last >= starts[n]!
+        expect(adopted.offsets.get(`t-${n}`)).toBe(isHere ? butForLast(last) : Math.max(last, starts[n]! - 1))
+      }
     }))
 
   it('is none of ours when it lies beyond what was copied, names a stream, or is of a third log', () =>

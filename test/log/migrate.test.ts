@@ -40,6 +40,7 @@ const CHANGED = {
   source: 's',
   changed_at: 1,
   job_id: null,
+  told_more: false,
 }
 
 async function push(id: string): Promise<number> {

@@ -1,6 +1,6 @@
 import { type Events, topicOf } from '../../events/index.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { offsetIn } from '../../kernel/position.ts'
+import { eventAt, offsetIn } from '../../kernel/position.ts'
 import type { Log } from '../../log/log.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { readPosition } from '../positions.ts'
@@ -84,7 +84,7 @@ async function placesOf(
   if (!isTime(text)) {
     const position = await readPosition(log, text, field)
     const streams = topics.flatMap(topic => log.streams(topic))
-    return new Map(streams.map(({ name }) => [name, offsetIn(position, name)]))
+    return new Map(streams.map(({ name }) => [name, eventAt(offsetIn(position, name))]))
   }
   const time = timeOf(text, field)
   const all = await Promise.all(topics.map(topic => log.reachedBy(topic, time)))

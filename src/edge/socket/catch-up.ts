@@ -1,82 +1,160 @@
 import type { Position } from '../../kernel/position.ts'
+import type { Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
-import {
-  CHANGES,
-  createSeen,
-  decodeChanges,
-  type Seen,
-  SOURCES,
-  seekSource,
-  sourceStream,
-  sourcesOf,
-} from './changes.ts'
+import { CHANGES, createSeen, type Seen, SOURCES, sourceStream, type Told } from './changes.ts'
 import type { Filter } from './filter.ts'
 import type { Hub } from './hub.ts'
-import { changeMessage } from './messages.ts'
+import { encodeFor, type Text } from './messages.ts'
 
-const PAGE = { maxEvents: 1000, maxBytes: 2_097_152, waitMs: 0 }
 /** Once this near to the live end, it is time to join it. */
 const NEAR = 2000
 const LOOK_AGAIN_MS = 5
 const NEVER = new AbortController().signal
 /** Most messages that may gather while joining, however short; past it joining begins again from further on. */
 const MAX_GATHERED = 5000
+/** Length of the messages that are sent in one go, before it is seen how much of them waits. */
+const LENGTH_AT_ONCE = 8192
 
-/** What catching up answers when there is nothing to catch up with: the position lies beyond the log's end. */
-export const BEYOND = 'beyond the end of the log'
-
-export interface Receiver {
+/** One of the filters that a client catches up with. */
+export interface Lane {
   readonly matches: Filter
-  /** False once the subscription has ended. */
+  /** What it has already, in places of sources by stream. */
+  after: ReadonlyMap<string, number>
+  /** The hub is past all of that: whoever goes live now is told of nothing it has. */
+  reached: boolean
+}
+
+/** Whoever catches up, with one filter or many, in step. */
+export interface Receiver {
+  lanes(): Iterable<Lane>
+  /** False once there is nobody any more to send to. */
   alive(): boolean
-  send(text: string): void
-  /** Resolves when the client has room for more; undefined when it has. */
-  room(): Promise<void> | undefined
+  /** Sends in order; false when one was not taken, after which `alive` is false. */
+  send(texts: readonly Text[]): boolean
+  hasRoom(): boolean
+  /** Resolves when the client may have room for more. */
+  room(): Promise<void>
+  /** Everything has been sent: what is published from now on is next. */
+  goLive(): void
+}
+
+/** A client on its way from the past to the live end. */
+export interface CatchUp {
+  /** The position that includes all that has been sent, and nothing that is still to be. */
+  readonly seen: Seen
+  /** Resolves when it has gone live, or is not alive any more. */
+  readonly done: Promise<void>
 }
 
 /**
- * Sends a subscriber every change after `since`, in pages, while live goes on for the others, and makes it live without
- * a gap or a repeat: near the end it lets the hub gather what comes new, reads up to where gathering began, sends what
- * was gathered, and calls `goLive` in the same breath.
+ * Sends a client every message after `start`, in pages, while live goes on for the others, and makes it live without a
+ * gap or a repeat: near the end it lets the hub gather what comes new, reads up to where gathering began, sends what was
+ * gathered, and calls `goLive` in the same breath.
  */
-export async function catchUp(
-  services: Services,
-  hub: Hub,
-  since: Position,
-  receiver: Receiver,
-  goLive: () => void,
-): Promise<typeof BEYOND | undefined> {
-  const { log, codec } = services
-  if (!(await untilChangesReach(services, hub, since, receiver))) return BEYOND
-  const sources = sourcesOf(log, since)
-  const seen = createSeen(log, sources)
+export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string, number>, receiver: Receiver): CatchUp {
+  const { log, config } = services
+  const seen = createSeen(log, start)
   const cursors = new Map<string, number>()
-  for (const stream of log.streams(CHANGES)) {
-    const source = sources.get(sourceStream(log, stream).name) ?? -1
-    cursors.set(stream.name, await seekSource(log, codec, stream, source, hub.cursors.get(stream.name)!))
-  }
-  const behind = (target: ReadonlyMap<string, number>) =>
-    [...target].reduce((sum, [name, end]) => sum + Math.max(0, end - cursors.get(name)!), 0)
-  const read = (target: ReadonlyMap<string, number>) => readUpTo(services, hub, target, cursors, seen, receiver)
 
-  while (receiver.alive()) {
-    while (receiver.alive() && behind(hub.cursors) > NEAR) await read(new Map(hub.cursors))
-    const gathered = gatherer(services.config.socketBufferBytes)
-    const joining = { matches: receiver.matches, onChange: gathered.add }
-    const target = new Map(hub.cursors)
-    hub.joining.add(joining)
-    try {
-      await read(target)
-    } finally {
-      hub.joining.delete(joining)
+  async function seek(): Promise<void> {
+    for (const stream of log.streams(CHANGES)) {
+      if (!receiver.alive()) return
+      const place = start.get(sourceStream(log, stream).name) ?? -1
+      const end = hub.cursors.get(stream.name)!
+      cursors.set(stream.name, await turn(() => hub.pages.seek(stream, place, end)))
     }
-    if (gathered.overflown) continue
-    if (!receiver.alive()) return undefined
-    for (const text of gathered.texts) receiver.send(text)
-    goLive()
-    return undefined
   }
-  return undefined
+
+  /** Does a piece of work in a turn of the event loop, whoever catches up: each leaves no room for anything else. */
+  function turn<Result>(work: () => Promise<Result>): Promise<Result> {
+    return hub.reading.take(NEVER, async () => {
+      await new Promise(resolve => setImmediate(resolve))
+      return work()
+    })
+  }
+
+  function behind(): number {
+    return [...hub.cursors].reduce((sum, [name, end]) => sum + Math.max(0, end - cursors.get(name)!), 0)
+  }
+
+  async function readUpTo(target: ReadonlyMap<string, number>): Promise<void> {
+    for (const stream of log.streams(CHANGES)) {
+      const end = target.get(stream.name)!
+      while (receiver.alive() && cursors.get(stream.name)! < end) {
+        if (!receiver.hasRoom()) await receiver.room()
+        else await turn(() => readPage(stream, end))
+      }
+    }
+  }
+
+  async function readPage(stream: Stream, end: number): Promise<void> {
+    const after = cursors.get(stream.name)!
+    const page = await hub.pages.next(stream, after)
+    let batch = { texts: [] as Text[], length: 0 }
+    for (const told of page.told) {
+      if (told.offset <= after) continue
+      if (!receiver.alive() || told.offset > end) break
+      cursors.set(stream.name, told.offset)
+      if (!seen.take(told)) continue
+      encode(told, batch)
+      if (batch.length < LENGTH_AT_ONCE) continue
+      if (!receiver.send(batch.texts) || !receiver.hasRoom()) return
+      batch = { texts: [], length: 0 }
+    }
+    if (!receiver.alive() || !receiver.send(batch.texts)) return
+    // Nothing up to the end that is known to be there: only what compaction or transactions left behind.
+    cursors.set(stream.name, page.told.length === 0 ? Math.max(page.through, end) : Math.min(page.through, end))
+  }
+
+  function encode(told: Told, batch: { texts: Text[]; length: number }): void {
+    for (const lane of receiver.lanes()) {
+      if (told.place <= (lane.after.get(told.data.source_stream) ?? -1) || !lane.matches(told)) continue
+      const text = encodeFor(told, seen)
+      batch.texts.push(text)
+      batch.length += text.length
+    }
+  }
+
+  /** Whether it has gone live. */
+  async function join(): Promise<boolean> {
+    const gathered = gatherer(config.socketBufferBytes / 4)
+    const listener = {
+      matches: (told: Told) => [...receiver.lanes()].some(({ matches }) => matches(told)),
+      matchesJob: () => false,
+      onJob: () => undefined,
+      onTold(told: Told, text: () => string) {
+        for (const { matches } of receiver.lanes()) if (matches(told)) gathered.add(text())
+      },
+    }
+    const target = new Map(hub.cursors)
+    hub.listeners.add(listener)
+    try {
+      await readUpTo(target)
+    } finally {
+      hub.listeners.delete(listener)
+    }
+    if (gathered.overflown || !receiver.alive() || !receiver.hasRoom()) return false
+    if (receiver.send(gathered.texts)) receiver.goLive()
+    return true
+  }
+
+  async function run(): Promise<void> {
+    await seek()
+    while (receiver.alive()) {
+      while (receiver.alive() && behind() > NEAR) await readUpTo(new Map(hub.cursors))
+      if (!receiver.hasRoom()) await receiver.room()
+      else if (![...receiver.lanes()].every(({ reached }) => reached)) await tail()
+      else if (await join()) return
+    }
+  }
+
+  /** Goes along behind the hub. */
+  async function tail(): Promise<void> {
+    await readUpTo(new Map(hub.cursors))
+    await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
+  }
+
+  return { seen, done: run() }
 }
 
 /** Keeps messages while there are not too many and their text is not longer than `maxLength`, and then none. */
@@ -103,13 +181,13 @@ export function gatherer(maxLength: number) {
  * it has caught up would send changes that lie before `since`. False when the projector is at the log's end and that is
  * not as far: the log was put back to an earlier state, and the position was given out by what is lost.
  */
-async function untilChangesReach(
+export async function hubReaches(
   { progress, log }: Services,
   hub: Hub,
   since: Position,
-  receiver: Receiver,
+  alive: () => boolean,
 ): Promise<boolean> {
-  for (let reached = false; !reached && receiver.alive(); ) {
+  for (let reached = false; !reached && alive(); ) {
     reached = await progress.wait(since, [SOURCES]).then(
       () => true,
       () => false,
@@ -119,40 +197,8 @@ async function untilChangesReach(
     if ((await Promise.all(behind)).every(events => events === 0)) return false
   }
   const ends = await log.ends(CHANGES)
-  while (receiver.alive() && [...ends].some(([name, end]) => hub.cursors.get(name)! < end)) {
+  while (alive() && [...ends].some(([name, end]) => hub.cursors.get(name)! < end)) {
     await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
   }
   return true
-}
-
-async function readUpTo(
-  { log, codec }: Services,
-  hub: Hub,
-  target: ReadonlyMap<string, number>,
-  cursors: Map<string, number>,
-  seen: Seen,
-  receiver: Receiver,
-): Promise<void> {
-  for (const stream of log.streams(CHANGES)) {
-    const end = target.get(stream.name)!
-    while (receiver.alive() && cursors.get(stream.name)! < end) {
-      const after = cursors.get(stream.name)!
-      // One page in a turn of the event loop, whoever catches up: reading and decoding leave no room for anything else.
-      const { page, changes } = await hub.reading.take(NEVER, async () => {
-        await new Promise(resolve => setImmediate(resolve))
-        const read = await log.read(stream, after, PAGE)
-        return { page: read, changes: await decodeChanges(codec, read) }
-      })
-      for (const { offset, change } of changes) {
-        if (offset > end) break
-        if (!seen.take(change) || !receiver.matches(change)) continue
-        receiver.send(changeMessage(change, seen.position()))
-        const room = receiver.room()
-        if (room) await room
-        if (!receiver.alive()) return
-      }
-      // Nothing up to the end that is known to be there: only what compaction or transactions left behind.
-      cursors.set(stream.name, page.events.length === 0 ? Math.max(page.through, end) : Math.min(page.through, end))
-    }
-  }
 }

@@ -2,27 +2,30 @@ import { createSlots, type Slots } from '../../kernel/slots.ts'
 import { type Follower, followStream } from '../../log/follow.ts'
 import type { Page, Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
-import { CHANGES, createSeen, decodeChanges, type Seen, type SeenChange, sourceStream } from './changes.ts'
-import { compileFilter, compileJobFilter, type Filter, type FilterSpec, filterKey, type JobFilter } from './filter.ts'
-import { JOBS, jobNews } from './jobs.ts'
-import { changeMessage } from './messages.ts'
+import { CHANGES, createSeen, decodeChanges, type Seen, sourceStream, type Told } from './changes.ts'
+import { createConflation } from './conflate.ts'
+import type { Filter, FilterSpec, JobFilter } from './filter.ts'
+import { createGroups, type Group } from './groups.ts'
+import { createJobReader, JOBS, type JobNews, newsText } from './jobs.ts'
+import { textOf } from './messages.ts'
+import { createPages, type Pages } from './pages.ts'
 import type { Turns } from './turns.ts'
 
 const LINGER_MS = 30_000
 const LIMITS = { maxEvents: 5000, maxBytes: 4_194_304 }
+/** The progress of a job is told so often: no one reads faster, and runs write it with every page. */
+const PROGRESS_EVERY_MS = 250
 
-/** Subscribers with the same filter: they share a topic, and each change is encoded once for all of them. */
-export interface Group {
-  readonly topic: string
+/**
+ * Who is told of what is new one by one and not through a topic: a subscription that is about to become live, or one
+ * whose messages are not quite like those of others.
+ */
+export interface Listener {
   readonly matches: Filter
   readonly matchesJob: JobFilter
-  members: number
-}
-
-/** A subscription that is about to become live and wants to miss nothing on the way. */
-export interface Joining {
-  readonly matches: Filter
-  onChange(text: string): void
+  /** `text` gives the message that everybody gets, with the position that everybody has. */
+  onTold(told: Told, text: () => string): void
+  onJob(news: JobNews): void
 }
 
 /** The live end of `sync.changes`: follows it while anyone listens, and publishes each change to the groups it matches. */
@@ -34,22 +37,25 @@ export interface Hub {
   position(): string
   join(spec: FilterSpec): Group
   leave(group: Group): void
-  readonly joining: Set<Joining>
-  /** Whose turn it is to read a page of the past. */
+  readonly listeners: Set<Listener>
+  /** The past, for those who catch up. */
+  readonly pages: Pages
+  /** Whose turn it is to be sent a page of the past. */
   readonly reading: Slots
   stop(): Promise<void>
 }
 
 export function createHub(services: Services, turns: Turns, publish: (topic: string, text: string) => void): Hub {
   const { log, codec, logger, metrics } = services
-  const groups = new Map<string, Group>()
-  const joining = new Set<Joining>()
+  const groups = createGroups()
+  const listeners = new Set<Listener>()
   const cursors = new Map<string, number>()
+  const readJobs = createJobReader(services, () => groups.askFiles)
+  const progress = createConflation(PROGRESS_EVERY_MS, tellJob)
   let seen: Seen = createSeen(log, new Map())
   let followers: Follower[] = []
   let starting: Promise<void> | undefined
   let resting: Promise<unknown> = Promise.resolve()
-  let topics = 0
   // When nobody listens, decoding every change for no one would cost as much as for everyone: it rests, after a while.
   let lingering: NodeJS.Timeout | undefined
 
@@ -73,54 +79,57 @@ export function createHub(services: Services, turns: Turns, publish: (topic: str
     ]
   }
 
-  /** They carry the position of the changes so far: a client that continues from there misses none of those. */
   async function takeJobs(page: Page): Promise<void> {
-    for (const news of await jobNews(codec, page)) {
-      while (!turns.hasRoom(0)) await turns.next()
-      turns.take()
-      for (const { matchesJob, members, topic } of groups.values()) {
-        if (members > 0 && news.matches(matchesJob)) publish(topic, news.text(seen.position()))
-      }
+    for (const news of await readJobs(page)) {
+      if (news.type === 'sync_progress') await progress.tell(news.jobId, news)
+      else await progress.flush(news.jobId).then(() => tellJob(news))
     }
+  }
+
+  /** It carries the position of the changes so far: a client that continues from there misses none of those. */
+  async function tellJob(news: JobNews): Promise<void> {
+    while (!turns.hasRoom(0)) await turns.next()
+    turns.take()
+    groups.wantingJob(news, ({ topic }) => publish(topic, newsText(news, seen.position())))
+    for (const listener of listeners) if (listener.matchesJob(news)) listener.onJob(news)
   }
 
   /** Looks back for the last change: places at the end may hold none, for Kafka's marks of transactions take some. */
   async function lastSource(stream: Stream, end: number): Promise<number> {
     for (let back = 1; ; back *= 2) {
       const from = Math.max(-1, end - back)
-      let source = -1
+      let source: number | undefined
       for (let after = from; after < end; ) {
         const page = await log.read(stream, after, { ...LIMITS, waitMs: 0 })
-        source = (await decodeChanges(codec, page)).at(-1)?.change.source_offset ?? source
+        source = (await decodeChanges(codec, page)).at(-1)?.place ?? source
         if (page.through <= after) break
         after = page.through
       }
-      if (source >= 0 || from < 0) return source
+      if (source !== undefined || from < 0) return source ?? -1
     }
   }
 
   async function take(stream: Stream, page: Page): Promise<void> {
-    for (const change of await decodeChanges(codec, page)) {
+    for (const told of await decodeChanges(codec, page)) {
       // As bytes its text may be three times as long.
-      while (!turns.hasRoom(change.change.changes.length * 3)) await turns.next()
-      deliver(stream, change)
+      const length = told.type === 'RecordChanged' ? told.data.changes.length : 0
+      while (!turns.hasRoom(length * 3)) await turns.next()
+      deliver(stream, told)
     }
     cursors.set(stream.name, page.through)
   }
 
-  function deliver(stream: Stream, { offset, change }: SeenChange): void {
-    cursors.set(stream.name, offset)
-    if (!seen.take(change)) return
-    let text: string | undefined
-    const encoded = () => {
-      text ??= changeMessage(change, seen.position())
-      return text
+  function deliver(stream: Stream, told: Told): void {
+    cursors.set(stream.name, told.offset)
+    if (!seen.take(told)) return
+    let known: string | undefined
+    const text = () => {
+      known ??= textOf(told, seen.position())
+      return known
     }
-    for (const { matches, members, topic } of groups.values()) {
-      if (members > 0 && matches(change)) publish(topic, encoded())
-    }
-    for (const each of joining) if (each.matches(change)) each.onChange(encoded())
-    if (text === undefined) return
+    groups.wanting(told, ({ topic }) => publish(topic, text()))
+    for (const listener of listeners) if (listener.matches(told)) listener.onTold(told, text)
+    if (known === undefined) return
     turns.take()
     metrics.deliveries.inc()
   }
@@ -129,13 +138,14 @@ export function createHub(services: Services, turns: Turns, publish: (topic: str
     const ending = followers
     followers = []
     starting = undefined
-    resting = Promise.all(ending.map(follower => follower.stop()))
+    resting = Promise.all(ending.map(follower => follower.stop())).then(progress.stop)
     await resting
   }
 
   return {
     cursors,
-    joining,
+    listeners,
+    pages: createPages(services),
     reading: createSlots(1),
     start() {
       starting ??= start().catch(error => {
@@ -146,25 +156,11 @@ export function createHub(services: Services, turns: Turns, publish: (topic: str
     },
     position: () => seen.position(),
     join(spec) {
-      const key = filterKey(spec)
-      let group = groups.get(key)
-      if (!group) {
-        group = {
-          topic: `changes/${topics++}`,
-          matches: compileFilter(spec),
-          matchesJob: compileJobFilter(spec),
-          members: 0,
-        }
-        groups.set(key, group)
-      }
       clearTimeout(lingering)
-      group.members++
-      return group
+      return groups.join(spec)
     },
     leave(group) {
-      group.members--
-      if (group.members > 0) return
-      for (const [key, each] of groups) if (each === group) groups.delete(key)
+      groups.leave(group)
       if (groups.size === 0) lingering = setTimeout(() => void rest(), LINGER_MS).unref()
     },
     stop() {

@@ -34,7 +34,7 @@ async function lastWithout({ log, codec, progress }: Services, stream: Stream, g
   const left = await firstAfter(log, stream, gone)
   if (left) {
     const [first] = await decodeChanges(codec, { events: [left], through: left.offset })
-    return first!.change.source_offset - 1
+    return first!.data.source_offset - 1
   }
   // All of them, then, once what is still to come of them has come.
   const source = sourceStream(log, stream)

@@ -170,18 +170,30 @@ function connectionOf(
   turns: Turns,
   missed: (ws: WebSocket<Data>, text: string) => void,
 ) {
+  /** Sends, and tells of what was published and dropped meanwhile. */
+  function send(messages: readonly (string | Buffer)[]): number {
+    if (!open.has(ws)) return messages.length
+    const data = ws.getUserData()
+    const drops: string[] = []
+    data.drops = drops
+    let sent = 0
+    while (sent < messages.length && ws.send(messages[sent]!) !== DROPPED) sent++
+    data.drops = undefined
+    // The last one is that message itself, of which the answer tells.
+    if (sent < messages.length) drops.pop()
+    for (const each of drops) missed(ws, each)
+    return sent
+  }
+
   return {
-    send(text: string) {
-      if (!open.has(ws)) return true
-      const data = ws.getUserData()
-      const drops: string[] = []
-      data.drops = drops
-      const taken = ws.send(text) !== DROPPED
-      data.drops = undefined
-      // The last one is this text itself, of which the answer tells.
-      if (!taken) drops.pop()
-      for (const each of drops) missed(ws, each)
-      return taken
+    send: (text: string) => send([text]) === 1,
+    sendAll(messages: readonly (string | Buffer)[]) {
+      if (!open.has(ws)) return messages.length
+      let sent = 0
+      ws.cork(() => {
+        sent = send(messages)
+      })
+      return sent
     },
     buffered: () => (open.has(ws) ? ws.getBufferedAmount() : 0),
     listen(topic: string) {

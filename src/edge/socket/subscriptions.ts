@@ -6,22 +6,28 @@ import { encodePosition, type Position } from '../../kernel/position.ts'
 import { check } from '../body.ts'
 import { readPosition } from '../positions.ts'
 import type { Services } from '../services.ts'
-import { catchUp } from './catch-up.ts'
 import { earlier, placeBefore } from './changes.ts'
 import type { Connection } from './connection.ts'
 import { type FilterSpec, filterSchema } from './filter.ts'
-import type { Group, Hub } from './hub.ts'
-import { message } from './messages.ts'
+import type { Group } from './groups.ts'
+import { createHearing } from './hearing.ts'
+import type { Hub } from './hub.ts'
+import { isProgress, message } from './messages.ts'
+import { createResuming } from './resuming.ts'
 import { earliestKept } from './retention.ts'
 
 export const CHANNEL = 'sync_updates'
+/** What may wait for a client that is sent the past: enough for it to have something to read always, and no more. */
+const ROOM_BYTES = 262_144
 
 interface Subscription {
   readonly id: string
   readonly group: Group
-  /** Where it stands until it is live. */
-  readonly since: string | undefined
-  /** Gets what the hub publishes. */
+  /** Where it stands until it begins to catch up. */
+  since: string | undefined
+  /** Catches up with what came before. */
+  resuming: boolean
+  /** Gets what is new. */
   live: boolean
   /** What came after this position did not get through: the client has yet to be told. */
   lostAfter: string | undefined
@@ -70,21 +76,49 @@ export function createSubscriptions(
   const subscriptions = new Map<string, Subscription>()
   let waitingForRoom: (() => void)[] = []
   let ended = false
+  const resuming = createResuming(services, hub, {
+    send: connection.sendAll,
+    hasRoom: () => !isOwed() && hasRoom(),
+    room: () => new Promise(resolve => waitingForRoom.push(resolve)),
+    onLive() {
+      for (const subscription of subscriptions.values()) {
+        subscription.live ||= subscription.resuming
+        subscription.resuming = false
+      }
+      settle()
+    },
+    onLost(after) {
+      for (const subscription of subscriptions.values())
+        if (subscription.resuming) lose(subscription, after.get(subscription.group)!)
+      settle()
+    },
+    onFailed(error) {
+      services.logger.error({ err: error }, 'catching up failed')
+      sendError(error)
+      for (const subscription of [...subscriptions.values()]) if (subscription.resuming) endSubscription(subscription)
+    },
+  })
+
+  const hearing = createHearing(hub, log, connection, { standing, hasRoom, onLost: loseLive })
 
   function standing(): string {
     let standing = hub.position()
-    for (const { lostAfter, live, since } of subscriptions.values()) {
-      const behind = lostAfter ?? (live ? undefined : since)
+    const positions = [...subscriptions.values()].map(({ lostAfter, since }) => lostAfter ?? since)
+    for (const behind of [resuming.position(), ...positions])
       if (behind !== undefined) standing = earlier(log, standing, behind)
-    }
     return standing
   }
 
-  const hasRoom = () => connection.buffered() < config.socketBufferBytes / 2
+  function hasRoom(): boolean {
+    return connection.buffered() < Math.min(config.socketBufferBytes / 2, ROOM_BYTES)
+  }
 
-  function room(): Promise<void> | undefined {
-    if (hasRoom()) return undefined
-    return new Promise(resolve => waitingForRoom.push(resolve))
+  /** Whether the client has yet to be told of messages that it lost, before it is sent what comes after those. */
+  const isOwed = () => [...subscriptions.values()].some(({ lostAfter }) => lostAfter !== undefined)
+
+  function settle(): void {
+    const live = new Set(ended ? [] : [...subscriptions.values()].flatMap(each => (each.live ? each.group : [])))
+    hearing.set(live, resuming.active || isOwed())
   }
 
   async function subscribe(payload: unknown): Promise<void> {
@@ -112,7 +146,8 @@ export function createSubscriptions(
     if (subscriptions.size >= config.subscriptions)
       throw new DomainError('CONFLICT', `more than ${config.subscriptions} subscriptions`)
     const group = hub.join(filters satisfies FilterSpec)
-    const subscription: Subscription = { id, group, since, live: false, lostAfter: undefined, ended: false }
+    const state = { resuming: false, live: false, lostAfter: undefined, ended: false }
+    const subscription: Subscription = { id, group, since, ...state }
     subscriptions.set(id, subscription)
     metrics.subscriptions.inc()
     await hub.start().catch(error => {
@@ -122,8 +157,9 @@ export function createSubscriptions(
     if (ended || subscription.ended) return
     const position = since ?? hub.position()
     send('subscribed', { subscription_id: id, channel: CHANNEL, position, recovered: from !== undefined })
-    if (from === undefined) goLive(subscription)
+    if (from === undefined) subscription.live = true
     else resume(subscription, from)
+    settle()
   }
 
   async function readSince(since: string): Promise<Position | 'other log'> {
@@ -138,51 +174,38 @@ export function createSubscriptions(
 
   function sendResync(reason: string, from: string, id: string | undefined): boolean {
     const about = id === undefined ? {} : { subscription_id: id }
-    return connection.send(message('resync_required', { reason, from, position: from }, from, about))
+    return connection.send(message('resync_required', { reason, from, position: from }, standing(), about))
   }
 
   function resume(subscription: Subscription, from: Position): void {
-    const receiver = {
-      matches: subscription.group.matches,
-      alive: () => !ended && !subscription.ended && subscription.lostAfter === undefined,
-      send(text: string) {
-        if (receiver.alive() && !connection.send(text)) lose(subscription, placeBefore(log, text))
-      },
-      room,
-    }
-    const caughtUp = catchUp(services, hub, from, receiver, () => goLive(subscription)).then(beyond => {
-      if (beyond === undefined || !receiver.alive()) return
-      const reason = `the position lies ${beyond}: the log was put back to an earlier state`
+    const known = resuming.add(subscription.group, from)
+    subscription.resuming = true
+    subscription.since = undefined
+    const told = known.then(inLog => {
+      if (inLog || ended || !subscription.resuming) return
+      const reason = 'the position lies beyond the end of the log: the log was put back to an earlier state'
+      endSubscription(subscription)
       sendResync(reason, hub.position(), subscription.id)
-      endSubscription(subscription)
     })
-    caughtUp.catch(error => {
-      services.logger.error({ err: error }, 'catching up failed')
-      if (receiver.alive()) sendError(error)
+    told.catch(error => {
+      services.logger.error({ err: error }, 'looking for a position failed')
+      if (ended || !subscription.resuming) return
       endSubscription(subscription)
+      sendError(error)
     })
-  }
-
-  const isHeard = (group: Group) => [...subscriptions.values()].some(other => other.live && other.group === group)
-
-  function goLive(subscription: Subscription): void {
-    if (subscription.lostAfter !== undefined) return
-    if (!isHeard(subscription.group)) connection.listen(subscription.group.topic)
-    subscription.live = true
   }
 
   /** What was missed is in the log: once there is room the client is told where to continue, in its own time. */
   function lose(subscription: Subscription, after: string): void {
     subscription.live = false
+    subscription.resuming = false
     subscription.lostAfter = after
     metrics.resyncs.inc()
   }
 
-  function leave(): void {
-    if (ended) return
-    for (const { lostAfter, group } of subscriptions.values()) {
-      if (lostAfter !== undefined && !isHeard(group)) connection.unlisten(group.topic)
-    }
+  function loseLive(after: string): void {
+    for (const subscription of subscriptions.values()) if (subscription.live) lose(subscription, after)
+    settle()
   }
 
   function tellLost(): void {
@@ -197,7 +220,7 @@ export function createSubscriptions(
   function goOn(): void {
     if (ended) return
     tellLost()
-    if (!hasRoom()) return
+    if (isOwed() || !hasRoom()) return
     const wake = waitingForRoom
     waitingForRoom = []
     for (const resolve of wake) resolve()
@@ -205,11 +228,15 @@ export function createSubscriptions(
 
   function endSubscription(subscription: Subscription): void {
     if (subscription.ended) return
+    const { group } = subscription
     subscription.ended = true
     subscriptions.delete(subscription.id)
     metrics.subscriptions.dec()
-    if (!ended && !isHeard(subscription.group)) connection.unlisten(subscription.group.topic)
-    hub.leave(subscription.group)
+    const shared = [...subscriptions.values()].some(other => other.resuming && other.group === group)
+    if (subscription.resuming && !shared) resuming.drop(group)
+    subscription.resuming = false
+    settle()
+    hub.leave(group)
   }
 
   function unsubscribe(payload: unknown): void {
@@ -236,15 +263,16 @@ export function createSubscriptions(
     unsubscribe,
     standing,
     goOn,
-    leave,
+    leave: settle,
     onDropped(text) {
       const listening = [...subscriptions.values()].filter(({ live }) => live)
-      if (listening.length === 0) return
+      if (listening.length === 0 || isProgress((JSON.parse(text) as { type: string }).type)) return
       const after = placeBefore(log, text)
       for (const subscription of listening) lose(subscription, after)
     },
     end() {
       ended = true
+      resuming.stop()
       for (const resolve of waitingForRoom) resolve()
       for (const subscription of [...subscriptions.values()]) endSubscription(subscription)
     },
