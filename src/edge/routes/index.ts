@@ -10,6 +10,7 @@ import { jobs } from './jobs.ts'
 import { push } from './push.ts'
 import { rejected } from './rejected.ts'
 import { socket } from './socket.ts'
+import { stream } from './stream.ts'
 import { webhooks } from './webhooks.ts'
 
 /** Every route of the API: a noun a file, a line here. */
@@ -25,5 +26,6 @@ export const routes: readonly Route[] = [
   ...jobs,
   ...datasets,
   ...socket,
+  ...stream,
   ...healthRoutes,
 ]

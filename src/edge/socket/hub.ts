@@ -40,7 +40,11 @@ export interface Hub {
   stop(): Promise<void>
 }
 
-export function createHub(services: Services, turns: Turns, publish: (topic: string, text: string) => void): Hub {
+export function createHub(
+  services: Omit<Services, 'live'>,
+  turns: Turns,
+  publish: (topic: string, text: string) => void,
+): Hub {
   const { log, codec, logger, metrics } = services
   const groups = new Map<string, Group>()
   const joining = new Set<Joining>()

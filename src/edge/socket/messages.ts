@@ -10,6 +10,14 @@ export function message(
   return JSON.stringify({ type, payload, timestamp: new Date().toISOString(), position, ...more })
 }
 
+const POSITION = '"position":"'
+
+/** The position that a message carries: inside of a string its quotes would be escaped, and no object comes after it. */
+export function positionOf(text: string): string {
+  const start = text.lastIndexOf(POSITION) + POSITION.length
+  return text.slice(start, text.indexOf('"', start))
+}
+
 /** How the text of every change begins. */
 const CHANGE = '{"type":"record_change",'
 

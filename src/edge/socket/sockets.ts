@@ -7,9 +7,8 @@ import { limitHeaders, rateLimited } from '../limits.ts'
 import { CLOSE, problemOf } from '../problem.ts'
 import { BASE } from '../router.ts'
 import type { Services } from '../services.ts'
-import { createHub } from './hub.ts'
 import { createSession, type Session } from './session.ts'
-import { createTurns, type Turns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 const MAX_MESSAGE_BYTES = 65_536
 /** uWebSockets.js cuts a client off past its limit without a word, so that one is higher. */
@@ -32,7 +31,8 @@ interface Data {
 
 /** The WebSocket at /v1/sync/ws. */
 export function serveSockets(app: TemplatedApp, services: Services): { stop(): Promise<void> } {
-  const { config, metrics, limits } = services
+  const { config, metrics, limits, live } = services
+  const { hub, turns } = live
   const open = new Set<WebSocket<Data>>()
   const behind = new Set<Session>()
   /** Those that missed a message hear no more before anything else is published; not while topics are walked over. */
@@ -40,8 +40,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     for (const session of behind) session.leave()
     behind.clear()
   }
-  const turns = createTurns()
-  const hub = createHub(services, turns, (topic, text) => {
+  live.publishTo((topic, text) => {
     leaveBehind()
     app.publish(topic, text)
     leaveBehind()
@@ -76,8 +75,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         const late = found instanceof Promise
         const principal = late ? await found : found
         requireScope(principal, 'sync:read')
-        if (open.size >= config.sockets)
-          throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
+        live.requireRoom()
         if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
         if (exchange.aborted) return
         const data = { principal, session: undefined, drops: undefined, name: `socket-${sockets++}` }
@@ -94,6 +92,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     },
     open(ws) {
       open.add(ws)
+      live.enter()
       metrics.sockets.set(open.size)
       const data = ws.getUserData()
       data.session = createSession(services, hub, connectionOf(ws, open, turns, missed), data.principal)
@@ -116,6 +115,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     },
     close(ws) {
       open.delete(ws)
+      live.leave()
       metrics.sockets.set(open.size)
       ws.getUserData().session?.end()
     },
@@ -130,7 +130,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     async stop() {
       clearInterval(looking)
       for (const ws of [...open]) ws.end(CLOSE.shutdown, 'the service is stopping')
-      await hub.stop()
+      await live.stop()
     },
   }
 }

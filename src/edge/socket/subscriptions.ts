@@ -11,15 +11,15 @@ import { earlier, placeBefore } from './changes.ts'
 import type { Connection } from './connection.ts'
 import { type FilterSpec, filterSchema } from './filter.ts'
 import type { Group, Hub } from './hub.ts'
-import { message } from './messages.ts'
+import { message, positionOf } from './messages.ts'
 
 export const CHANNEL = 'sync_updates'
 
 interface Subscription {
   readonly id: string
   readonly group: Group
-  /** Where it stands until it is live. */
-  readonly since: string | undefined
+  /** Where it stands until it is live: it may lie ahead of the hub. */
+  since: string | undefined
   /** Gets what the hub publishes. */
   live: boolean
   /** What came after this position did not get through: the client has yet to be told. */
@@ -29,8 +29,8 @@ interface Subscription {
 
 /** What one client has subscribed to. */
 export interface Subscriptions {
-  /** Answers a `subscribe`, an `unsubscribe`. */
-  subscribe(payload: unknown): Promise<void>
+  /** Answers a `subscribe`, an `unsubscribe`. What is wrong with a field is said of the one in `within`. */
+  subscribe(payload: unknown, within?: string): Promise<void>
   unsubscribe(payload: unknown): void
   /** The position that includes nothing this client has yet to get. */
   standing(): string
@@ -71,12 +71,12 @@ export function createSubscriptions(
   let ended = false
 
   function standing(): string {
-    let standing = hub.position()
+    let standing: string | undefined
     for (const { lostAfter, live, since } of subscriptions.values()) {
-      const behind = lostAfter ?? (live ? undefined : since)
-      if (behind !== undefined) standing = earlier(log, standing, behind)
+      const stands = lostAfter ?? (live ? undefined : since) ?? hub.position()
+      standing = standing === undefined ? stands : earlier(log, standing, stands)
     }
-    return standing
+    return standing ?? hub.position()
   }
 
   const hasRoom = () => connection.buffered() < config.socketBufferBytes / 2
@@ -86,11 +86,12 @@ export function createSubscriptions(
     return new Promise(resolve => waitingForRoom.push(resolve))
   }
 
-  async function subscribe(payload: unknown): Promise<void> {
-    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema, 'payload')
+  async function subscribe(payload: unknown, within = 'payload'): Promise<void> {
+    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema, within)
+    const fieldOf = (name: string) => (within ? `${within}.${name}` : name)
     if ((channel ?? CHANNEL) !== CHANNEL)
-      throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
-    const from = asked === undefined ? undefined : await readSince(asked)
+      throw invalid(fieldOf('channel'), `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    const from = asked === undefined ? undefined : await readSince(asked, fieldOf('since'))
     if (ended) return
     if (from === 'other log') {
       // Its end, which nobody knows while nobody listens.
@@ -119,9 +120,9 @@ export function createSubscriptions(
     else resume(subscription, from)
   }
 
-  async function readSince(since: string): Promise<Position | 'other log'> {
+  async function readSince(since: string, field: string): Promise<Position | 'other log'> {
     try {
-      return await readPosition(log, since, 'payload.since')
+      return await readPosition(log, since, field)
     } catch (error) {
       const refused = error instanceof DomainError && error.code === 'VALIDATION_ERROR'
       if (refused && since.includes('~') && !since.startsWith(`${log.id}~`)) return 'other log'
@@ -139,7 +140,9 @@ export function createSubscriptions(
       matches: subscription.group.matches,
       alive: () => !ended && !subscription.ended && subscription.lostAfter === undefined,
       send(text: string) {
-        if (receiver.alive() && !connection.send(text)) lose(subscription, placeBefore(log, text))
+        if (!receiver.alive()) return
+        if (connection.send(text)) subscription.since = positionOf(text)
+        else lose(subscription, placeBefore(log, text))
       },
       room,
     }
