@@ -28,7 +28,7 @@ afterAll(async () => {
 it('does what it says, command by command', async () => {
   // A checkout of its own, so that ./data and the files it makes are new; only the port is not the README's.
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
-  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'topics', 'schemas'])
+  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'client', 'topics', 'schemas'])
     cpSync(join(root, name), join(dir, name), { recursive: true })
   const port = await freePort()
   const options = { cwd: dir, env: { ...process.env, PORT: String(port), KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: '' } }
