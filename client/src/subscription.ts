@@ -47,6 +47,8 @@ export interface Connecting {
 
 const MAX_QUEUED = 10_000
 const QUIET_MS = 1000
+/** After so many failures in a row a try is made to find out why. */
+const ASK_WHY = 3
 /** How the reason begins for a client that was slow; any other `resync_required` is a gap. */
 const SLOW = 'the client was slow'
 
@@ -67,7 +69,6 @@ export function openSubscription(
   /** Counts connections, so that what is late for one of before is not taken for this one's. */
   let attempt = 0
   let failures = 0
-  let refused = false
   let subscribed = false
   /** In the service's time. */
   let subscribedAt = ''
@@ -91,8 +92,8 @@ export function openSubscription(
       return
     }
     if (mine !== attempt) return
-    // Why an upgrade is refused no browser tells; an auth message is answered with a close code.
-    const inMessage = refused
+    // Why an upgrade was refused no browser tells; an auth message is answered with a close code.
+    const inMessage = failures > 0 && failures % ASK_WHY === 0
     const place = inMessage ? url : `${url}?token=${encodeURIComponent(given)}`
     const onOpen = (opened: Link) => {
       if (inMessage) opened.send('auth', { token: given })
@@ -111,7 +112,6 @@ export function openSubscription(
   }
 
   function onEnd(ending: Ending): void {
-    refused = !ending.opened && !refused
     const next = after(ending, typeof token === 'string')
     if (next instanceof SyncError) fail(next)
     else wait(ending.reason || `the connection has ended (${ending.code})`, next)
@@ -155,7 +155,6 @@ export function openSubscription(
     subscribedAt = timestamp
     subscribed = true
     failures = 0
-    refused = false
     reached ??= position as string
     tell({ state: recovered ? 'catching_up' : 'live' })
     if (recovered) untilQuiet()

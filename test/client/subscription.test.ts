@@ -143,7 +143,7 @@ it('waits a minute when it has said too much', async () => {
 })
 
 it('asks in a message why an upgrade was refused, and gives up when that says so', async () => {
-  service.refusals.push(403)
+  service.refusals.push(403, 403, 403)
   const reading = read()
   const visit = await service.visit(0)
   expect(visit.token).toBeNull()
