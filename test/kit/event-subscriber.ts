@@ -12,7 +12,7 @@ export function createEventSubscriber(filters: object = {}): Subscriber {
   const history: string[] = []
   let lastId: string | undefined
   let resyncs = 0
-  let current: { response: IncomingMessage | undefined; close: () => void; closed: Promise<void> } | undefined
+  let current: { response: IncomingMessage | undefined; destroy: () => void; closed: Promise<void> } | undefined
   let paused = false
 
   function take(block: string): void {
@@ -28,7 +28,7 @@ export function createEventSubscriber(filters: object = {}): Subscriber {
     told.push({ position, operation, dataset: table, id: record_id, changes: JSON.stringify(changes) })
   }
 
-  function connect(service: Service): Promise<void> {
+  function connect(service: Pick<Service, 'url' | 'token'>, onEnd: () => void = () => undefined): Promise<void> {
     history.push(`after ${told.length} changes: Last-Event-ID ${lastId}`)
     const answered = Promise.withResolvers<void>()
     const closed = Promise.withResolvers<void>()
@@ -41,8 +41,7 @@ export function createEventSubscriber(filters: object = {}): Subscriber {
     const query = `filters=${encodeURIComponent(JSON.stringify(filters))}`
     const request = get(`${service.url}/stream?${query}`, { headers, agent: false }, response => {
       if (response.statusCode !== 200) errors.push(`answered ${response.statusCode}`)
-      const connection = current
-      if (connection) connection.response = response
+      connection.response = response
       if (paused) response.pause()
       let rest = ''
       response.setEncoding('utf8')
@@ -55,11 +54,22 @@ export function createEventSubscriber(filters: object = {}): Subscriber {
       response.on('error', error => over(String(error)))
       response.on('close', () => {
         over(response.complete ? 'ended' : 'cut')
-        if (response.complete && connection === current) void connect(service)
+        if (connection !== current) return
+        if (response.complete) void connect(service, onEnd)
+        else onEnd()
       })
     })
-    request.on('error', error => over(String(error)))
-    current = { response: undefined, close: () => request.destroy(), closed: closed.promise }
+    const connection: NonNullable<typeof current> = {
+      response: undefined,
+      destroy: () => request.destroy(),
+      closed: closed.promise,
+    }
+    request.on('error', error => {
+      over(String(error))
+      // Else the end of the answer tells.
+      if (connection === current && !connection.response) onEnd()
+    })
+    current = connection
     return answered.promise
   }
 
@@ -82,10 +92,11 @@ export function createEventSubscriber(filters: object = {}): Subscriber {
       paused = false
       current?.response?.resume()
     },
+    cut: () => current?.destroy(),
     async disconnect() {
       const closing = current
       current = undefined
-      closing?.close()
+      closing?.destroy()
       await closing?.closed
     },
   }
