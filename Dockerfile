@@ -3,6 +3,7 @@ FROM node:22.21-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json tsconfig.json tsconfig.build.json ./
 COPY src src
+COPY client client
 # npm ci builds as well; what only the build needs goes again.
 RUN npm ci --no-audit --no-fund && npm prune --omit=dev --no-audit --no-fund
 

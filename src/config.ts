@@ -119,7 +119,7 @@ export const settings = {
     'how long a stream held by this process may have lag and not move before /health/ready fails',
     1,
   ),
-  sockets: whole('MAX_SOCKETS', 20_000, 'most open WebSockets', 1),
+  sockets: whole('MAX_SOCKETS', 20_000, 'most open WebSockets and event streams', 1),
   waitingSockets: whole('MAX_WAITING_SOCKETS', 500, 'most open WebSockets that have yet to send their auth message', 1),
   authTimeoutMs: whole('AUTH_TIMEOUT_MS', 10_000, 'how long a WebSocket without a credential may take to send it', 100),
   tokenExpiringSeconds: whole(
@@ -131,7 +131,7 @@ export const settings = {
   socketBufferBytes: whole(
     'MAX_SOCKET_BUFFER_BYTES',
     4_194_304,
-    'bytes that may wait for a slow WebSocket before it must resync',
+    'bytes that may wait for a slow WebSocket or event stream before it must resync',
     65_536,
   ),
   // One event makes a message for each of them at most, and edge/socket/turns.ts says how many a socket can keep.

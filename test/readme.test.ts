@@ -1,21 +1,12 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
 import { freePort, type Running, run, until } from './kit/processes.ts'
+import { marked } from './kit/readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-
-/** The shell commands of the README that are marked to run under `name`, as printed. */
-function commands(name: string): string {
-  const blocks = readme.matchAll(/<!-- run: (\w+) -->\n```sh\n(.*?)```/gs)
-  return [...blocks]
-    .filter(([, marked]) => marked === name)
-    .map(([, , text]) => text)
-    .join('')
-}
 
 const dir = mkdtempSync(join(tmpdir(), 'sync-readme-'))
 let service: Running | undefined
@@ -28,11 +19,11 @@ afterAll(async () => {
 it('does what it says, command by command', async () => {
   // A checkout of its own, so that ./data and the files it makes are new; only the port is not the README's.
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
-  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'topics', 'schemas'])
+  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'client', 'topics', 'schemas'])
     cpSync(join(root, name), join(dir, name), { recursive: true })
   const port = await freePort()
   const options = { cwd: dir, env: { ...process.env, PORT: String(port), KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: '' } }
-  const serve = commands('serve')
+  const serve = marked('serve')
   expect(serve).toBe('npm ci && npm start\n')
   service = run('npm', ['start'], options)
   const printed = () => {
@@ -41,7 +32,7 @@ it('does what it says, command by command', async () => {
   }
   await until('npm start to print its URL', printed)
 
-  const script = commands('first').replaceAll('8080', String(port))
+  const script = marked('first').replaceAll('8080', String(port))
   const shell = run('bash', ['-euo', 'pipefail', '-c', script], options)
   const code = await new Promise(resolve => shell.child.on('close', resolve))
   const output = shell.output()
@@ -70,12 +61,12 @@ it('pulls from its own API, as it says of jobs', async () => {
   const url = /http:\/\/127\.0\.0\.1:(\d+)\/v1\/sync/.exec(service!.output())!
   const port = url[1]!
   const options = { cwd: dir, env: { ...process.env, PORT: port, KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: '' } }
-  const [, assignment = ''] = /^(\S+) npm start\n$/.exec(commands('again')) ?? []
+  const [, assignment = ''] = /^(\S+) npm start\n$/.exec(marked('again')) ?? []
   const [name = '', value = ''] = assignment.split('=')
   service = run('npm', ['start'], { ...options, env: { ...options.env, [name]: value } })
   await until('npm start to print its URL', () => service!.output().includes(url[0]!))
   const head = `URL=${url[0]}\nTOKEN=$(npm run -s sync -- token)\n`
-  const shell = run('bash', ['-euo', 'pipefail', '-c', head + commands('jobs')], options)
+  const shell = run('bash', ['-euo', 'pipefail', '-c', head + marked('jobs')], options)
   const code = await new Promise(resolve => shell.child.on('close', resolve))
   const output = shell.output()
   expect(code, output).toBe(0)

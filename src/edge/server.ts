@@ -17,6 +17,7 @@ import { createRouter, type Match, MethodNotAllowed, type Reply, type Route } fr
 import { healthRoutes } from './routes/health.ts'
 import { routes } from './routes/index.ts'
 import type { Probes, Services } from './services.ts'
+import { createLive } from './socket/live.ts'
 import { serveSockets } from './socket/sockets.ts'
 
 const NOBODY: Principal = { id: '', name: '', scopes: [], rateLimit: null, expiresAt: null, gone: () => false }
@@ -33,7 +34,9 @@ export interface Edge {
 }
 
 /** Serves the API. */
-export function startEdge(services: Services): Promise<Edge> {
+export function startEdge(parts: Omit<Services, 'live'>): Promise<Edge> {
+  const live = createLive(parts)
+  const services: Services = { ...parts, live }
   return startServer(services, {
     routes,
     identify: async credentials => authenticate(credentials, services.access, services.tokens),

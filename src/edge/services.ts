@@ -25,6 +25,7 @@ import type { Keys } from './idempotency/keys.ts'
 import type { Limits } from './limits.ts'
 import type { Progress } from './progress.ts'
 import type { SharedRedis } from './redis.ts'
+import type { Live } from './socket/live.ts'
 
 /** What every role's server works with. */
 export interface Probes {
@@ -40,6 +41,8 @@ export interface Probes {
 /** What routes and sockets work with. */
 export interface Services extends Probes {
   readonly log: Log
+  /** Follows the log for those who listen. */
+  readonly live: Live
   readonly codec: Codec
   readonly store: ReadStore
   readonly progress: Progress

@@ -68,6 +68,7 @@ export function createMetrics() {
       registers,
     }),
     sockets: new Gauge({ name: 'sync_websocket_connections', help: 'Open WebSockets', registers }),
+    streams: new Gauge({ name: 'sync_sse_connections', help: 'Open event streams', registers }),
     subscriptions: new Gauge({ name: 'sync_websocket_subscriptions', help: 'Live subscriptions', registers }),
     deliveries: new Counter({
       name: 'sync_websocket_messages_total',

@@ -1,178 +1,192 @@
-import { parquetReadObjects } from 'hyparquet'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { call, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
-import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { call, pushBatch, tokenFor } from '../kit/api.ts'
+import { openEvents } from '../kit/event-streams.ts'
+import { until } from '../kit/processes.ts'
+import { removeData, type Service, startService } from '../kit/service.ts'
+import { listen } from '../kit/sockets.ts'
 
-interface Event {
-  id: string
-  topic: string
-  type: string
-  key: string
-  position: string
-  time: string
-  payload: Record<string, unknown>
-}
-interface Page {
-  items: Event[]
-  next_cursor: string | null
-}
-
-const NDJSON = { accept: 'application/x-ndjson' }
-const RECORDS = 250
+const LIMIT = 12
 
 let service: Service
-let middle: string
-let end: string
-let before: number
 beforeAll(async () => {
-  service = await startService()
-  const lines = (from: number) =>
-    Array.from({ length: RECORDS }, (_, n) => JSON.stringify({ id: `r${from + n}`, data: { n: from + n } })).join('\n')
-  middle = (await pushLines(service, 'dataset=first', lines(0))).body.position
-  await untilProjected(service, middle)
-  before = Date.now()
-  while (Date.now() <= before + 2) await new Promise(resolve => setImmediate(resolve))
-  end = (await pushLines(service, 'dataset=second', lines(RECORDS))).body.position
-  await pushBatch(service, 'second', [{ data: {} }, { id: 'last', data: { wide: '9007199254740993.10' } }])
-  await untilProjected(service, end)
+  service = await startService({ MAX_SOCKETS: String(LIMIT) })
 })
 afterAll(async () => {
   await service?.stop()
   removeData(service)
 })
 
-async function all(query: string, as?: string): Promise<Event[]> {
-  const { status, text } = await call(service, `/events?${query}`, { headers: NDJSON, ...(as ? { as } : {}) })
-  expect(status).toBe(200)
-  return text
-    .split('\n')
-    .filter(Boolean)
-    .map(line => JSON.parse(line))
+async function gauge(name: string): Promise<number> {
+  const text = await (await service.get('/metrics')).text()
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)![1])
 }
 
-async function pages(query: string, limit: number): Promise<Event[]> {
-  const found: Event[] = []
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const more: string = cursor === '' ? '' : `&cursor=${cursor}`
-    const { status, body } = await call<Page>(service, `/events?${query}&limit=${limit}${more}`)
-    expect(status).toBe(200)
-    found.push(...body.items)
-    cursor = body.next_cursor
+it('sends what a socket is sent, each message in one line with its position as id', async () => {
+  const [events, socket] = [await openEvents(service, 'channel=sync_updates&dataset=lines'), await listen(service)]
+  await socket.subscribe({ filters: { dataset: 'lines' } })
+  expect(events.status).toBe(200)
+  expect(events.headers).toMatchObject({
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+    'x-ratelimit-limit': '0',
+  })
+  const first = await events.next('subscribed')
+  expect(first.message.payload).toMatchObject({ channel: 'sync_updates', recovered: false })
+  expect(first.id).toBe(first.message.position)
+  expect(events.text).toMatch(/^retry: \d+\n/)
+  // Values stand as they were pushed, with line breaks between their parts.
+  const body =
+    '{"source":"t","records":[{"id":"a","dataset":"lines","data":{"nested":{"x":\r\n [1,\n2.50]},"text":"é \\"position\\":\\"no\\""}}]}'
+  await call(service, '/push/batch', { body, headers: { 'content-type': 'application/json' } })
+  await pushBatch(service, 'other', [{ id: 'b', data: {} }])
+  await pushBatch(service, 'lines', [{ id: 'c', data: { n: 1 } }])
+  await Promise.all([events.untilChange('c'), socket.untilChange('c')])
+  const changes = events.events.filter(({ message }) => message.type === 'record_change')
+  expect(changes.map(({ data }) => JSON.parse(data))).toEqual(socket.changes())
+  expect(changes.map(({ id }) => id)).toEqual(socket.changes().map(({ position }) => position))
+  expect(changes.map(({ data }) => /[\r\n]/.test(data))).toEqual([false, false])
+  expect(changes[0]!.data).toContain('[1, 2.50]')
+  events.close()
+  socket.close()
+})
+
+it('continues after Last-Event-ID, which goes before since', async () => {
+  const { body: early } = await pushBatch(service, 'continued', [{ id: 'r0', data: { n: 0 } }])
+  for (const id of ['r1', 'r2', 'r3']) await pushBatch(service, 'continued', [{ id, data: { n: 1 } }])
+  const since = await openEvents(service, `dataset=continued&since=${early.position}`)
+  expect((await since.next('subscribed')).message.payload.recovered).toBe(true)
+  await since.untilChange('r3')
+  expect(since.changes().map(({ payload }) => payload.record_id)).toEqual(['r1', 'r2', 'r3'])
+  const { position } = since.changes()[1]!
+  since.close()
+  const headers = { 'last-event-id': position }
+  const again = await openEvents(service, `dataset=continued&since=${early.position}`, { headers })
+  await pushBatch(service, 'continued', [{ id: 'r4', data: { n: 1 } }])
+  await again.untilChange('r4')
+  expect(again.changes().map(({ payload }) => payload.record_id)).toEqual(['r3', 'r4'])
+  again.close()
+})
+
+it('every id is a position that nothing is missed from', async () => {
+  const { body } = await pushBatch(service, 'ids', [{ id: 'r', data: { n: 0 } }])
+  const whole = await openEvents(service, `dataset=ids&since=${body.position}`)
+  for (let n = 1; n <= 4; n++) await pushBatch(service, 'ids', [{ id: 'r', data: { n } }])
+  await until('four changes', () => whole.changes().length === 4)
+  whole.close()
+  expect(whole.events.map(({ message }) => message.type)).toEqual(['subscribed', ...Array(4).fill('record_change')])
+  for (const [seen, { id }] of whole.events.entries()) {
+    const rest = await openEvents(service, 'dataset=ids', { headers: { 'last-event-id': id! } })
+    await pushBatch(service, 'ids', [{ id: `end${seen}`, data: {} }])
+    await rest.untilChange(`end${seen}`)
+    expect(rest.changes().slice(0, 4 - seen), `after ${seen}`).toEqual(whole.changes().slice(seen))
+    rest.close()
   }
-  return found
-}
+})
 
-/** RFC 4180, read the long way. */
-function csvRows(text: string): string[][] {
-  const fields = /("(?:[^"]|"")*"|[^",\r\n]*)(,|\r\n)/g
-  const rows: string[][] = [[]]
-  for (const [, field, end] of text.matchAll(fields)) {
-    rows.at(-1)!.push(field!.startsWith('"') ? field!.slice(1, -1).replaceAll('""', '"') : field!)
-    if (end !== ',') rows.push([])
-  }
-  return rows.slice(0, -1)
-}
-
-describe('history', () => {
-  it('has every event with its place, type, key, time and payload', async () => {
-    const records = await all('topic=sync.records')
-    expect(records).toHaveLength(2 * RECORDS + 1)
-    const { id, time, position, ...first } = records[0]!
-    expect(first).toMatchObject({ topic: 'sync.records', type: 'RecordPushed', key: 'first\0r0' })
-    expect(first.payload).toMatchObject({ dataset: 'first', id: 'r0', op: 'upsert', data: '{"n":0}' })
-    expect([id, time]).toEqual([expect.stringMatching(/^evt_/), expect.stringMatching(/^\d{4}-.*Z$/)])
-    expect(new Set(records.map(event => event.id)).size).toBe(records.length)
-    expect(new Set(records.map(event => event.position)).size).toBe(records.length)
-    const again = await all('topic=sync.records')
-    expect(again).toEqual(records)
-  })
-
-  it('is in one order, whatever the topics', async () => {
-    const both = await all('topic=sync.records,sync.changes')
-    const offset = ({ position }: Event) => Number.parseInt(position.split('.').at(-1)!, 36)
-    const offsets = both.map(offset)
-    expect(offsets).toEqual([...offsets].sort((a, b) => a - b))
-    expect(both.filter(({ topic }) => topic === 'sync.changes')).toHaveLength(2 * RECORDS + 1)
-  })
-
-  it('comes in pages that fit together, of whatever size', async () => {
-    const whole = await all('topic=sync.records&topic=sync.rejected')
-    for (const limit of [7, 100, 1000]) expect(await pages('topic=sync.records,sync.rejected', limit)).toEqual(whole)
-  })
-
-  it('goes on after a position, and ends with one', async () => {
-    const whole = await all('topic=sync.records')
-    expect(await all(`topic=sync.records&from=${middle}`)).toEqual(whole.slice(RECORDS))
-    expect(await all(`topic=sync.records&to=${middle}`)).toEqual(whole.slice(0, RECORDS))
-    expect(await all(`topic=sync.records&from=${whole[9]!.position}&to=${whole[19]!.position}`)).toEqual(
-      whole.slice(10, 20),
+it('takes filters as lists, repeated, and as JSON', async () => {
+  const json = encodeURIComponent(JSON.stringify({ operations: ['update'], record_ids: ['a,b'] }))
+  const streams = await Promise.all([
+    openEvents(service, 'dataset=f&record_ids=a,b&record_ids=c'),
+    openEvents(service, 'table=f&operations=create&event_types=record_created,record_deleted&fields=n'),
+    openEvents(service, `dataset=f&filters=${json}`),
+  ])
+  await Promise.all(streams.map(each => each.next('subscribed')))
+  for (const n of [1, 2])
+    await pushBatch(
+      service,
+      'f',
+      ['a', 'b', 'c', 'd', 'a,b'].map(id => ({ id, data: { n } })),
     )
-    expect(await all(`topic=sync.records&from=${end}&to=${end}`)).toEqual([])
-  })
+  await Promise.all([streams[0]!.untilChange('c'), streams[1]!.untilChange('a,b'), streams[2]!.untilChange('a,b')])
+  await until('the updates', () => streams[0]!.changes().length >= 6)
+  expect(streams.map(each => each.changes().map(({ payload }) => `${payload.operation} ${payload.record_id}`))).toEqual(
+    [
+      ['create a', 'create b', 'create c', 'update a', 'update b', 'update c'],
+      ['create a', 'create b', 'create c', 'create d', 'create a,b'],
+      ['update a,b'],
+    ],
+  )
+  for (const each of streams) each.close()
+})
 
-  it('goes by time', async () => {
-    const whole = await all('topic=sync.records')
-    const time = new Date(before).toISOString()
-    expect(await all(`topic=sync.records&from=${time}`)).toEqual(whole.slice(RECORDS))
-    expect(await all(`topic=sync.records&to=${time}`)).toEqual(whole.slice(0, RECORDS))
-    expect((await call(service, '/events?from=2999-01-01', { headers: NDJSON })).text).toBe('')
-    expect(await all('to=1999-01-01T00:00:00%2B02:00')).toEqual([])
-  })
+it.each([
+  ['channel=nothing', 'channel'],
+  ['dataset=', 'dataset'],
+  ['operations=create,explode', 'operations.1'],
+  ['colour=red', 'colour'],
+  ['filters=nonsense', 'filters'],
+  ['filters={"colour":1}', 'filters.colour'],
+  ['filters={"dataset":"a"}&dataset=a', 'dataset'],
+  ['dataset=a&dataset=b', 'dataset'],
+  ['since=nonsense', 'since'],
+  ['since=', 'since'],
+])('refuses %s before the stream begins', async (query, field) => {
+  const { status, body } = await call(service, `/stream?${encodeURI(query)}`)
+  expect([status, body.error.code, body.error.details[0]!.field]).toEqual([400, 'VALIDATION_ERROR', field])
+  expect(body.error.request_id).toMatch(/^req_/)
+})
 
-  it('is asked by key and type', async () => {
-    const [made] = await all('topic=sync.records&key=second%00last')
-    expect(made!.payload.data).toBe('{"wide":"9007199254740993.10"}')
-    const rejected = await all('type=RecordRejected')
-    expect(rejected.map(({ topic }) => topic)).toEqual(['sync.rejected'])
-    expect(Buffer.from(rejected[0]!.payload.original as string, 'base64').toString()).toBe('{"data":{}}')
-    expect(await all('type=RecordRejected&topic=sync.records')).toEqual([])
-    expect(await pages('key=second%00last', 1)).toHaveLength(2)
-  })
+it('takes the token in the query, refuses a bad one and one without sync:read', async () => {
+  const events = await openEvents(service, `token=${service.token}`, { as: null })
+  await events.next('subscribed')
+  events.close()
+  expect((await call(service, '/stream', { as: null })).status).toBe(401)
+  expect((await call(service, '/stream?token=nonsense', { as: null })).status).toBe(401)
+  const { access_token } = await tokenFor(service, 'sync:write')
+  expect((await call(service, '/stream', { as: access_token })).status).toBe(403)
+})
 
-  it('shows who came in to admins alone', async () => {
-    const types = new Set((await all('')).map(({ topic }) => topic))
-    expect(types.has('sync.access')).toBe(true)
-    const { access_token } = await tokenFor(service, 'sync:read')
-    const topics = new Set((await all('', access_token)).map(({ topic }) => topic))
-    expect([topics.has('sync.access'), topics.has('sync.records')]).toEqual([false, true])
-    const answer = await call(service, '/events?topic=sync.access', { as: access_token })
-    expect([answer.status, answer.body.error.message]).toEqual([403, expect.stringContaining('sync:admin')])
-  })
+it('answers HEAD with the headers alone', async () => {
+  const { status, headers, text } = await call(service, '/stream', { method: 'HEAD' })
+  expect([status, headers.get('content-type'), text]).toEqual([200, 'text/event-stream', ''])
+  await until('it to be forgotten', async () => (await gauge('sync_sse_connections')) === 0)
+})
 
-  it('is exported as NDJSON, csv and parquet, all the same', async () => {
-    const whole = await all('topic=sync.records')
-    const fetched = async (format: string) => {
-      const query = `topic=sync.records&format=${format}`
-      const headers = { authorization: `Bearer ${service.token}` }
-      const answer = await fetch(`${service.url}/events/export?${query}`, { headers })
-      expect(answer.headers.get('content-disposition')).toBe(`attachment; filename="events.${format}"`)
-      return Buffer.from(await answer.arrayBuffer())
-    }
-    const ndjson = (await fetched('ndjson')).toString().trimEnd().split('\n')
-    expect(ndjson.map(line => JSON.parse(line))).toEqual(whole)
-    const flat = whole.map(event => ({ ...event, payload: JSON.stringify(event.payload) }))
-    const bytes = await fetched('parquet')
-    const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)
-    expect(await parquetReadObjects({ file })).toEqual(flat)
-    const rows: unknown[] = []
-    const columns = Object.keys(flat[0]!)
-    const [head, ...lines] = csvRows((await fetched('csv')).toString())
-    expect(head).toEqual(columns)
-    for (const line of lines) rows.push(Object.fromEntries(columns.map((column, n) => [column, line[n]])))
-    expect(rows).toEqual(flat.map(row => ({ ...row, key: row.key.replace('\0', '\ufffd') })))
+it('says resync_required to a position of another log, and goes on from where that says', async () => {
+  const events = await openEvents(service, 'since=another~log.1')
+  const { id, message } = await events.next('resync_required')
+  expect(id).toBe(message.payload.from)
+  expect(await events.closed).toBe('ended')
+  await pushBatch(service, 'elsewhere', [{ id: 'next', data: {} }])
+  const again = await openEvents(service, 'dataset=elsewhere&since=another~log.1', {
+    headers: { 'last-event-id': id! },
   })
+  await again.untilChange('next')
+  again.close()
+})
 
-  it.each([
-    ['topic=sync.everything', 'topic'],
-    ['type=Nothing', 'type'],
-    ['from=yesterday', 'from'],
-    ['from=zzzzzzzz~log.1', 'from'],
-    ['to=2026-13-40', 'to'],
-    ['limit=0', 'limit'],
-    ['order=desc', 'order'],
-    ['from=2026-01-02&to=2026-01-01', 'from'],
-  ])('refuses %s', async (query, field) => {
-    const { status, body } = await call(service, `/events?${query}`)
-    expect([status, body.error.details[0]?.field]).toEqual([400, field])
+it('counts against MAX_SOCKETS together with sockets, and gives the place back', async () => {
+  const open = await Promise.all([
+    ...Array.from({ length: LIMIT / 2 }, () => listen(service)),
+    ...Array.from({ length: LIMIT / 2 }, () => openEvents(service)),
+  ])
+  const { status, body, headers } = await call(service, '/stream')
+  expect([status, body.error.code, headers.get('retry-after')]).toEqual([503, 'UNAVAILABLE', '10'])
+  await expect(listen(service)).rejects.toMatchObject({ status: 503 })
+  for (const each of open) each.close()
+  await until('room again', async () => {
+    const answer = await openEvents(service)
+    answer.close()
+    return answer.status === 200
   })
+  await until('all to be forgotten', async () => (await gauge('sync_websocket_subscriptions')) === 0)
+})
+
+it('says so and ends within 5 s when the token is revoked', async () => {
+  const { access_token } = await tokenFor(service, 'sync:read')
+  const [doomed, other] = [await openEvents(service, '', { as: access_token }), await openEvents(service)]
+  await Promise.all([doomed.next('subscribed'), other.next('subscribed')])
+  const revoked = Date.now()
+  await call(service, '/auth/revoke', { as: null, body: { token: access_token } })
+  expect(await doomed.closed).toBe('ended')
+  expect(Date.now() - revoked).toBeLessThan(5000)
+  const last = doomed.events.at(-1)!
+  expect(last.message).toMatchObject({ type: 'error', payload: { code: 'UNAUTHORIZED' } })
+  // Whoever gets a new token continues after it.
+  await pushBatch(service, 'revoked', [{ id: 'a', data: {} }])
+  await other.untilChange('a')
+  const again = await openEvents(service, 'dataset=revoked', { headers: { 'last-event-id': last.id! } })
+  await again.untilChange('a')
+  for (const each of [other, again]) each.close()
 })

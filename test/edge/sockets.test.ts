@@ -6,6 +6,7 @@ import { createLimits } from '../../src/edge/limits.ts'
 import type { Services } from '../../src/edge/services.ts'
 import { gatherer } from '../../src/edge/socket/catch-up.ts'
 import { createHub } from '../../src/edge/socket/hub.ts'
+import { createLive } from '../../src/edge/socket/live.ts'
 import { serveSockets } from '../../src/edge/socket/sockets.ts'
 import { createTurns } from '../../src/edge/socket/turns.ts'
 import { type RecordChanged, type RunCheckpointed, schemas } from '../../src/events/index.ts'
@@ -30,7 +31,7 @@ beforeEach(async () => {
   log = openMemoryLog()
   await log.declare(readTopics(), schemas)
   codec = createCodec(log)
-  services = {
+  const parts = {
     ...{ log, codec, logger: createLogger('silent'), metrics: createMetrics(), limits: createLimits() },
     config: readConfig({ MAX_SOCKET_BUFFER_BYTES: '65536' }),
     access: { view: { revokedTokens: new Set(), revokedFamilies: new Set(), deletedClients: new Set() } },
@@ -38,6 +39,7 @@ beforeEach(async () => {
     health: { stopping: false },
     progress: { reached: new Map(), wait: async () => undefined },
   } as unknown as Services
+  services = { ...parts, live: createLive(parts) }
   const app = App()
   const sockets = serveSockets(app, services)
   const listening = await new Promise<Parameters<typeof us_listen_socket_close>[0]>(resolve =>

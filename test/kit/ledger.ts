@@ -27,8 +27,8 @@ export interface Ledger {
   connection(): number
 }
 
-const DATASETS = ['people', 'orders', 'mediçon 数据']
-const HOT = 40
+export const DATASETS = ['people', 'orders', 'mediçon 数据']
+export const HOT = 40
 const FILLER = 'x'.repeat(200)
 
 /** Half of the pushes bring ids of their own; the others update and delete the same few again and again. */

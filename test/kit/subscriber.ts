@@ -11,7 +11,7 @@ export interface Told {
   readonly changes: string
 }
 
-/** A WebSocket client that knows nothing but the position of the last message it saw. */
+/** A client that knows nothing but the position of the last message it saw. */
 export interface Subscriber {
   readonly told: readonly Told[]
   readonly position: string | undefined
@@ -20,15 +20,21 @@ export interface Subscriber {
   readonly errors: readonly string[]
   /** Where each subscription began and what it was answered, for whoever has to find out why a test failed. */
   readonly history: readonly string[]
-  /** Opens a socket and subscribes from where it was; resolves when that was answered, or the service has gone. */
-  connect(service: Service): Promise<void>
+  /**
+   * Connects and subscribes from where it was; resolves when that was answered, or the service has gone. `onEnd` is called
+   * when the connection is over that was not to be.
+   */
+  connect(service: Pick<Service, 'url' | 'token'>, onEnd?: () => void): Promise<void>
   /** Reads nothing from its socket, or goes on reading. */
   pause(): void
   resume(): void
+  /** Breaks the connection off, as a network does. */
+  cut(): void
   disconnect(): Promise<void>
 }
 
-export function createSubscriber(): Subscriber {
+/** One over a WebSocket, of `ws`. */
+export function createSubscriber(filters: object = {}): Subscriber {
   const told: Told[] = []
   const errors: string[] = []
   const history: string[] = []
@@ -38,7 +44,8 @@ export function createSubscriber(): Subscriber {
 
   function subscribe(on: WebSocket, since: string | undefined): void {
     history.push(`after ${told.length} changes: since ${since}`)
-    on.send(JSON.stringify({ type: 'subscribe', payload: { channel: 'sync_updates', ...(since ? { since } : {}) } }))
+    const payload = { channel: 'sync_updates', filters, ...(since ? { since } : {}) }
+    on.send(JSON.stringify({ type: 'subscribe', payload }))
   }
 
   function take(on: WebSocket, text: string, answered: () => void): void {
@@ -75,7 +82,7 @@ export function createSubscriber(): Subscriber {
     get resyncs() {
       return resyncs
     },
-    connect(service) {
+    connect(service, onEnd = () => undefined) {
       const headers = { authorization: `Bearer ${service.token}` }
       const opened = new WebSocket(`${service.url.replace('http', 'ws')}/ws`, { headers })
       socket = opened
@@ -89,13 +96,17 @@ export function createSubscriber(): Subscriber {
         opened.on('close', (code, reason) => {
           history.push(`after ${told.length} changes: closed with ${code} ${reason}`)
           resolve()
+          if (opened === socket) onEnd()
         })
       })
     },
-    pause: () => socket!.pause(),
-    resume: () => socket!.resume(),
+    // Of one that is not open, or not any more, nothing comes.
+    pause: () => socket?.pause(),
+    resume: () => socket?.resume(),
+    cut: () => socket?.terminate(),
     async disconnect() {
       const closing = socket
+      socket = undefined
       if (!closing || closing.readyState === WebSocket.CLOSED) return
       await new Promise(resolve => {
         closing.on('close', resolve)

@@ -14,6 +14,7 @@ import { jobs } from './jobs.ts'
 import { push } from './push.ts'
 import { rejected } from './rejected.ts'
 import { socket } from './socket.ts'
+import { stream } from './stream.ts'
 import { webhooks } from './webhooks.ts'
 
 /** Every route of the API: a noun a file, a line here. */
@@ -33,5 +34,6 @@ export const routes: readonly Route[] = [
   ...conflicts,
   ...socket,
   ...asyncapi,
+  ...stream,
   ...healthRoutes,
 ]

@@ -45,7 +45,11 @@ export interface Hub {
   stop(): Promise<void>
 }
 
-export function createHub(services: Services, turns: Turns, publish: (topic: string, text: string) => void): Hub {
+export function createHub(
+  services: Omit<Services, 'live'>,
+  turns: Turns,
+  publish: (topic: string, text: string) => void,
+): Hub {
   const { log, codec, logger, metrics } = services
   const groups = createGroups()
   const listeners = new Set<Listener>()

@@ -14,6 +14,14 @@ export function message(
   return JSON.stringify({ type, payload, timestamp: new Date().toISOString(), position, ...more })
 }
 
+const POSITION = '"position":"'
+
+/** The position that a message carries: inside of a string its quotes would be escaped, and no object comes after it. */
+export function positionOf(text: string): string {
+  const start = text.lastIndexOf(POSITION) + POSITION.length
+  return text.slice(start, text.indexOf('"', start))
+}
+
 /** Of all messages the ones that a client can do without: the next one of the same job says more. */
 export function isProgress(type: string): boolean {
   return type === 'sync_progress'

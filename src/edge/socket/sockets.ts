@@ -8,9 +8,8 @@ import { CLOSE, problemOf } from '../problem.ts'
 import { BASE } from '../router.ts'
 import type { Services } from '../services.ts'
 import { createEntrance, type Listener } from './entrance.ts'
-import { createHub } from './hub.ts'
 import { createSession, type Session } from './session.ts'
-import { createTurns, type Turns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 const MAX_MESSAGE_BYTES = 65_536
 /** uWebSockets.js cuts a client off past its limit without a word, so that one is higher. */
@@ -36,7 +35,8 @@ interface Data {
 
 /** The WebSocket at /v1/sync/ws. */
 export function serveSockets(app: TemplatedApp, services: Services): { stop(): Promise<void> } {
-  const { config, metrics, limits } = services
+  const { config, metrics, limits, live } = services
+  const { hub, turns } = live
   const open = new Set<WebSocket<Data>>()
   const behind = new Set<Session>()
   /** Those that missed a message hear no more before anything else is published; not while topics are walked over. */
@@ -44,8 +44,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     for (const session of behind) session.leave()
     behind.clear()
   }
-  const turns = createTurns()
-  const hub = createHub(services, turns, (topic, text) => {
+  live.publishTo((topic, text) => {
     leaveBehind()
     app.publish(topic, text)
     leaveBehind()
@@ -78,8 +77,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         const late = found instanceof Promise
         const principal = late ? await found : found
         if (principal) requireScope(principal, 'sync:read')
-        if (open.size >= config.sockets)
-          throw new DomainError('UNAVAILABLE', `${config.sockets} sockets are open, the limit`, { retryAfter: 10 })
+        live.requireRoom()
         if (services.health.stopping) throw new DomainError('UNAVAILABLE', 'the service is stopping', { retryAfter: 5 })
         if (!principal && waiting >= config.waitingSockets) throw tooManyWait(config.waitingSockets)
         if (exchange.aborted) return
@@ -99,6 +97,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     },
     open(ws) {
       open.add(ws)
+      live.enter()
       metrics.sockets.set(open.size)
       const data = ws.getUserData()
       const connection = connectionOf(ws, open, turns, missed)
@@ -131,6 +130,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     },
     close(ws) {
       open.delete(ws)
+      live.leave()
       metrics.sockets.set(open.size)
       const { session, listener } = ws.getUserData()
       if (!session) waiting--
@@ -146,7 +146,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     async stop() {
       clearInterval(looking)
       for (const ws of [...open]) ws.end(CLOSE.shutdown, 'the service is stopping')
-      await hub.stop()
+      await live.stop()
     },
   }
 }

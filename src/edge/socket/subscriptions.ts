@@ -23,7 +23,7 @@ const ROOM_BYTES = 262_144
 interface Subscription {
   readonly id: string
   readonly group: Group
-  /** Where it stands until it begins to catch up. */
+  /** Where it stands until it begins to catch up: it may lie ahead of the hub. */
   since: string | undefined
   /** Catches up with what came before. */
   resuming: boolean
@@ -36,8 +36,8 @@ interface Subscription {
 
 /** What one client has subscribed to. */
 export interface Subscriptions {
-  /** Answers a `subscribe`, an `unsubscribe`. */
-  subscribe(payload: unknown): Promise<void>
+  /** Answers a `subscribe`, an `unsubscribe`. What is wrong with a field is said of the one in `within`. */
+  subscribe(payload: unknown, within?: string): Promise<void>
   unsubscribe(payload: unknown): void
   /** The position that includes nothing this client has yet to get. */
   standing(): string
@@ -102,11 +102,12 @@ export function createSubscriptions(
   const hearing = createHearing(hub, log, connection, { standing, hasRoom, onLost: loseLive })
 
   function standing(): string {
-    let standing = hub.position()
-    const positions = [...subscriptions.values()].map(({ lostAfter, since }) => lostAfter ?? since)
-    for (const behind of [resuming.position(), ...positions])
-      if (behind !== undefined) standing = earlier(log, standing, behind)
-    return standing
+    let standing: string | undefined
+    for (const { lostAfter, since, resuming: catching } of subscriptions.values()) {
+      const stands = lostAfter ?? since ?? (catching ? resuming.position() : undefined) ?? hub.position()
+      standing = standing === undefined ? stands : earlier(log, standing, stands)
+    }
+    return standing ?? hub.position()
   }
 
   function hasRoom(): boolean {
@@ -121,11 +122,12 @@ export function createSubscriptions(
     hearing.set(live, resuming.active || isOwed())
   }
 
-  async function subscribe(payload: unknown): Promise<void> {
-    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema, 'payload')
+  async function subscribe(payload: unknown, within = 'payload'): Promise<void> {
+    const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema, within)
+    const fieldOf = (name: string) => (within ? `${within}.${name}` : name)
     if ((channel ?? CHANNEL) !== CHANNEL)
-      throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
-    const from = asked === undefined ? undefined : await readSince(asked)
+      throw invalid(fieldOf('channel'), `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    const from = asked === undefined ? undefined : await readSince(asked, fieldOf('since'))
     if (ended) return
     if (from === 'other log') {
       // Its end, which nobody knows while nobody listens.
@@ -162,9 +164,9 @@ export function createSubscriptions(
     settle()
   }
 
-  async function readSince(since: string): Promise<Position | 'other log'> {
+  async function readSince(since: string, field: string): Promise<Position | 'other log'> {
     try {
-      return await readPosition(log, since, 'payload.since')
+      return await readPosition(log, since, field)
     } catch (error) {
       const refused = error instanceof DomainError && error.code === 'VALIDATION_ERROR'
       if (refused && since.includes('~') && !since.startsWith(`${log.id}~`)) return 'other log'
