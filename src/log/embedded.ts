@@ -7,8 +7,9 @@ import { type Position, positionAt, streamName, TOTAL_ORDER } from '../kernel/po
 import { alone } from './alone.ts'
 import { eachEvent, PackedEvent } from './batch.ts'
 import { alreadyConsumed } from './consumed.ts'
+import { createRetention } from './embedded-retention.ts'
 import { growth } from './growth.ts'
-import type { Consumed, EventBatch, Log, Page, ReadLimits, StoredEvent, Stream, TopicSpec } from './log.ts'
+import type { Consumed, EventBatch, Log, Page, ReadLimits, StoredEvent, Stream } from './log.ts'
 
 /**
  * The log in one SQLite file. All topics share one total order: an event's offset is its number in the whole file, so
@@ -66,7 +67,6 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   const numbers = new Map<string, number>()
   const streams = new Map<string, readonly Stream[]>()
   const schemaIds = new Map<string, number>()
-  const specs = new Map<string, TopicSpec>()
   const growing = growth()
   const listeners: ((grown: Grown) => void)[] = []
   /** No event of a topic is after this, for those of whom that is known: readers of quiet topics need not look. */
@@ -82,7 +82,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   let head = lastOffset()
   let waiting: Waiting[] = []
   let pendingBytes = 0
-  let retentionDue = 0
+  const retention = createRetention(db)
 
   function lastOffset(): number {
     const saved = db.prepare("select value from meta where name = 'head'").get()?.value
@@ -94,7 +94,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       const name = row.name as string
       numbers.set(name, row.number as number)
       streams.set(name, [{ name: streamName(name, 0), topic: name, partition: 0 }])
-      specs.set(name, JSON.parse(row.spec as string))
+      retention.learn(row.number as number, JSON.parse(row.spec as string))
     }
   }
   learnTopics()
@@ -152,32 +152,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     for (const { entry, last } of written) entry.resolve(positionAt(id, TOTAL_ORDER, last))
     for (const listener of listeners) listener({ head, topics })
     growing.grew()
-    if (Date.now() > retentionDue) forgetOld()
-  }
-
-  /** Retention, at most once a minute. What cannot be deleted now, as on a full disk, can be in the next. */
-  function forgetOld(): void {
-    retentionDue = Date.now() + 60_000
-    for (const [name, spec] of specs) {
-      if (spec.retention_ms < 0 || spec.cleanup_policy !== 'delete') continue
-      try {
-        forgetBefore(numbers.get(name)!, Date.now() - spec.retention_ms)
-      } catch {
-        if (db.isTransaction) db.exec('rollback')
-      }
-    }
-  }
-
-  /** The head is saved so that offsets are not reused when all batches are gone. */
-  function forgetBefore(topic: number, time: number): void {
-    if (!db.prepare('select 1 from batches where topic = ? and time < ? limit 1').get(topic, time)) return
-    db.exec('begin immediate')
-    const save = db.prepare('insert or replace into meta values (?, ?)')
-    const old = db.prepare('select max(last) as last from batches where topic = ? and time < ?').get(topic, time)!
-    save.run('head', String(head))
-    save.run(`forgotten ${topic}`, String(old.last))
-    db.prepare('delete from batches where topic = ? and time < ?').run(topic, time)
-    db.exec('commit')
+    retention.apply(head)
   }
 
   function readPage(stream: Stream, after: number, limits: ReadLimits): Page {
@@ -265,8 +240,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       return new Map((streams.get(topic) ?? []).map(({ name }) => [name, lastBy(numbers.get(topic)!, time)]))
     },
     async forgotten(topic) {
-      const saved = db.prepare('select value from meta where name = ?').get(`forgotten ${numbers.get(topic)}`)
-      return new Map((streams.get(topic) ?? []).map(({ name }) => [name, Number(saved?.value ?? -1)]))
+      return new Map((streams.get(topic) ?? []).map(({ name }) => [name, retention.forgotten(numbers.get(topic)!)]))
     },
     // What is written is visible: one transaction holds all of an append.
     async written(stream) {

@@ -101,8 +101,9 @@ export function createSubscriptions(
 
   const hearing = createHearing(hub, log, connection, { standing, hasRoom, onLost: loseLive })
 
-  function standing(): string {
-    let standing: string | undefined
+  /** `also`: where the client is to go on with what it has not subscribed to yet, or no longer. */
+  function standing(also?: string): string {
+    let standing = also
     for (const { lostAfter, since, resuming: catching } of subscriptions.values()) {
       const stands = lostAfter ?? since ?? (catching ? resuming.position() : undefined) ?? hub.position()
       standing = standing === undefined ? stands : earlier(log, standing, stands)
@@ -176,7 +177,7 @@ export function createSubscriptions(
 
   function sendResync(reason: string, from: string, id: string | undefined): boolean {
     const about = id === undefined ? {} : { subscription_id: id }
-    return connection.send(message('resync_required', { reason, from, position: from }, standing(), about))
+    return connection.send(message('resync_required', { reason, from, position: from }, standing(from), about))
   }
 
   function resume(subscription: Subscription, from: Position): void {
@@ -263,7 +264,7 @@ export function createSubscriptions(
   return {
     subscribe,
     unsubscribe,
-    standing,
+    standing: () => standing(),
     goOn,
     leave: settle,
     onDropped(text) {
