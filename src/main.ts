@@ -102,6 +102,7 @@ async function startProjection({ metrics, thread }: Process, ports: MessagePort[
   const { progress, hold, advance } = holder(metrics)
   await thread('projector', { ports }, news => {
     if ('holding' in news) return hold(news.holding)
+    if ('conflicts' in news) return news.conflicts.forEach(labels => void metrics.conflicts.inc(labels))
     if (!('progress' in news)) return
     for (const [stream, { through, events }] of news.progress) {
       advance(stream, through)
@@ -120,6 +121,7 @@ async function startRunning({ metrics, thread }: Process, ports: MessagePort[]):
       return
     }
     if ('taken' in news) return metrics.taken(news.taken)
+    if (!('ended' in news)) return
     const { connector, status, seconds } = news.ended
     metrics.operations.inc({ connector, status })
     metrics.latency.observe(seconds)

@@ -10,6 +10,7 @@ import { createLogger } from './telemetry/logger.ts'
 import { serveKeeping } from './threads/keys.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
 import { serveReads } from './threads/store.ts'
+import type { Output } from './workers/outputs.ts'
 import { startProjector } from './workers/projector.ts'
 
 /*
@@ -36,11 +37,15 @@ export const READY = 'ready'
 /** Told to a thread that it should end in order. */
 export const STOP = 'stop'
 
-/** What threads tell: how far a stream is, by how many events; which streams are held; how the thread's log is doing. */
+/**
+ * What threads tell: how far a stream is, by how many events; which streams are held; which conflicts were found; how the
+ * thread's log is doing.
+ */
 export type News = Progressed | { stats: LogStats }
 export type Progressed =
   | { progress: ReadonlyMap<string, { through: number; events: number }> }
   | { holding: readonly string[] }
+  | { conflicts: readonly { type: string; policy: string }[] }
   | { taken: { accepted: number; rejected: number; bytes: number } }
   | { ended: { connector: string; status: 'success' | 'failure'; seconds: number } }
 
@@ -88,6 +93,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
             tell({ holding: [...holding.values()].flat() })
           },
           onProgress: tellProgress,
+          onAppended: outputs => tell({ conflicts: conflictsAmong(outputs) }),
         }),
       ),
     )
@@ -109,6 +115,12 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     serveReads(port!, store)
     return () => store.stop()
   },
+}
+
+function conflictsAmong(outputs: readonly Output[]) {
+  return outputs.flatMap(({ type, event }) =>
+    type === 'ConflictDetected' ? [{ type: event.conflict_type, policy: event.policy }] : [],
+  )
 }
 
 const BACKGROUND_NICENESS = 10

@@ -49,6 +49,8 @@ it('does what it says, command by command', async () => {
   expect(output).toMatch(/^(\{"request_id":"req_.*"accepted":1,.*\})\n\1$/m)
   expect(output).toContain('"accepted":1,"rejected":2')
   expect(output).toContain('"status":"replayed"')
+  expect(output).toContain('"current":{"name": "Anna", "city": "Bonn"},"incoming":{"name": "Anne", "city": "Kiel"}')
+  expect(output).toMatch(/"fields":\["name"\].*"resolution":"merge"/s)
   expect(output).toContain('"records_count":3')
   expect(output).toContain('"original":"2,Table"')
   expect(output).toContain('"data":{"id":"3","name":"Lamp \\"Moon\\"","price":"19.00"}')

@@ -6,9 +6,15 @@ function partsOf(time: string): [second: number, fraction: string] {
   return [Date.parse(second! + zone), fraction.replace(/0+$/, '')]
 }
 
+/** Whether times are written alike, in UTC: then their texts are in the order of the times. */
+function alike(a: string, b: string): boolean {
+  return a.length === b.length && a.endsWith('Z') && b.endsWith('Z') && a[10] === 'T' && b[10] === 'T'
+}
+
 /** Compares two RFC 3339 times as instants, whatever their offsets, to the last digit: below 0 when `a` is the earlier. */
 export function compareInstants(a: string, b: string): number {
   if (a === b) return 0
+  if (alike(a, b)) return a < b ? -1 : 1
   const [[second, fraction], [otherSecond, otherFraction]] = [partsOf(a), partsOf(b)]
   if (second !== otherSecond) return second - otherSecond
   if (fraction === otherFraction) return 0

@@ -27,6 +27,12 @@ export function createMetrics() {
     }),
     ingestedBytes: new Counter({ name: 'sync_ingest_bytes_total', help: 'Bytes of pushed records', registers }),
     projected: new Counter({ name: 'sync_projected_events_total', help: 'Events put into the read model', registers }),
+    conflicts: new Counter({
+      name: 'sync_conflicts_total',
+      help: 'Pushed records that conflicted with the one that was there, by type and policy',
+      labelNames: ['type', 'policy'],
+      registers,
+    }),
     lag: new Gauge({
       name: 'sync_projection_lag_events',
       help: 'Events of a stream that are not yet projected, or decided',

@@ -8,12 +8,17 @@ const BATCH_BYTES = 1024 * 1024
 /** What an output takes, about. */
 const OUTPUT_BYTES = 256
 
+/** An event that a projection has put out. */
+export type Output = { [Type in keyof Events]: { readonly type: Type; readonly event: Events[Type] } }[keyof Events]
+
 /** What a projector puts out within one transaction, on its way into the log. */
 export interface Outputs {
   /** Adds an event: under the key of its source, in the partition of that; or, with a key of its own, where that belongs. */
   add<Type extends keyof Events>(type: Type, event: Events[Type], sourceKey: Buffer, key: string | undefined): void
   /** Bytes added so far. */
   readonly size: number
+  /** Those that were added with keys of their own. */
+  readonly keyed: readonly Output[]
   /** All that was added; of each topic in the order of the adding. */
   take(): EventBatch[]
 }
@@ -28,6 +33,7 @@ export function collectOutputs(
   /** A topic's outputs either follow their sources or have keys of their own. */
   const parts = new Map<string, { readonly writer: BatchWriter; readonly follows: boolean }>()
   const full: EventBatch[] = []
+  const keyed: Output[] = []
   let size = 0
 
   function partOf(topic: string, follows: boolean) {
@@ -52,10 +58,12 @@ export function collectOutputs(
       const { writer } = partOf(topic, key === undefined)
       const before = writer.size
       const as = key === undefined ? sourceKey : Buffer.from(key)
+      if (key !== undefined) keyed.push({ type, event } as Output)
       writer.add(as, (buffer, at) => codec.write(type, event, buffer, at))
       size += writer.size - before
       if (writer.size >= BATCH_BYTES) takeFrom(topic)
     },
+    keyed,
     get size() {
       return size
     },

@@ -6,7 +6,7 @@ import { type Codec, createCodec } from '../log/codec.ts'
 import type { EventBatch, Log, Page, Stream } from '../log/log.ts'
 import type { Store, TableChange } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { collectOutputs } from './outputs.ts'
+import { collectOutputs, type Output } from './outputs.ts'
 import { shareOut } from './share-out.ts'
 import { type WorkingSet, workingSet } from './working-set.ts'
 
@@ -17,6 +17,8 @@ export interface ProjectorOptions<Name extends keyof Events> {
   projection: Projection<Events[Name], any>
   /** Leads the outputs of a topic to another one. */
   redirect?: (topic: string) => string
+  /** Told of outputs with keys of their own, such as conflicts, once they are in the log. */
+  onAppended?: (outputs: readonly Output[]) => void
   logger: Logger
   /** Most events and bytes in one transaction: it grows with the backlog up to these. */
   maxEvents: number
@@ -120,13 +122,14 @@ async function project<Name extends keyof Events>(
   page: Page,
   from: number,
 ): Promise<number> {
-  const { log, store, projection } = work
+  const { log, store, projection, onAppended: tell } = work
   const { stream, group, epoch } = held
-  const { to, changes, outputs } = await workOut(work, held, page, from)
+  const { to, changes, outputs, keyed } = await workOut(work, held, page, from)
   passPoint('projector.worked-out')
   const offset = to === page.events.length ? page.through : page.events[to - 1]!.offset
   const onAppended = () => {
     held.told = offset
+    if (keyed.length > 0) tell?.(keyed)
     passPoint('projector.changes-appended')
   }
   const consumed = { group, stream, offset }
@@ -145,6 +148,8 @@ interface WorkedOut {
   to: number
   changes: TableChange[]
   outputs: EventBatch[]
+  /** Those with keys of their own. */
+  keyed: readonly Output[]
 }
 
 /** Works out what the next events of a page do to the rows, as many events as there is room for. */
@@ -169,7 +174,7 @@ async function workOut<Name extends keyof Events>(
     to++
     if (outputs.size >= MOST_OUTPUT_BYTES) break
   }
-  return { to, changes: working.changes(), outputs: outputs.take() }
+  return { to, changes: working.changes(), outputs: outputs.take(), keyed: outputs.keyed }
 }
 
 /**

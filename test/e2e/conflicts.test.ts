@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
 import { type Conflict, type ConflictPage, conflictsAt, pushOne, recordAt, setPolicy } from '../kit/conflicts.ts'
 import { jobEnd, pushFile } from '../kit/forms.ts'
+import { until } from '../kit/processes.ts'
 import { plainJob, runJob } from '../kit/pulls.ts'
 import { type Source, startSource } from '../kit/rows-source.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
@@ -198,6 +199,17 @@ describe('whichever way a record comes', () => {
     expect(text).toContain(sides)
     expect((await call(service, `/conflicts/${body.items[0]!.id}`)).text).toContain(sides)
   })
+})
+
+it('conflicts are counted, by type and policy', async () => {
+  const dataset = await made('keep_current')
+  await after(dataset, { id: 'r', op: 'delete', metadata: { version: 1 } })
+  const counted = /^sync_conflicts_total\{type="delete_update",policy="keep_current"\} (\d+)$/m
+  const text = await until('it to be counted', async () => {
+    const { text } = await call(service, '/metrics')
+    return counted.test(text) && text
+  })
+  expect(Number(counted.exec(text)![1])).toBeGreaterThan(0)
 })
 
 describe('conflicts are asked for', () => {

@@ -1,13 +1,16 @@
 /** The read models without outputs: rows do not show how their events were cut into batches, or that they came twice. */
 import { describe, expect, it } from 'vitest'
+import { conflictsProjection } from '../../src/projections/conflicts.ts'
 import { jobsProjection } from '../../src/projections/jobs.ts'
 import { rejectionsProjection } from '../../src/projections/rejections.ts'
 import { settingsProjection } from '../../src/projections/settings.ts'
 import { batchesOf, foldedTables } from '../kit/fold.ts'
+import { randomConflicts } from '../kit/made-conflicts.ts'
 import { randomJobEvents, randomRejections, randomSettings } from '../kit/made-events.ts'
 import { property } from '../kit/random.ts'
 
 const CASES = {
+  conflicts: { projection: conflictsProjection, make: randomConflicts },
   jobs: { projection: jobsProjection, make: randomJobEvents },
   rejections: { projection: rejectionsProjection, make: randomRejections },
   settings: { projection: settingsProjection, make: randomSettings },

@@ -5,8 +5,10 @@ import { type Events, schemas, topicOf } from '../../src/events/index.ts'
 import { createCodec } from '../../src/log/codec.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
+import { conflictsProjection } from '../../src/projections/conflicts.ts'
 import type { AnyProjection } from '../../src/projections/index.ts'
 import { jobsProjection } from '../../src/projections/jobs.ts'
+import { recordsProjection } from '../../src/projections/records.ts'
 import { rejectionsProjection } from '../../src/projections/rejections.ts'
 import { settingsProjection } from '../../src/projections/settings.ts'
 import { openPostgresStore } from '../../src/store/postgres.ts'
@@ -15,12 +17,19 @@ import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { startProjector } from '../../src/workers/projector.ts'
 import type { Sourced } from '../kit/fold.ts'
+import { randomConflicts } from '../kit/made-conflicts.ts'
 import { randomJobEvents, randomRejections, randomSettings } from '../kit/made-events.ts'
 import { createDatabase } from '../kit/postgres.ts'
 import { until } from '../kit/processes.ts'
 import { property, type Random } from '../kit/random.ts'
+import { randomEvents } from '../kit/record-events.ts'
+
+const randomRecords = (random: Random, count: number): Sourced[] =>
+  randomEvents(random, count).map(({ event, source }) => ({ type: 'RecordPushed', event, source }))
 
 const CASES: [AnyProjection, (random: Random, count: number) => Sourced[]][] = [
+  [recordsProjection as AnyProjection, randomRecords],
+  [conflictsProjection as AnyProjection, randomConflicts],
   [jobsProjection as AnyProjection, randomJobEvents],
   [rejectionsProjection as AnyProjection, randomRejections],
   [settingsProjection as AnyProjection, randomSettings],
