@@ -100,6 +100,21 @@ it('a message that is wrong is an error however often, and names what is wrong',
   await listener.subscribe()
 })
 
+it('a message with much that is wrong is answered shortly', async () => {
+  const listener = await connected()
+  const filters = [
+    Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`f${n}`, 1])),
+    { ['x'.repeat(60_000)]: 1 },
+    { event_types: Array(8000).fill('no') },
+    { dataset: 'x'.repeat(60_000) },
+  ]
+  for (const each of filters) {
+    const { code } = await refused(listener, JSON.stringify({ type: 'subscribe', payload: { filters: each } }))
+    expect(code).toBe('VALIDATION_ERROR')
+    expect(listener.texts.at(-1)!.length).toBeLessThan(10_000)
+  }
+})
+
 it('a filter on a job that does not exist yet is taken', async () => {
   const listener = await connected()
   const filters = { job_id: 'job_123', event_types: ['record_created', 'record_updated'] }

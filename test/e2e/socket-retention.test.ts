@@ -88,3 +88,15 @@ it('so is one of which the records themselves are gone', async () => {
   await client.untilChange('c')
   expect(told()).toEqual(['c'])
 })
+
+it('changes that are kept are told, also when their records are gone', async () => {
+  await push('a')
+  await forget('sync.changes')
+  const b = await push('b')
+  await push('c')
+  await forget('sync.records')
+  await push('d')
+  expect((await asked(b)).payload).toMatchObject({ recovered: true })
+  await client.untilChange('d')
+  expect(told()).toEqual(['c', 'd'])
+})

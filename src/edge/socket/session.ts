@@ -13,6 +13,11 @@ import { createSubscriptions } from './subscriptions.ts'
 /** So many in a row are no slip any more: whoever sends them speaks another protocol. */
 const MAX_UNREADABLE = 10
 
+/** An answer says no more of what is wrong, however much is: it would be many times as long as the message. */
+const MAX_DETAILS = 20
+const MAX_TEXT = 500
+const MASKED = { code: 'INTERNAL_ERROR', message: 'something went wrong on our side', details: [] }
+
 /** One client: who it is, and what it asks for. */
 export interface Session extends Listener {
   /** Answers the `auth` message that it came in with. */
@@ -41,10 +46,7 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
   function sendError(error: unknown): void {
     const known = error instanceof DomainError
     if (!known) services.logger.error({ err: error }, 'a socket message failed')
-    const payload = known
-      ? { code: error.code, message: error.message, details: error.details }
-      : { code: 'INTERNAL_ERROR', message: 'something went wrong on our side', details: [] }
-    send('error', payload)
+    send('error', known ? shown(error) : MASKED)
   }
 
   function refresh(payload: unknown): void {
@@ -89,3 +91,14 @@ export function createSession(services: Services, hub: Hub, connection: Connecti
     end: subscriptions.end,
   }
 }
+
+function shown({ code, message, details }: DomainError): object {
+  const some = details.slice(0, MAX_DETAILS)
+  return {
+    code,
+    message: cut(message),
+    details: some.map(each => ({ field: cut(each.field), message: cut(each.message) })),
+  }
+}
+
+const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)

@@ -16,6 +16,8 @@ const MAX_MESSAGE_BYTES = 65_536
 const CUT_OFF_BYTES = 1_048_576
 const IDLE_SECONDS = 120
 const LOOK_MS = 1000
+/** How long a client may take to read what waited for it when its socket was to be closed. */
+const CLOSING_MS = 30_000
 /** Most bytes that a ping or its answer can have (RFC 6455, 5.5): less than any message that is published. */
 const MAX_CONTROL_BYTES = 125
 /** What `send` answers for a message that the buffer did not take. */
@@ -31,6 +33,10 @@ interface Data {
   drops: string[] | undefined
   /** Counts a message; false past the limit. */
   readonly count: () => boolean
+  /** Whether it has yet to say who it is. */
+  waits: boolean
+  /** It is closed with these once what waits for it is read. */
+  closing: { code: number; reason: string; until: number } | undefined
 }
 
 /** The WebSocket at /v1/sync/ws. */
@@ -50,6 +56,35 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     leaveBehind()
   })
   let waiting = 0
+
+  /** Nobody hears of this socket any more, nor it of anything. */
+  function letGo(data: Data): void {
+    if (data.waits) waiting--
+    data.waits = false
+    data.listener?.end()
+    data.listener = undefined
+    data.session = undefined
+  }
+
+  /**
+   * Closes a socket once its client has read what waits for it. uWebSockets.js would do it at once: it drops the close code
+   * when too much waits already, and forgets the socket while it still holds all of that.
+   */
+  function close(ws: WebSocket<Data>, code: number, reason: string): void {
+    const data = ws.getUserData()
+    if (data.closing) return
+    if (ws.getBufferedAmount() === 0) return void ws.end(code, reason)
+    data.closing = { code, reason, until: Date.now() + CLOSING_MS }
+    for (const topic of ws.getTopics()) ws.unsubscribe(topic)
+    letGo(data)
+  }
+
+  /** What is done every second. */
+  function look(ws: WebSocket<Data>): void {
+    const { closing, listener } = ws.getUserData()
+    if (closing && Date.now() > closing.until) ws.close()
+    else listener?.look()
+  }
 
   /** What was published and not taken. Pings, and answers to those of the client, are dropped like messages. */
   function missed(ws: WebSocket<Data>, text: string): void {
@@ -83,7 +118,8 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
         if (exchange.aborted) return
         const from = principal ?? limits.consume(`api ${exchange.ip}`, config.rateLimitApi)
         const count = countInWindows(config.rateLimitWs)
-        const data = { from, listener: undefined, session: undefined, drops: undefined, count }
+        const none = { listener: undefined, session: undefined, drops: undefined, closing: undefined }
+        const data = { from, ...none, count, waits: principal === undefined }
         // Corked it would now and then be closed at once (docs/decisions/0023-upgrades.md).
         if (late) res.upgrade<Data>(data, key, protocol, extensions, context)
         else res.cork(() => res.upgrade<Data>(data, key, protocol, extensions, context))
@@ -100,7 +136,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       live.enter()
       metrics.sockets.set(open.size)
       const data = ws.getUserData()
-      const connection = connectionOf(ws, open, turns, missed)
+      const connection = connectionOf(ws, open, turns, missed, close)
       const begin = (principal: Principal) => {
         data.session = createSession(services, hub, connection, principal)
         data.listener = data.session
@@ -110,6 +146,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       waiting++
       data.listener = createEntrance(services, connection, data.from, principal => {
         waiting--
+        data.waits = false
         const session = begin(principal)
         session.welcome()
         return session
@@ -117,11 +154,16 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
     },
     message(ws, bytes, isBinary) {
       const { listener, count } = ws.getUserData()
-      if (bytes.byteLength > MAX_MESSAGE_BYTES) return ws.end(CLOSE.tooLarge, `more than ${MAX_MESSAGE_BYTES} bytes`)
-      if (!count()) return ws.end(CLOSE.rate, `more than ${config.rateLimitWs} messages in a minute`)
-      listener!.onMessage(isBinary ? undefined : Buffer.from(bytes).toString())
+      if (!listener) return
+      if (bytes.byteLength > MAX_MESSAGE_BYTES) return close(ws, CLOSE.tooLarge, `more than ${MAX_MESSAGE_BYTES} bytes`)
+      if (!count()) return close(ws, CLOSE.rate, `more than ${config.rateLimitWs} messages in a minute`)
+      listener.onMessage(isBinary ? undefined : Buffer.from(bytes).toString())
     },
-    drain: ws => ws.getUserData().session?.onDrain(),
+    drain(ws) {
+      const { closing, session } = ws.getUserData()
+      session?.onDrain()
+      if (closing && ws.getBufferedAmount() === 0) ws.end(closing.code, closing.reason)
+    },
     dropped(ws, bytes) {
       const { drops } = ws.getUserData()
       const text = Buffer.from(bytes).toString()
@@ -132,14 +174,12 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       open.delete(ws)
       live.leave()
       metrics.sockets.set(open.size)
-      const { session, listener } = ws.getUserData()
-      if (!session) waiting--
-      listener?.end()
+      letGo(ws.getUserData())
     },
   })
 
   const looking = setInterval(() => {
-    for (const ws of open) ws.getUserData().listener?.look()
+    for (const ws of open) look(ws)
   }, LOOK_MS)
 
   return {
@@ -169,6 +209,7 @@ function connectionOf(
   open: ReadonlySet<WebSocket<Data>>,
   turns: Turns,
   missed: (ws: WebSocket<Data>, text: string) => void,
+  close: (ws: WebSocket<Data>, code: number, reason: string) => void,
 ) {
   /** Sends, and tells of what was published and dropped meanwhile. */
   function send(messages: readonly (string | Buffer)[]): number {
@@ -202,6 +243,6 @@ function connectionOf(
       turns.listens(ws.getTopics().length)
     },
     unlisten: (topic: string) => void (open.has(ws) && ws.unsubscribe(topic)),
-    close: (code: number, reason: string) => void (open.has(ws) && ws.end(code, reason)),
+    close: (code: number, reason: string) => void (open.has(ws) && close(ws, code, reason)),
   }
 }
