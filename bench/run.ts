@@ -9,10 +9,26 @@ import { memory } from './memory.ts'
 import { project } from './project.ts'
 import { pull } from './pull.ts'
 import { rebuild } from './rebuild.ts'
+import { resume } from './resume.ts'
 import { scale } from './scale.ts'
+import { sockets } from './sockets.ts'
 import { webhook } from './webhook.ts'
 
-const benches: readonly Bench[] = [ingest, latency, memory, fanout, project, rebuild, scale, keys, webhook, file, pull]
+const benches: readonly Bench[] = [
+  ingest,
+  latency,
+  memory,
+  fanout,
+  resume,
+  sockets,
+  project,
+  rebuild,
+  scale,
+  keys,
+  webhook,
+  file,
+  pull,
+]
 
 const machine = {
   cpu: cpus()[0]!.model,
