@@ -8,6 +8,8 @@ import { connect, type Socket } from 'node:net'
 export interface Subscriber {
   readonly received: number
   send(message: object): void
+  /** Reads nothing any more. */
+  pause(): void
   close(): void
 }
 
@@ -23,22 +25,17 @@ export async function subscribe(url: string, token: string, onText?: (text: stri
   const rest = await handshake(socket)
   let pending = rest
   let received = 0
+  const onFrame = (opcode: number, start: number, end: number) => {
+    if (opcode === TEXT) {
+      received++
+      onText?.(pending.toString('utf8', start, end))
+    } else if (opcode === PING) {
+      socket.write(masked(PONG, pending.subarray(start, end)))
+    }
+  }
   const take = (chunk: Buffer) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
-    for (let at = 0; ; ) {
-      const frame = frameAt(pending, at)
-      if (!frame) {
-        pending = pending.subarray(at)
-        return
-      }
-      if (frame.opcode === TEXT) {
-        received++
-        onText?.(pending.toString('utf8', frame.start, frame.end))
-      } else if (frame.opcode === PING) {
-        socket.write(masked(PONG, pending.subarray(frame.start, frame.end)))
-      }
-      at = frame.end
-    }
+    pending = pending.subarray(eachFrame(pending, onFrame))
   }
   if (rest.length > 0) take(Buffer.alloc(0))
   socket.on('data', take)
@@ -48,6 +45,7 @@ export async function subscribe(url: string, token: string, onText?: (text: stri
       return received
     },
     send: message => void socket.write(masked(TEXT, Buffer.from(JSON.stringify(message)))),
+    pause: () => void socket.pause(),
     close: () => void socket.destroy(),
   }
 }
@@ -71,15 +69,19 @@ function handshake(socket: Socket): Promise<Buffer> {
   })
 }
 
-/** Where the next whole frame stands (RFC 6455, section 5.2); servers do not mask. */
-function frameAt(bytes: Buffer, at: number): { opcode: number; start: number; end: number } | undefined {
-  if (bytes.length < at + 2) return undefined
-  const short = bytes[at + 1]! & 0x7f
-  const start = at + (short === 126 ? 4 : short === 127 ? 10 : 2)
-  if (bytes.length < start) return undefined
-  const length =
-    short === 126 ? bytes.readUInt16BE(at + 2) : short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short
-  return bytes.length < start + length ? undefined : { opcode: bytes[at]! & 0x0f, start, end: start + length }
+/** Calls `onFrame` for each whole frame (RFC 6455, section 5.2) and gives back where the rest begins; servers do not mask. */
+function eachFrame(bytes: Buffer, onFrame: (opcode: number, start: number, end: number) => void): number {
+  for (let at = 0; ; ) {
+    if (bytes.length < at + 2) return at
+    const short = bytes[at + 1]! & 0x7f
+    const start = at + (short === 126 ? 4 : short === 127 ? 10 : 2)
+    if (bytes.length < start) return at
+    const length =
+      short === 126 ? bytes.readUInt16BE(at + 2) : short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short
+    if (bytes.length < start + length) return at
+    onFrame(bytes[at]! & 0x0f, start, start + length)
+    at = start + length
+  }
 }
 
 function masked(opcode: number, payload: Buffer): Buffer {

@@ -10,7 +10,9 @@ import { project } from './project.ts'
 import { pull } from './pull.ts'
 import { rebuild } from './rebuild.ts'
 import { replay } from './replay.ts'
+import { resume } from './resume.ts'
 import { scale } from './scale.ts'
+import { sockets } from './sockets.ts'
 import { webhook } from './webhook.ts'
 
 const benches: readonly Bench[] = [
@@ -18,6 +20,8 @@ const benches: readonly Bench[] = [
   latency,
   memory,
   fanout,
+  resume,
+  sockets,
   project,
   rebuild,
   replay,

@@ -1,85 +1,33 @@
-import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { readTopics } from '../../src/adapters.ts'
-import { readConfig } from '../../src/config.ts'
-import { createLimits } from '../../src/edge/limits.ts'
-import type { Services } from '../../src/edge/services.ts'
 import { gatherer } from '../../src/edge/socket/catch-up.ts'
 import { createHub } from '../../src/edge/socket/hub.ts'
-import { createLive } from '../../src/edge/socket/live.ts'
-import { serveSockets } from '../../src/edge/socket/sockets.ts'
 import { createTurns } from '../../src/edge/socket/turns.ts'
-import { type RecordChanged, type RunCheckpointed, schemas } from '../../src/events/index.ts'
-import { partitionOf } from '../../src/kernel/hash.ts'
+import type { RunCheckpointed } from '../../src/events/index.ts'
 import { encodePosition } from '../../src/kernel/position.ts'
-import { type Codec, createCodec } from '../../src/log/codec.ts'
+import type { Codec } from '../../src/log/codec.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
-import { recordKey } from '../../src/projections/records.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { changeMaker, type EdgeSockets, edgeSockets } from '../kit/edge-sockets.ts'
 import { until } from '../kit/processes.ts'
 import { listen } from '../kit/sockets.ts'
 import { createSubscriber } from '../kit/subscriber.ts'
 
 let log: Log
 let codec: Codec
-let services: Services
-let url: string
-let stop: () => Promise<void>
+let edge: EdgeSockets
+let make: ReturnType<typeof changeMaker>
 beforeEach(async () => {
   log = openMemoryLog()
-  await log.declare(readTopics(), schemas)
-  codec = createCodec(log)
-  const parts = {
-    ...{ log, codec, logger: createLogger('silent'), metrics: createMetrics(), limits: createLimits() },
-    config: readConfig({ MAX_SOCKET_BUFFER_BYTES: '65536' }),
-    access: { view: { revokedTokens: new Set(), revokedFamilies: new Set(), deletedClients: new Set() } },
-    tokens: { verify: () => ({ clientId: 'cli_1', scopes: ['sync:read'], expiresAt: Number.POSITIVE_INFINITY }) },
-    health: { stopping: false },
-    progress: { reached: new Map(), wait: async () => undefined },
-  } as unknown as Services
-  services = { ...parts, live: createLive(parts) }
-  const app = App()
-  const sockets = serveSockets(app, services)
-  const listening = await new Promise<Parameters<typeof us_listen_socket_close>[0]>(resolve =>
-    app.listen('127.0.0.1', 0, socket => resolve(socket as never)),
-  )
-  url = `http://127.0.0.1:${us_socket_local_port(listening)}/v1/sync`
-  stop = async () => {
-    await sockets.stop()
-    us_listen_socket_close(listening)
-    await log.stop()
-  }
+  edge = await edgeSockets(log, { MAX_SOCKET_BUFFER_BYTES: '65536' })
+  codec = edge.codec
+  make = changeMaker(log, codec)
 })
-afterEach(() => stop())
+afterEach(() => edge.stop())
 
-const offsets = new Map<string, number>()
 /** A change of a record, with a text as its only field. */
 async function change(id: string, text: string): Promise<void> {
-  const key = recordKey('slow', id)
-  const streams = log.streams('sync.records')
-  const { name } = streams[partitionOf(Buffer.from(key), streams.length)]!
-  const offset = (offsets.get(name) ?? -1) + 1
-  offsets.set(name, offset)
-  const event: RecordChanged = {
-    ...{
-      dataset: 'slow',
-      id,
-      operation: 'create',
-      version: 1,
-      changes: JSON.stringify({ text: { old: null, new: text } }),
-    },
-    ...{
-      source_stream: name,
-      source_offset: offset,
-      source: 'till',
-      changed_at: Date.now(),
-      job_id: null,
-      told_more: false,
-    },
-  }
-  await log.append([codec.batch('sync.changes', 'RecordChanged', key, event)])
+  const changes = JSON.stringify({ text: { old: null, new: text } })
+  await log.append([make({ dataset: 'slow', id, change: { changes } })])
 }
 
 /** News of a job. */
@@ -103,7 +51,7 @@ async function news(processed: number): Promise<void> {
 
 it('a client that could not be sent news of a job misses none of the changes behind it', async () => {
   const subscriber = createSubscriber()
-  await subscriber.connect({ url, token: 'any' } as never)
+  await subscriber.connect(edge.target as never)
   subscriber.pause()
   const text = 'x'.repeat(10_000)
   const wanted: string[] = []
@@ -134,7 +82,7 @@ it.each([
     const inTurns = [0]
     const next = () => turns.next().then(() => inTurns.push(0))
     const hub = createHub(
-      services,
+      edge.services,
       { ...turns, next: async () => void (await next()) },
       () => void inTurns[inTurns.length - 1]!++,
     )
@@ -149,7 +97,7 @@ it.each([
 
 it('whoever catches up leaves the event loop to others after each page', async () => {
   await Promise.all(Array.from({ length: 20_000 }, (_, n) => change(`r${n}`, 'x')))
-  const client = await listen({ url, token: 'any' } as never)
+  const client = await listen(edge.target)
   const first = encodePosition(log.place(log.streams('sync.records')[0]!, 0))
   for (let n = 0; n < 4; n++) await client.subscribe({ since: first, filters: { dataset: 'none' } })
   await client.subscribe({ since: first })
@@ -176,7 +124,7 @@ it('what gathers for whoever joins is let go when it is too much', () => {
 it('whoever joins and does not read is told all the same, however much comes meanwhile', async () => {
   const text = 'x'.repeat(200_000)
   for (let n = 0; n < 40; n++) await change(`past${n}`, text)
-  const client = await listen({ url, token: 'any' } as never)
+  const client = await listen(edge.target)
   client.ws.pause()
   client.send('subscribe', { since: encodePosition(log.place(log.streams('sync.records')[0]!, -1)) })
   for (let n = 0; n < 400; n++) {

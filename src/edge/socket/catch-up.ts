@@ -3,7 +3,7 @@ import type { Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
 import { CHANGES, createSeen, type Seen, SOURCES, sourceStream, type Told } from './changes.ts'
 import type { Filter } from './filter.ts'
-import type { Hub } from './hub.ts'
+import type { Hub, Listener } from './hub.ts'
 import { encodeFor, type Text } from './messages.ts'
 
 /** Once this near to the live end, it is time to join it. */
@@ -115,15 +115,16 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
     }
   }
 
-  /** Whether it has gone live. */
+  /** Whether it has gone live. Not with a lane that came or went meanwhile: of that one too much or too little gathered. */
   async function join(): Promise<boolean> {
+    const lanes = [...receiver.lanes()]
     const gathered = gatherer(config.socketBufferBytes / 4)
-    const listener = {
-      matches: (told: Told) => [...receiver.lanes()].some(({ matches }) => matches(told)),
+    const listener: Listener = {
+      matches: told => lanes.some(({ matches }) => matches(told)),
       matchesJob: () => false,
       onJob: () => undefined,
-      onTold(told: Told, text: () => string) {
-        for (const { matches } of receiver.lanes()) if (matches(told)) gathered.add(text())
+      onTold(told, text) {
+        for (const { matches } of lanes) if (matches(told)) gathered.add(text())
       },
     }
     const target = new Map(hub.cursors)
@@ -133,7 +134,9 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
     } finally {
       hub.listeners.delete(listener)
     }
-    if (gathered.overflown || !receiver.alive() || !receiver.hasRoom()) return false
+    const now = [...receiver.lanes()]
+    const same = now.length === lanes.length && now.every(lane => lane.reached && lanes.includes(lane))
+    if (!same || gathered.overflown || !receiver.alive() || !receiver.hasRoom()) return false
     if (receiver.send(gathered.texts)) receiver.goLive()
     return true
   }
