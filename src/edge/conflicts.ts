@@ -142,9 +142,3 @@ export async function resolveConflict(request: Request, row: Row, decision: Deci
   const decided = await services.commands.send(conflictKey(conflict_id), command, by)
   return mergePositions(decided, services.completePosition(await writtenUnder(services.log, RECORDS, key)))
 }
-
-/** Waits until the next read sees a decision, and the row as it is then. */
-export async function reachDecision(services: Services, position: Position): Promise<void> {
-  await reach(services, RECORDS, position)
-  await reach(services, CONFLICTS, position)
-}

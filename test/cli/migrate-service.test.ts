@@ -13,6 +13,7 @@ import {
   type TokenAnswer,
 } from '../kit/api.ts'
 import { auditChains, readChanges } from '../kit/audit.ts'
+import { conflictsAt, pushOne, reopen } from '../kit/conflicts.ts'
 import { type Broker, startBroker } from '../kit/kafka.ts'
 import { openLogOf } from '../kit/life.ts'
 import { auditCopy, comparedIn, migrate } from '../kit/migrate.ts'
@@ -68,6 +69,10 @@ async function use(service: Service): Promise<Before> {
     ])
     const same = await pushBatch(service, dataset, [{ id: 'r2', data: { n: 1 } }])
     receipts.push(deleted.body.position, same.body.position)
+    const stale = await pushOne(service, dataset, { id: 'r2', data: { n: 9 }, metadata: { version: 0 } })
+    const [conflict] = await conflictsAt(service, dataset, stale)
+    expect((await reopen(service, conflict!.id)).status).toBe(200)
+    receipts.push(stale)
     const refused = await pushLines(
       service,
       `dataset=${encodeURIComponent(dataset)}`,
@@ -163,7 +168,8 @@ describe.skipIf(!kafka)('a service that moves to Kafka', () => {
     expect(migration.stdout).toContain(`SCHEMA_REGISTRY_URL=${registry.replace('someone:s3cret', '***')}`)
     expect(migration.stderr).toBe('')
     expect(migration.code).toBe(0)
-    expect(comparedIn(migration)).toMatchObject({ 'sync.records': 2 * (RECORDS + 4) + 1, 'sync.rejected': 2 })
+    expect(comparedIn(migration)).toMatchObject({ 'sync.records': 2 * (RECORDS + 5) + 1, 'sync.rejected': 2 })
+    expect(comparedIn(migration)['sync.conflicts']).toBe(4)
     expect(migration.stdout).not.toContain(readFileSync(join(dataDir, 'encryption.key'), 'utf8').trim())
     expect(migration.stdout).not.toContain(credentialsOf({ dataDir }).client_secret)
     const [from, to] = [await openLogOf({ dataDir }), await openLogOf({ dataDir }, env)]

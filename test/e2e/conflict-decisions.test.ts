@@ -27,12 +27,10 @@ async function made(policy: unknown = 'manual', record: object = {}, more: objec
   return { dataset, id: conflict!.id, conflict: conflict! }
 }
 
-/** The row as it is at a position, its data as text; null when it is not there. */
-async function rowAt(dataset: string, position: string): Promise<[data: string | null, version: number | undefined]> {
-  const { status, text, body } = await call<{ version: number }>(
-    service,
-    `/datasets/${dataset}/records/r?min_position=${position}`,
-  )
+/** The row as it is, at a position, its data as text; null when it is not there. */
+async function rowAt(dataset: string, position?: string): Promise<[data: string | null, version: number | undefined]> {
+  const at = position === undefined ? '' : `?min_position=${position}`
+  const { status, text, body } = await call<{ version: number }>(service, `/datasets/${dataset}/records/r${at}`)
   return status === 404 ? [null, undefined] : [/"data":(.*),"version"/.exec(text)![1]!, body.version]
 }
 
@@ -51,8 +49,9 @@ describe('resolving a conflict', () => {
     expect([answer.status, answer.body]).toMatchObject([200, { id, status: 'resolved', resolution }])
     expect(answer.body.resolved_by).toMatch(/^cli_/)
     expect(Date.parse(answer.body.resolved_at!)).toBeGreaterThanOrEqual(before)
+    // The next read sees it, wherever it is at; the conflict keeps both of its sides, and its own place.
+    expect(await rowAt(dataset)).toEqual([data, version])
     expect(await rowAt(dataset, answer.body.position)).toEqual([data, version])
-    // The next read sees it; the conflict keeps both of its sides, and its own place.
     const now = await call<Conflict>(service, `/conflicts/${id}?min_position=${answer.body.position}`)
     expect(now.body).toEqual({ ...answer.body, position: conflict.position })
     expect(now.body).toMatchObject({ current: conflict.current, incoming: conflict.incoming })
@@ -73,10 +72,10 @@ describe('resolving a conflict', () => {
     const { body } = await resolve(service, id, { resolution: 'accept_incoming' })
     expect(await rowAt(dataset, body.position)).toEqual(['{"a":3,"b":1}', 4])
     expect(await conflictsAt(service, dataset, body.position)).toHaveLength(1)
-    // Its record is one of the versions that fields are merged from.
-    const next = { id: 'r', data: { a: 3, b: 2 }, metadata: { version: 4 } }
-    await pushOne(service, dataset, { id: 'r', data: { a: 4, b: 1 }, metadata: { version: 4 } })
-    expect((await recordAt(service, dataset, 'r', await pushOne(service, dataset, next)))!.data).toEqual({ a: 4, b: 2 })
+    // Its record brings the policy along, too: fields merge from the version that it replaced.
+    const next = { id: 'r', data: { a: 50, c: 1 }, metadata: { version: 3 } }
+    const merged = await recordAt(service, dataset, 'r', await pushOne(service, dataset, next))
+    expect(merged!.data).toEqual({ a: 3, b: 1, c: 1 })
   })
 
   it.each<[string, object | string, string]>([

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { conflictsAt, pushOne, recordAt, reopen, resolve, setPolicy } from '../kit/conflicts.ts'
 import { available } from '../kit/faults.ts'
 import { createFleet, type Fleet } from '../kit/fleet.ts'
 import { importedRows } from '../kit/imports.ts'
@@ -109,6 +110,26 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
       statuses.add(told.join())
     }
     expect(statuses).toContain('204,409')
+  })
+
+  it('a conflict that a push at one edge has made is decided at another; of both at once one wins', async () => {
+    for (let n = 0; n < 5; n++) {
+      const dataset = `fought-${n}`
+      await setPolicy(one!, dataset, 'manual')
+      for (const a of [1, 2]) await pushOne(one!, dataset, { id: 'r', data: { a } })
+      const position = await pushOne(one!, dataset, { id: 'r', data: { a: 3 }, metadata: { version: 1 } })
+      const [conflict] = await conflictsAt(two!, dataset, position)
+      expect(conflict).toMatchObject({ status: 'open', current: { a: 2 }, incoming: { a: 3 } })
+      const decide = (edge: Service, resolution: string) => resolve(edge, conflict!.id, { resolution })
+      const answers = await Promise.all([decide(one!, 'accept_incoming'), decide(two!, 'keep_current')])
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 409])
+      const won = answers.find(({ status }) => status === 200)!.body
+      const row = await recordAt(two!, dataset, 'r', won.position)
+      expect(row!.data).toEqual({ a: won.resolution === 'accept_incoming' ? 3 : 2 })
+      expect((await reopen(two!, conflict!.id)).status).toBe(200)
+      const kept = await resolve(one!, conflict!.id, { resolution: 'keep_current' })
+      expect((await recordAt(one!, dataset, 'r', kept.body.position))!.data).toEqual({ a: 2 })
+    }
   })
 
   it('limits count over all edges, to the request', async () => {

@@ -51,7 +51,7 @@ export async function recordAt(target: Target, dataset: string, id: string, posi
 
 /** The conflicts of a data set at a position. */
 export async function conflictsAt(target: Target, dataset: string, position: string, query = ''): Promise<Conflict[]> {
-  const path = `/conflicts?dataset=${dataset}&limit=1000&min_position=${position}${query}`
+  const path = `/conflicts?dataset=${encodeURIComponent(dataset)}&limit=1000&min_position=${position}${query}`
   const answer = await call<ConflictPage>(target, path)
   if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
   return answer.body.items

@@ -4,15 +4,7 @@ import type { Row } from '../../kernel/projection.ts'
 import { conflictKey } from '../../projections/conflict-news.ts'
 import { conflicts as conflictsTable } from '../../projections/conflicts.ts'
 import { check, requireType, someBody } from '../body.ts'
-import {
-  bornOf,
-  conflictJson,
-  findConflict,
-  placeOfFound,
-  reachDecision,
-  readDecision,
-  resolveConflict,
-} from '../conflicts.ts'
+import { bornOf, conflictJson, findConflict, placeOfFound, readDecision, resolveConflict } from '../conflicts.ts'
 import { reach, reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { cursorOf, limitOf, nextCursor } from './pages.ts'
@@ -69,7 +61,8 @@ const one: Route = {
 
 /** The answer to a decision: the conflict as it stands then. `decided` is what is known of that already. */
 async function decidedReply({ services }: Request, row: Row, decided: Row, position: Position): Promise<Reply> {
-  await reachDecision(services, position)
+  // The next read sees it: the record here, the conflict where it is found again.
+  await reach(services, 'sync.records', position)
   const now = await findConflict(services, row.id as string)
   // A read model that lags behind does not make it undone.
   return { status: 200, headers: JSON_TYPE, body: conflictJson(services, { ...now, ...decided }, position) }

@@ -4,7 +4,6 @@ import { createIntake, type IntakeOptions, type ShownError, type Tally } from '.
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { requireType, requireUtf8, someBody } from '../body.ts'
-import { placeOfFound } from '../conflicts.ts'
 import type { Exchange } from '../exchange.ts'
 import { fingerprintOf, type StreamFingerprint, streamFingerprint } from '../idempotency/fingerprint.ts'
 import { keyOf, once } from '../idempotency/once.ts'
@@ -92,11 +91,9 @@ function flow(config: Config) {
   return { maxLineBytes: lineBytes, maxPendingBytes: streamPendingBytes, idleSeconds: streamIdleSeconds }
 }
 
-async function settle({ services }: Request, options: PushOptions, tally: Tally): Promise<void> {
-  if (options.ack !== 'projected' || !tally.position) return
-  await services.progress.wait(tally.position, ['sync.records'])
-  // The conflicts that were found on the way are a read model of their own.
-  await services.progress.wait(await placeOfFound(services), ['sync.conflicts'])
+async function settle(request: Request, options: PushOptions, tally: Tally): Promise<void> {
+  if (options.ack === 'projected' && tally.position)
+    await request.services.progress.wait(tally.position, ['sync.records'])
 }
 
 /** Query parameters that change what a push means. */
