@@ -22,7 +22,8 @@ export async function earliestKept(services: Services, since: Position): Promise
     const through = await lastWithout(services, stream, gone.get(stream.name)!)
     if (asked >= through) continue
     const next = await firstAfter(log, source, asked)
-    if (goneSources.get(source.name)! <= asked && (next?.offset ?? Number.POSITIVE_INFINITY) > through) continue
+    const known = goneSources.get(source.name)! <= asked
+    if (known && next && next.offset > through) continue
     sources.set(source.name, through)
     missing = true
   }
