@@ -9,6 +9,8 @@ import { encodeFor, type Text } from './messages.ts'
 /** Once this near to the live end, it is time to join it. */
 const NEAR = 2000
 const LOOK_AGAIN_MS = 5
+/** How long those who wait for the hub to come as far as they are may be behind it. */
+const TAIL_MS = 50
 const NEVER = new AbortController().signal
 /** Most messages that may gather while joining, however short; past it joining begins again from further on. */
 const MAX_GATHERED = 5000
@@ -22,6 +24,8 @@ export interface Lane {
   after: ReadonlyMap<string, number>
   /** The hub is past all of that: whoever goes live now is told of nothing it has. */
   reached: boolean
+  /** Settles when that is known. */
+  reaching: Promise<unknown>
 }
 
 /** Whoever catches up, with one filter or many, in step. */
@@ -154,7 +158,8 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
   /** Goes along behind the hub. */
   async function tail(): Promise<void> {
     await readUpTo(new Map(hub.cursors))
-    await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
+    const later = new Promise(resolve => setTimeout(resolve, TAIL_MS))
+    await Promise.race([later, ...[...receiver.lanes()].flatMap(lane => (lane.reached ? [] : lane.reaching))])
   }
 
   return { seen, done: run() }

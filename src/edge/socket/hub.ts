@@ -94,7 +94,11 @@ export function createHub(
   async function tellJob(news: JobNews): Promise<void> {
     while (!turns.hasRoom(0)) await turns.next()
     turns.take()
-    groups.wantingJob(news, ({ topic }) => publish(topic, newsText(news, seen.position())))
+    let text: string | undefined
+    groups.wantingJob(news, ({ topic }) => {
+      text ??= newsText(news, seen.position())
+      publish(topic, text)
+    })
     for (const listener of listeners) if (listener.matchesJob(news)) listener.onJob(news)
   }
 

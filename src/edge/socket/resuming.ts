@@ -101,18 +101,22 @@ export function createResuming(services: Services, hub: Hub, client: Client): Re
       const places = current?.seen.places
       // The others are this far; where the new one is not, it is read again, and not for them.
       if (places) for (const lane of lanes.values()) lane.after = most(lane.after, places)
-      const known = lanes.get(group)
-      const lane = known ?? { matches: group.matches, after, beyond: 0, reached: false }
-      if (known) known.after = least(known.after, after)
-      else lanes.set(group, lane)
-      lane.beyond++
-      lane.reached = false
+      const fresh: GroupLane = { matches: group.matches, after, beyond: 0, reached: false, reaching: Promise.resolve() }
+      const lane = lanes.get(group) ?? fresh
+      lanes.set(group, lane)
+      lane.after = least(lane.after, after)
       if (!places) begin(after)
       else if (!includes(after, places)) begin(least(places, after))
-      const reached = await hubReaches(services, hub, since, () => lanes.get(group) === lane)
-      lane.beyond--
-      lane.reached = lane.beyond === 0
-      return reached
+      const reaching = hubReaches(services, hub, since, () => lanes.get(group) === lane)
+      lane.reaching = Promise.allSettled([reaching])
+      lane.reached = false
+      lane.beyond++
+      try {
+        return await reaching
+      } finally {
+        lane.beyond--
+        lane.reached = lane.beyond === 0
+      }
     },
     drop(group) {
       lanes.delete(group)
