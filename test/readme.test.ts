@@ -30,7 +30,8 @@ it('does what it says, command by command', async () => {
     if (service!.child.exitCode !== null) throw new Error(`npm start has ended: ${service!.output()}`)
     return service!.output().includes(`http://127.0.0.1:${port}/v1/sync`)
   }
-  await until('npm start to print its URL', printed)
+  // It builds first.
+  await until('npm start to print its URL', printed, 120_000)
 
   const script = marked('first').replaceAll('8080', String(port))
   const shell = run('bash', ['-euo', 'pipefail', '-c', script], options)
@@ -66,7 +67,7 @@ it('pulls from its own API, as it says of jobs', async () => {
   const [, assignment = ''] = /^(\S+) npm start\n$/.exec(marked('again')) ?? []
   const [name = '', value = ''] = assignment.split('=')
   service = run('npm', ['start'], { ...options, env: { ...options.env, [name]: value } })
-  await until('npm start to print its URL', () => service!.output().includes(url[0]!))
+  await until('npm start to print its URL', () => service!.output().includes(url[0]!), 120_000)
   const head = `URL=${url[0]}\nTOKEN=$(npm run -s sync -- token)\n`
   const shell = run('bash', ['-euo', 'pipefail', '-c', head + marked('jobs')], options)
   const code = await new Promise(resolve => shell.child.on('close', resolve))
