@@ -26,8 +26,8 @@ export interface Conflict {
  * that was made from the row as it is, and one that does not say what it was made from.
  */
 export function findConflict(current: RecordState, push: Push): Conflict | undefined {
-  // Who decides a conflict has seen both sides.
-  if (push.conflict !== null && push.conflict.resolves !== null) return undefined
+  // One that says nothing, or that came before there were conflicts. And who decides one has seen both sides.
+  if (push.conflict === null || push.conflict.resolves !== null) return undefined
   const { data } = current
   if (data === null) {
     const isUpsert = push.op === 'upsert' && push.upsert
@@ -54,7 +54,7 @@ function isStale({ version, basis }: RecordState, push: Push): boolean {
 }
 
 function decide(type: ConflictType, changes: string, current: RecordState, push: Push): Conflict {
-  const policy = readPolicy(push.conflict?.policy)
+  const policy = readPolicy(push.conflict!.policy)
   if (policy.type === 'field_merge' && type === 'version') return merge(current, push, changes)
   const resolution = type === 'insert_insert' ? keepUnlessAsked(policy) : winner(policy, current, push)
   const incoming = push.op === 'delete' ? null : push.data

@@ -14,8 +14,8 @@ const DEFAULT: Policy = { type: 'last_write_wins' }
 let last: { text: string; policy: Policy } = { text: '"last_write_wins"', policy: DEFAULT }
 
 /** Reads the policy that a record brings, remembering the last one: most records bring the one of the record before. */
-export function readPolicy(text: string | null | undefined): Policy {
-  if (text === null || text === undefined) return DEFAULT
+export function readPolicy(text: string | null): Policy {
+  if (text === null) return DEFAULT
   if (text !== last.text) last = { text, policy: asPolicy(JSON.parse(text), text) }
   return last.policy
 }

@@ -40,8 +40,11 @@ export interface RecordKept {
 export function mergeRecord(current: RecordState | undefined, push: Push): RecordEffect | RecordKept | undefined {
   if (push.conflict?.write === false) return undefined
   const conflict = current && findConflict(current, push)
-  if (!conflict) return become(current, push, push.op === 'delete' ? null : push.data, undefined)
-  return become(current, push, conflict.data, conflict) ?? { state: undefined, conflict }
+  if (conflict) return become(current, push, conflict.data, conflict) ?? { state: undefined, conflict }
+  if (push.op === 'delete') return become(current, push, null, undefined)
+  // From before that was a conflict.
+  if (push.conflict === null && !push.upsert && current !== undefined && current.data !== null) return undefined
+  return become(current, push, push.data, undefined)
 }
 
 /** What it takes for a record to hold `data` from now on; undefined when it does already. */
@@ -64,8 +67,8 @@ function become(
   } else changes = changedFields(before, data)
   if (changes === undefined) return undefined
   const version = (current?.version ?? 0) + 1
-  const plain = push.updated_at === null && push.conflict === null
-  const basis = plain ? null : basisOf(current, push, operation === 'update' ? changes : undefined, conflict)
+  const updated = operation === 'update' ? changes : undefined
+  const basis = push.conflict === null ? null : basisOf(current, push, push.conflict.policy, updated, conflict)
   return { state: { data, version, basis }, operation, changes, conflict }
 }
 
@@ -73,10 +76,11 @@ function become(
 function basisOf(
   current: RecordState | undefined,
   push: Push,
+  policyText: string | null,
   changes: string | undefined,
   conflict: Conflict | undefined,
 ): string | null {
-  const policy = readPolicy(push.conflict?.policy)
+  const policy = readPolicy(policyText)
   const mixed = conflict !== undefined && conflict.policy === 'field_merge'
   const updatedAt = mixed ? laterOf(statedAt(current!.basis), push.updated_at) : push.updated_at
   const source = policy.type === 'source_priority' ? push.source : null

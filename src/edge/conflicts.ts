@@ -129,11 +129,11 @@ export async function resolveConflict(request: Request, row: Row, decision: Deci
   const [dataset, id, conflict_id] = [row.dataset, row.record_id, row.id] as [string, string, string]
   const data = decision.data === undefined ? undefined : await asWanted(request, dataset, decision.data)
   const side = sideOf(row, { ...decision, data })
+  const made = { version: null, updated_at: side.updated_at, upsert: true }
   const record: RecordPushed = {
-    ...{ dataset, id, op: side.data === null ? 'delete' : 'upsert', data: side.data ?? 'null', version: null },
-    ...{ updated_at: side.updated_at, upsert: true, source: side.source, actor: principal.id },
-    ...{ request_id: exchange.requestId, line: 0, received_at: Date.now(), job_id: null },
-    conflict: services.rules.conflictOf(dataset),
+    ...{ dataset, id, op: side.data === null ? 'delete' : 'upsert', data: side.data ?? 'null', ...made },
+    ...{ source: side.source, actor: principal.id, request_id: exchange.requestId, line: 0 },
+    ...{ received_at: Date.now(), job_id: null, conflict: services.rules.conflictOf(dataset, made) },
   }
   const key = recordKey(dataset, id)
   const asked = { conflict_id, born: bornOf(row), resolution: decision.resolution, record, key }

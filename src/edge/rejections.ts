@@ -171,16 +171,12 @@ export async function replay({ services, exchange, principal }: Request, row: Ro
   const { data, growth } =
     mended.op === 'delete' ? { data: mended.data, growth: undefined } : rules.require(dataset, mended.data, options)
   if (Buffer.byteLength(data) > config.lineBytes) throw invalid('data', `it is larger than ${config.lineBytes} bytes`)
+  const made = { version: mended.version, updated_at: mended.updatedAt, upsert: wanted(row.upsert) }
   const record: RecordPushed = {
-    ...{ dataset, id: mended.id, op: mended.op, data, version: mended.version, updated_at: mended.updatedAt },
-    ...{
-      upsert: wanted(row.upsert),
-      source: row.source as string,
-      actor: principal.id,
-      request_id: exchange.requestId,
-    },
+    ...{ dataset, id: mended.id, op: mended.op, data, ...made },
+    ...{ source: row.source as string, actor: principal.id, request_id: exchange.requestId },
     ...{ line: row.line as number, received_at: Date.now(), job_id: row.job_id as string | null },
-    conflict: rules.conflictOf(dataset),
+    conflict: rules.conflictOf(dataset, made),
   }
   const key = recordKey(dataset, mended.id)
   const id = row.id as string

@@ -125,7 +125,7 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Takes the event in as the rules of its data set leave it; `original` is the row it came from. */
   function put(number: number, original: () => Buffer): void {
     event.line = number
-    event.conflict = rule.conflictOf(event.dataset)
+    event.conflict = options.rules.conflictOf(event.dataset, event)
     const own = event.op === 'upsert' ? rule.of(event.dataset) : undefined
     if (own) {
       const outcome = own.apply(event.data)

@@ -1,4 +1,3 @@
-import type { RecordPushed } from '../events/index.ts'
 import type { Grow } from './growth.ts'
 import type { Growth, RowRule, Rules } from './rules.ts'
 
@@ -18,17 +17,11 @@ export interface PushRules {
 /** The rules of the data sets that a push names; most name one. */
 export function pushRules({ rules, grow, validate, transform, textOnly = false, actor, requestId }: PushRules) {
   const begun = new Map<string, RowRule | undefined>()
-  let last: { dataset: string; conflict: RecordPushed['conflict'] } | undefined
   let growths: [dataset: string, growth: Growth][] = []
   return {
     of(dataset: string): RowRule | undefined {
       if (!begun.has(dataset)) begun.set(dataset, rules.begin(dataset, { validate, transform, textOnly }))
       return begun.get(dataset)
-    },
-    /** What a record brings along for conflicts: most have the data set of the one before. */
-    conflictOf(dataset: string): RecordPushed['conflict'] {
-      if (last?.dataset !== dataset) last = { dataset, conflict: rules.conflictOf(dataset) }
-      return last.conflict
     },
     /** Whether rows have made more of a schema since the last time. */
     grown(): boolean {

@@ -24,8 +24,8 @@ export interface Growth {
 export interface Rules {
   /** For the rows of one push or run; undefined when there is nothing to do. */
   begin(dataset: string, options: RunOptions): RowRule | undefined
-  /** What a record of the data set brings along for conflicts; null where the default policy holds. */
-  conflictOf(dataset: string): RecordPushed['conflict']
+  /** What a record brings along for conflicts; null for one of the default policy that can have none. */
+  conflictOf(dataset: string, record: Pick<RecordPushed, 'upsert' | 'version' | 'updated_at'>): RecordPushed['conflict']
   /** Has the secrets at hand that settings refer to; to be awaited when those have changed. */
   prepare(): Promise<void>
   /** One row by itself: its data, and what it makes of the schema. Throws VALIDATION_ERROR when it is refused, or left out. */
@@ -36,8 +36,11 @@ export interface Rules {
   ): { readonly data: string; readonly growth: Growth | undefined }
 }
 
-/** The policy that holds where none is set, in both its forms: records need not bring it along. */
+type Handling = RecordPushed['conflict']
+
+/** The policy that holds where none is set, in both its forms. */
 const DEFAULT_POLICY = ['"last_write_wins"', '{"type":"last_write_wins"}']
+const BY_DEFAULT: NonNullable<Handling> = { policy: null, resolves: null, resolution: null, write: true }
 
 /** Rules after what is set for data sets now; each setting is compiled once. */
 export function createRules(
@@ -48,6 +51,7 @@ export function createRules(
   const known = new Map<string, string>()
   const compileRules = createRowRules(limits)
   const compiled = new WeakMap<DatasetConfigured, RowRules>()
+  const handlings = new WeakMap<DatasetConfigured, Handling>()
 
   function compile(set: DatasetConfigured): RowRules {
     const found = compiled.get(set)
@@ -60,6 +64,16 @@ export function createRules(
     const made = compileRules({ schema, schema_contract, transformations: revealSecrets(list, known) })
     compiled.set(set, made)
     return made
+  }
+
+  /** What the policy of a data set gives its records; null for the default one. */
+  function handlingOf(set: DatasetConfigured): Handling {
+    const found = handlings.get(set)
+    if (found !== undefined) return found
+    const policy = set.conflict_policy
+    const handling = policy === null || DEFAULT_POLICY.includes(policy) ? null : { ...BY_DEFAULT, policy }
+    handlings.set(set, handling)
+    return handling
   }
 
   const rules: Rules = {
@@ -85,10 +99,11 @@ export function createRules(
         },
       }
     },
-    conflictOf(dataset) {
-      const policy = settings.get(dataset)?.conflict_policy ?? null
-      if (policy === null || DEFAULT_POLICY.includes(policy)) return null
-      return { policy, resolves: null, resolution: null, write: true }
+    conflictOf(dataset, { upsert, version, updated_at }) {
+      const set = settings.get(dataset)
+      const own = set === undefined ? null : handlingOf(set)
+      if (own !== null) return own
+      return upsert && version === null && updated_at === null ? null : BY_DEFAULT
     },
     require(dataset, data, options) {
       const rule = rules.begin(dataset, options)

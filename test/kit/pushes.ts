@@ -1,11 +1,11 @@
 import { mergeRecord, type Push, type RecordState } from '../../src/domain/record.ts'
 
-const PLAIN = { op: 'upsert' as const, upsert: true, version: null, updated_at: null, source: 'till', conflict: null }
+const PLAIN = { op: 'upsert' as const, upsert: true, version: null, updated_at: null, source: 'till' }
 
-/** A pushed record; `policy` is that of its data set, as JSON text. */
+/** A pushed record that may conflict; `policy` is that of its data set, as JSON text, null for the default one. */
 export function pushed(data: string, more: Partial<Push> & { policy?: string | null } = {}): Push {
   const { policy = null, ...rest } = more
-  const conflict = policy === null ? null : { policy, resolves: null, resolution: null, write: true }
+  const conflict = { policy, resolves: null, resolution: null, write: true }
   return { ...PLAIN, data, conflict, ...rest }
 }
 

@@ -177,8 +177,9 @@ describe('the projector', () => {
   })
 
   it('makes no transaction larger than it may, though a small push makes a conflict with a large row', async () => {
+    const conflict = { policy: null, resolves: null, resolution: null, write: true }
     const large = `{"s":"${'x'.repeat(1_000_000)}"}`
-    await pushInto(log, { data: large }, ...Array.from({ length: 40 }, () => ({ data: '{}', version: 0 })))
+    await pushInto(log, { data: large }, ...Array.from({ length: 40 }, () => ({ data: '{}', version: 0, conflict })))
     const live = log
     let most = 0
     const append: Log['append'] = (batches, options) => {
