@@ -39,9 +39,11 @@ export const resume: Bench = {
       } as const
       const client = startClient<{ seconds: number }>(catching)
       await Promise.all([latency.ready, client.ready])
+      const before = service.cpuSeconds()
       latency.go()
       client.go()
       const { seconds } = await client.result
+      const cpuUs = ((service.cpuSeconds() - before) / (CLIENTS * BEHIND)) * 1e6
       latency.go()
       const { p99_ms, p50_ms, max_ms } = await latency.result
       return {
@@ -49,6 +51,7 @@ export const resume: Bench = {
         live_p99_ms: round(p99_ms!),
         live_p50_ms: round(p50_ms!),
         live_max_ms: round(max_ms!),
+        cpu_us_per_delivery: round(cpuUs),
         peak_mb: Math.round(service.peakMb()),
       }
     }),

@@ -16,6 +16,8 @@ const NEVER = new AbortController().signal
 const MAX_GATHERED = 5000
 /** Length of the messages that are sent in one go, before it is seen how much of them waits. */
 const LENGTH_AT_ONCE = 8192
+/** And in one turn of the event loop: whoever is live waits no longer for his. */
+const LENGTH_A_TURN = 65_536
 
 /** One of the filters that a client catches up with. */
 export interface Lane {
@@ -94,6 +96,7 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
   async function readPage(stream: Stream, end: number): Promise<void> {
     const after = cursors.get(stream.name)!
     const page = await hub.pages.next(stream, after)
+    let sent = 0
     let batch = { texts: [] as Text[], length: 0 }
     for (const told of page.told) {
       if (told.offset <= after) continue
@@ -102,7 +105,8 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
       if (!seen.take(told)) continue
       encode(told, batch)
       if (batch.length < LENGTH_AT_ONCE) continue
-      if (!receiver.send(batch.texts) || !receiver.hasRoom()) return
+      sent += batch.length
+      if (!receiver.send(batch.texts) || !receiver.hasRoom() || sent >= LENGTH_A_TURN) return
       batch = { texts: [], length: 0 }
     }
     if (!receiver.alive() || !receiver.send(batch.texts)) return

@@ -18,17 +18,16 @@ export const CHANGES = 'sync.changes'
 export const SOURCES = 'sync.records'
 
 /** What subscribers are told of: a change of a record, or news of its conflicts. */
-export type Told = Place &
+export type Told = Found &
   Known &
   (
     | { readonly type: 'RecordChanged'; readonly data: RecordChanged }
     | { readonly type: 'ConflictTold'; readonly data: ConflictTold }
   )
 
-interface Place {
-  /** In its stream of changes. */
+/** Where a change is in its stream of changes, and in the stream of the records it follows from; -1 and -1: before the first. */
+export interface Found {
   readonly offset: number
-  /** In the stream of the records that it follows from. */
   readonly place: number
 }
 
@@ -103,19 +102,19 @@ export function sourceStream(log: Log, changes: Stream): Stream {
 const ONE = { maxEvents: 1, maxBytes: 1, waitMs: 0 }
 
 /**
- * Where to start reading a stream of changes so that all that follow from sources after `source` come: the offset of
- * some change at or before `source` whose next one is after it. By bisection, for changes are in the order of their
+ * Where to start reading a stream of changes so that all that follow from sources after `source` come: some change at or
+ * before `source` whose next one is after it. By bisection, for changes are in the order of their
  * sources; where a crash made them repeat, any such place will do, since what follows it is whole.
  */
-export async function seekSource(log: Log, codec: Codec, stream: Stream, source: number, end: number): Promise<number> {
-  let low = -1
+export async function seekSource(log: Log, codec: Codec, stream: Stream, source: number, end: number): Promise<Found> {
+  let low: Found = { offset: -1, place: -1 }
   let high = end
-  while (low < high) {
-    const middle = low + Math.floor((high - low) / 2)
+  while (low.offset < high) {
+    const middle = low.offset + Math.floor((high - low.offset) / 2)
     const page = await log.read(stream, middle, ONE)
     const [next] = await decodeChanges(codec, page)
     if (!next || next.offset > high || next.place > source) high = middle
-    else low = next.offset
+    else low = next
   }
   return low
 }

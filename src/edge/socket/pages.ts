@@ -21,6 +21,8 @@ export interface PastPage {
   readonly after: number
   readonly through: number
   readonly told: readonly Told[]
+  /** The place of what comes before it, once somebody knows. */
+  before: number | undefined
 }
 
 /** The past as those who catch up read it: once for all who are nearby, as far as memory goes. */
@@ -53,23 +55,30 @@ export function createPages({ log, codec }: Pick<Services, 'log' | 'codec'>): Pa
     return page
   }
 
+  async function next(stream: Stream, after: number): Promise<PastPage> {
+    for (const page of kept.keys())
+      if (page.stream === stream.name && page.after <= after && after < page.through) return use(page)
+    const read = await log.read(stream, after, READ)
+    const told = await decodeChanges(codec, read)
+    const page = { stream: stream.name, after, through: read.through, told, before: undefined }
+    const size = read.events.reduce((sum, { value }) => sum + value.length * SWELLS + OBJECT_BYTES, 0)
+    if (size >= WORTH_BYTES) keep(page, size)
+    return page
+  }
+
   return {
-    async next(stream, after) {
-      for (const page of kept.keys())
-        if (page.stream === stream.name && page.after <= after && after < page.through) return use(page)
-      const read = await log.read(stream, after, READ)
-      const page = { stream: stream.name, after, through: read.through, told: await decodeChanges(codec, read) }
-      const size = read.events.reduce((sum, { value }) => sum + value.length * SWELLS + OBJECT_BYTES, 0)
-      if (size >= WORTH_BYTES) keep(page, size)
-      return page
-    },
+    next,
     async seek(stream, source, end) {
-      for (const { stream: name, told } of kept.keys()) {
+      for (const { stream: name, after, told, before } of kept.keys()) {
         const [first, last] = [told[0], told.at(-1)]
-        if (name !== stream.name || !first || first.place > source || last!.place <= source) continue
-        return told.findLast(({ place }) => place <= source)!.offset
+        if (name !== stream.name || !first || (before ?? first.place) > source || last!.place <= source) continue
+        return told.findLast(({ place }) => place <= source)?.offset ?? after
       }
-      return seekSource(log, codec, stream, source, end)
+      const { offset, place } = await seekSource(log, codec, stream, source, end)
+      // What is read from there on is wanted next, and tells the others where to start.
+      const page = await next(stream, offset)
+      if (page.after === offset) page.before = place
+      return offset
     },
   }
 }
