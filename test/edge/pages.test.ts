@@ -85,7 +85,7 @@ it('tell where to start as a look into the log does, and save it', () =>
     const count = 1 + random.int(3000)
     const stream = await write(count)
     for (let n = 0; n < 20; n++) {
-      const source = random.int(count + 2) - 1 - (random.chance(0.3) ? 0.5 : 0)
+      const source = Math.max(-1, random.int(count + 2) - 1 - (random.chance(0.3) ? 0.5 : 0))
       const found = await pages.seek(stream, source, count - 1)
       expect(found).toBe((await seekSource(log, codec, stream, source, count - 1)).offset)
       const looked = looks
