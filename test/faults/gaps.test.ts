@@ -17,6 +17,8 @@ const KILL_EVERY_MS = LONG ? 15_000 : 4000
 const BURST_EVERY_MS = LONG ? 40_000 : 5000
 /** So much that whoever does not read meanwhile cannot be told of it all. */
 const BURST = { records: 1500, text: 4000 }
+/** How long all of them may take to be told of the last change. */
+const PATIENCE_MS = 60_000
 const LOAD = { streams: 1, batches: 1, records: 20, restMs: LONG ? 150 : 60 }
 
 interface Follower {
@@ -140,6 +142,7 @@ it(
     const log = await openLogOf(service)
     const changes = await readChanges(log)
     const faults = [...changes.faults]
+    const patience = Date.now() + PATIENCE_MS
     for (const follower of followers) {
       const { kind, wanted, subscriber } = follower
       const mine = changesFor(follower, changes)
@@ -147,7 +150,7 @@ it(
       await until(
         `${name} to be told of ${mine.once.size}`,
         () => subscriber.told.length >= mine.once.size,
-        60_000,
+        patience - Date.now(),
       ).catch(error => faults.push(`${error.message}: ${subscriber.told.length}`))
       const found = [...auditTold(log, subscriber.told, mine), ...subscriber.errors].map(fault => `${name}: ${fault}`)
       if (found.length > 0) console.log(`${name}\n${subscriber.history.slice(-40).join('\n')}`)

@@ -26,7 +26,7 @@ export interface EventStream {
   end(): void
   /** The same, but whoever is slow to take what waits is cut off: it continues from its last event. */
   stop(): void
-  /** Called every few seconds: says something when nothing else was, and cuts off who takes nothing. */
+  /** Called every second: says something when nothing else was, and cuts off who takes nothing. */
   beat(now: number): void
 }
 
@@ -126,7 +126,8 @@ export function createEventStream(exchange: Exchange, maxBytes: number, onRoom: 
     },
     beat(now) {
       if (!begun || closed) return
-      exchange.keepAlive()
+      // Else uWebSockets.js ends an answer whose client takes nothing for 10 s.
+      if (blocked) exchange.keepAlive()
       if (blocked && now - wroteAt > STUCK_MS) return exchange.cut()
       if (blocked || now - wroteAt < SILENT_MS) return
       waiting.push(COMMENT)
