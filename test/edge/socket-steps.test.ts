@@ -13,9 +13,10 @@ let make: ReturnType<typeof changeMaker>
 let pastReads: number
 let heldFrom: number
 let letGo: () => void
+let released: Promise<void>
 beforeEach(async () => {
   const memory = openMemoryLog()
-  const released = new Promise<void>(resolve => {
+  released = new Promise<void>(resolve => {
     letGo = resolve
   })
   pastReads = 0
@@ -115,4 +116,30 @@ it('a subscription that missed something while another is behind says so from wh
   await until('all', () => idsOf('news').length >= 400 && idsOf('past').length >= 60)
   expect(idsOf('news').toSorted()).toEqual(ids(400).toSorted())
   expect(idsOf('past').toSorted()).toEqual(ids(60).toSorted())
+})
+
+it('a client whose past is deleted while it catches up is told so, and sent nothing beyond the gap', async () => {
+  await client.subscribe(only('news'))
+  for (let n = 0; n < 3000; n++) await log.append([make({ dataset: 'past', id: 'one', change: {} })])
+  const { read, forgotten } = log
+  const atSecondPage = Promise.withResolvers<void>()
+  log.read = async (stream, after, limits) => {
+    const isSecond = limits.waitMs === 0 && limits.maxEvents > 1 && after > 0
+    if (!isSecond) return read(stream, after, limits)
+    atSecondPage.resolve()
+    return released.then(() => read(stream, after, limits))
+  }
+  await client.subscribe({ ...only('past'), since: start() })
+  await atSecondPage.promise
+  client.send('ping')
+  await client.next('pong')
+  const told = client.changes().length
+  expect(told).toBeGreaterThan(0)
+  log.forgotten = topic => (topic === 'sync.changes' ? log.ends(topic) : forgotten(topic))
+  letGo()
+  const { payload } = await client.next('error')
+  expect(payload).toMatchObject({ code: 'GONE', message: expect.stringContaining('no longer kept') })
+  client.send('ping')
+  await client.next('pong', client.messages.length)
+  expect(client.changes()).toHaveLength(told)
 })

@@ -1,3 +1,4 @@
+import { DomainError } from '../../kernel/errors.ts'
 import type { Position } from '../../kernel/position.ts'
 import type { Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
@@ -5,6 +6,7 @@ import { CHANGES, createSeen, type Seen, SOURCES, sourceStream, type Told } from
 import type { Filter } from './filter.ts'
 import type { Hub, Listener } from './hub.ts'
 import { encodeFor, type Text } from './messages.ts'
+import { earliestKept } from './retention.ts'
 
 /** Once this near to the live end, it is time to join it. */
 const NEAR = 2000
@@ -63,12 +65,15 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
   const cursors = new Map<string, number>()
 
   async function seek(): Promise<void> {
+    const forgotten = await log.forgotten(CHANGES)
     for (const stream of log.streams(CHANGES)) {
       if (!receiver.alive()) return
       const place = start.get(sourceStream(log, stream).name) ?? -1
       const end = hub.cursors.get(stream.name)!
-      cursors.set(stream.name, await turn(() => hub.pages.seek(stream, place, end)))
+      const found = await turn(() => hub.pages.seek(stream, place, end))
+      cursors.set(stream.name, Math.max(found, forgotten.get(stream.name)!))
     }
+    if (await earliestKept(services, { log: log.id, offsets: start })) throw tooOld()
   }
 
   /** Does a piece of work in a turn of the event loop, whoever catches up: each leaves no room for anything else. */
@@ -96,6 +101,7 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
   async function readPage(stream: Stream, end: number): Promise<void> {
     const after = cursors.get(stream.name)!
     const page = await hub.pages.next(stream, after)
+    if (page.forgotten > after) throw tooOld()
     let sent = 0
     let batch = { texts: [] as Text[], length: 0 }
     for (const told of page.told) {
@@ -167,6 +173,11 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
   }
 
   return { seen, done: run() }
+}
+
+function tooOld(): DomainError {
+  const message = 'changes that were still to be sent are no longer kept; subscribe again from the last position'
+  return new DomainError('GONE', message)
 }
 
 /** Keeps messages while there are not too many and their text is not longer than `maxLength`, and then none. */

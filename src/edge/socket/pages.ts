@@ -21,6 +21,8 @@ export interface PastPage {
   readonly after: number
   readonly through: number
   readonly told: readonly Told[]
+  /** The last offset that retention had taken when it was read, -1 for none. */
+  readonly forgotten: number
   /** The place of what comes before it, once somebody knows. */
   before: number | undefined
 }
@@ -59,8 +61,10 @@ export function createPages({ log, codec }: Pick<Services, 'log' | 'codec'>): Pa
     for (const page of kept.keys())
       if (page.stream === stream.name && page.after <= after && after < page.through) return use(page)
     const read = await log.read(stream, after, READ)
+    // Asked after reading: what is not gone by now was there.
+    const forgotten = (await log.forgotten(stream.topic)).get(stream.name)!
     const told = await decodeChanges(codec, read)
-    const page = { stream: stream.name, after, through: read.through, told, before: undefined }
+    const page = { stream: stream.name, after, through: read.through, told, forgotten, before: undefined }
     const size = read.events.reduce((sum, { value }) => sum + value.length * SWELLS + OBJECT_BYTES, 0)
     if (size >= WORTH_BYTES) keep(page, size)
     return page

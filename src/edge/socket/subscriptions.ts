@@ -93,7 +93,7 @@ export function createSubscriptions(
       settle()
     },
     onFailed(error) {
-      services.logger.error({ err: error }, 'catching up failed')
+      if (!(error instanceof DomainError)) services.logger.error({ err: error }, 'catching up failed')
       sendError(error)
       for (const subscription of [...subscriptions.values()]) if (subscription.resuming) endSubscription(subscription)
     },
