@@ -185,6 +185,7 @@ describe('the records projection', () => {
         source: 'till',
         changed_at: event.received_at,
         job_id: event.job_id,
+        told_more: false,
       },
     ])
     const updated_at = '2026-01-02T03:04:05.123456+01:00'
