@@ -19,7 +19,7 @@ const MAX_GATHERED = 5000
 /** Length of the messages that are sent in one go, before it is seen how much of them waits. */
 const LENGTH_AT_ONCE = 8192
 /** And in one turn of the event loop: whoever is live waits no longer for his. */
-const LENGTH_A_TURN = 65_536
+const LENGTH_A_TURN = 131_072
 
 /** One of the filters that a client catches up with. */
 export interface Lane {
