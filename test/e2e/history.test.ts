@@ -1,6 +1,9 @@
+import { join } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
+import { openLogAt } from '../kit/logs.ts'
+import { retain } from '../kit/retention.ts'
 import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
 
 interface Event {
@@ -175,4 +178,30 @@ describe('history', () => {
     const { status, body } = await call(service, `/events?${query}`)
     expect([status, body.error.details[0]?.field]).toEqual([400, field])
   })
+})
+
+it('is 410 where retention has taken what is asked for, with the earliest position', async () => {
+  const own = await startService()
+  try {
+    const { position } = (await pushBatch(own, 'kept', [{ id: 'a', data: {} }])).body
+    await untilProjected(own, position)
+    await own.stop()
+    const log = await openLogAt(`embedded:${join(own.dataDir, 'log.db')}`)
+    await retain(log, 'sync.changes')
+    await log.stop()
+    const later = await startService({}, { dataDir: own.dataDir })
+    try {
+      const beginning = `${position.split('~')[0]}~`
+      const gone = await call(later, `/events?topic=sync.changes&from=${beginning}`)
+      expect([gone.status, gone.body.error.code]).toEqual([410, 'GONE'])
+      const [earliest] = /\S+$/.exec(gone.body.error.message)!
+      expect((await call(later, `/events?topic=sync.changes&from=${earliest}`)).status).toBe(200)
+      expect((await call(later, `/events?topic=sync.records&from=${beginning}`)).status).toBe(200)
+      expect((await call<Page>(later, '/events?topic=sync.changes')).body.items).toEqual([])
+    } finally {
+      await later.stop()
+    }
+  } finally {
+    removeData(own)
+  }
 })

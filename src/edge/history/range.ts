@@ -1,6 +1,6 @@
 import { type Events, topicOf } from '../../events/index.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { eventAt, offsetIn } from '../../kernel/position.ts'
+import { encodePosition, eventAt, mergePositions, offsetIn } from '../../kernel/position.ts'
 import type { Log } from '../../log/log.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { readPosition } from '../positions.ts'
@@ -54,7 +54,7 @@ export interface Range {
 
 /**
  * Reads `from`, which is not included, and `to`, which is: each a position or a time. Without them it is all there is
- * now. Throws VALIDATION_ERROR.
+ * now. Throws VALIDATION_ERROR, and GONE when retention has taken events that it asks for.
  */
 export async function readRange(log: Log, topics: readonly string[], from?: string, to?: string): Promise<Range> {
   if (isTime(from) && isTime(to) && timeOf(from, 'from') > timeOf(to, 'to')) throw invalid('from', 'it is after to')
@@ -63,11 +63,24 @@ export async function readRange(log: Log, topics: readonly string[], from?: stri
     to === undefined ? undefined : placesOf(log, topics, to, 'to'),
     endsOf(log, topics),
   ])
+  if (from !== undefined) await requireKept(log, topics, after)
   const through = new Map([...ends].map(([name, end]) => [name, Math.min(end, asked?.get(name) ?? end)]))
   const behind = (name: string) => (asked?.get(name) ?? Number.POSITIVE_INFINITY) - (after.get(name) ?? -1)
   const gaps = [...ends.keys()].map(behind)
   if (gaps.some(gap => gap < 0) && gaps.every(gap => gap <= 0)) throw invalid('from', 'it is after to')
   return { after, through }
+}
+
+async function requireKept(log: Log, topics: readonly string[], after: ReadonlyMap<string, number>): Promise<void> {
+  const forgotten = new Map((await Promise.all(topics.map(topic => log.forgotten(topic)))).flatMap(each => [...each]))
+  const lost = topics.find(topic => log.streams(topic).some(({ name }) => after.get(name)! < forgotten.get(name)!))
+  if (lost === undefined) return
+  const places = topics
+    .flatMap(topic => log.streams(topic))
+    .map(stream => log.place(stream, Math.max(after.get(stream.name)!, forgotten.get(stream.name)!)))
+  const earliest = encodePosition(places.reduce(mergePositions))
+  const message = `events of ${lost} after it are no longer kept; the earliest position is ${earliest}`
+  throw new DomainError('GONE', `from: ${message}`, { details: [{ field: 'from', message }] })
 }
 
 async function endsOf(log: Log, topics: readonly string[]): Promise<Map<string, number>> {
