@@ -73,7 +73,13 @@ it('whoever reads nothing for a while is not told more than it takes, and is not
   // uWebSockets.js would end it after 10 s.
   await lasting(13_000)
   events.resume()
-  await until('all to be told', () => events.changes().length === wanted.length, 60_000)
+  let closed = 'open'
+  void events.closed.then(how => {
+    closed = how
+  })
+  await until('all to be told', () => events.changes().length === wanted.length, 60_000).catch(error => {
+    throw new Error(`${error.message}: ${closed}, told ${events.changes().length}, ${events.text.slice(-300)}`)
+  })
   expect(events.changes().map(({ payload }) => payload.record_id)).toEqual(wanted)
   events.close()
 })
@@ -100,8 +106,10 @@ it('those that connect and go leave nothing behind', async () => {
 
 it('ends when the service stops, for those who read and those who do not', async () => {
   const [reader, sleeper] = [await openEvents(service), await openEvents(service, `since=${first}`)]
-  await Promise.all([reader.next('subscribed'), sleeper.next('subscribed')])
+  await Promise.all([reader.next('subscribed'), sleeper.next('record_change')])
   sleeper.pause()
+  // Until what is between the two is full, and the rest waits in the service.
+  await lasting(1000)
   const stopping = Date.now()
   const stopped = service.stop()
   expect(await reader.closed).toBe('ended')

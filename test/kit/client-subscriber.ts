@@ -17,12 +17,15 @@ export function createClientSubscriber(filters: object, slowness: Slowness): Sub
   let resyncs = 0
   let socket: WebSocket | undefined
   let close: () => Promise<void> = async () => undefined
+  /** Whether its sockets are not read, and what its loop waits for. */
+  let unread = false
   let paused: PromiseWithResolvers<void> | undefined
 
   class Watched extends WebSocket {
     constructor(url: string) {
       super(url)
       socket = this
+      this.on('open', () => unread && this.pause())
     }
   }
 
@@ -72,10 +75,15 @@ export function createClientSubscriber(filters: object, slowness: Slowness): Sub
       return answered.promise
     },
     pause() {
-      if (slowness === 'socket') socket?.pause()
-      else paused ??= Promise.withResolvers()
+      if (slowness === 'loop') {
+        paused ??= Promise.withResolvers()
+        return
+      }
+      unread = true
+      socket?.pause()
     },
     resume() {
+      unread = false
       socket?.resume()
       paused?.resolve()
       paused = undefined

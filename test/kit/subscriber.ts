@@ -25,7 +25,7 @@ export interface Subscriber {
    * when the connection is over that was not to be.
    */
   connect(service: Pick<Service, 'url' | 'token'>, onEnd?: () => void): Promise<void>
-  /** Reads nothing from its socket, or goes on reading. */
+  /** Reads nothing from its connection or those to come, or goes on reading. */
   pause(): void
   resume(): void
   /** Breaks the connection off, as a network does. */
@@ -41,6 +41,7 @@ export function createSubscriber(filters: object = {}): Subscriber {
   let position: string | undefined
   let resyncs = 0
   let socket: WebSocket | undefined
+  let paused = false
 
   function subscribe(on: WebSocket, since: string | undefined): void {
     history.push(`after ${told.length} changes: since ${since}`)
@@ -87,7 +88,10 @@ export function createSubscriber(filters: object = {}): Subscriber {
       const opened = new WebSocket(`${service.url.replace('http', 'ws')}/ws`, { headers })
       socket = opened
       return new Promise(resolve => {
-        opened.on('open', () => subscribe(opened, position))
+        opened.on('open', () => {
+          subscribe(opened, position)
+          if (paused) opened.pause()
+        })
         opened.on('message', data => take(opened, data.toString(), resolve))
         opened.on('error', error => {
           history.push(`after ${told.length} changes: ${error}`)
@@ -100,9 +104,14 @@ export function createSubscriber(filters: object = {}): Subscriber {
         })
       })
     },
-    // Of one that is not open, or not any more, nothing comes.
-    pause: () => socket?.pause(),
-    resume: () => socket?.resume(),
+    pause() {
+      paused = true
+      socket?.pause()
+    },
+    resume() {
+      paused = false
+      socket?.resume()
+    },
     cut: () => socket?.terminate(),
     async disconnect() {
       const closing = socket

@@ -126,8 +126,9 @@ export function createEventStream(exchange: Exchange, maxBytes: number, onRoom: 
     },
     beat(now) {
       if (!begun || closed) return
-      // Else uWebSockets.js ends an answer whose client takes nothing for 10 s.
-      if (blocked) exchange.keepAlive()
+      // Else uWebSockets.js ends an answer whose client takes nothing for 10 s. It does not always say so: a write that
+      // fits into its own buffer counts as taken, also when that cannot be written out.
+      exchange.keepAlive()
       if (blocked && now - wroteAt > STUCK_MS) return exchange.cut()
       if (blocked || now - wroteAt < SILENT_MS) return
       waiting.push(COMMENT)
