@@ -2,7 +2,16 @@ import { createSlots, type Slots } from '../../kernel/slots.ts'
 import { type Follower, followStream } from '../../log/follow.ts'
 import type { Page, Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
-import { CHANGES, createSeen, decodeChanges, type Seen, sourceStream, type Told } from './changes.ts'
+import {
+  CHANGES,
+  createSeen,
+  decodeChanges,
+  positionOf,
+  type Seen,
+  SOURCES,
+  sourceStream,
+  type Told,
+} from './changes.ts'
 import { createConflation } from './conflate.ts'
 import type { Filter, FilterSpec, JobFilter } from './filter.ts'
 import { createGroups, type Group } from './groups.ts'
@@ -150,6 +159,13 @@ export function createHub(
     await resting
   }
 
+  /** While it rests it is that of the read model, of which all has been told. */
+  function position(): string {
+    if (followers.length > 0) return seen.position()
+    const { reached } = services.progress
+    return positionOf(log, new Map(log.streams(SOURCES).map(({ name }) => [name, reached.get(name) ?? -1])))
+  }
+
   return {
     cursors,
     listeners,
@@ -162,7 +178,7 @@ export function createHub(
       })
       return starting
     },
-    position: () => seen.position(),
+    position,
     join(spec) {
       clearTimeout(lingering)
       return groups.join(spec)
