@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { pushBatch, pushLines, type Target } from '../kit/api.ts'
 import { until } from '../kit/processes.ts'
-import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
+import { removeData, type Service, startService } from '../kit/service.ts'
 import { type Listener, listen, type Message } from '../kit/sockets.ts'
 import { openValve, type Valve } from '../kit/valve.ts'
 
@@ -294,23 +294,4 @@ describe('a client that does not read', () => {
     expect(slow.messages.map(({ type }) => type)).not.toContain('resync_required')
     roomy.close()
   })
-})
-
-it('what is said before anybody subscribes has a position to continue from, not that of the beginning', async () => {
-  const fresh = await startService()
-  try {
-    const { body } = await pushBatch(fresh, 'quiet', [{ id: 'before', data: {} }])
-    await untilProjected(fresh, body.position)
-    const client = await listen(fresh)
-    client.send('ping')
-    const { position } = await client.next('pong')
-    await pushBatch(fresh, 'quiet', [{ id: 'after', data: {} }])
-    await client.subscribe({ since: position })
-    await client.untilChange('after')
-    expect(client.changes().map(({ payload }) => payload.record_id)).toEqual(['after'])
-    client.close()
-  } finally {
-    await fresh.stop()
-    removeData(fresh)
-  }
 })

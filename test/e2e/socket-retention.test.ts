@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { pushBatch } from '../kit/api.ts'
 import { openLogAt } from '../kit/logs.ts'
 import { retain } from '../kit/retention.ts'
-import { removeData, type Service, startService } from '../kit/service.ts'
+import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
 import { type Listener, listen, type Message } from '../kit/sockets.ts'
 
 const filters = { dataset: 'kept' }
@@ -99,4 +99,23 @@ it('changes that are kept are told, also when their records are gone', async () 
   expect((await asked(b)).payload).toMatchObject({ recovered: true })
   await client.untilChange('d')
   expect(told()).toEqual(['c', 'd'])
+})
+
+it('what is said before anybody subscribes has a position to continue from, not that of the beginning', async () => {
+  const fresh = await startService()
+  try {
+    const { body } = await pushBatch(fresh, 'quiet', [{ id: 'before', data: {} }])
+    await untilProjected(fresh, body.position)
+    const client = await listen(fresh)
+    client.send('ping')
+    const { position } = await client.next('pong')
+    await pushBatch(fresh, 'quiet', [{ id: 'after', data: {} }])
+    await client.subscribe({ since: position })
+    await client.untilChange('after')
+    expect(client.changes().map(({ payload }) => payload.record_id)).toEqual(['after'])
+    client.close()
+  } finally {
+    await fresh.stop()
+    removeData(fresh)
+  }
 })
