@@ -46,11 +46,8 @@ export interface Exchange {
   /** Adds to it; false when the client is slow to take it. */
   write(part: string | Buffer): boolean
   onWritable(listener: () => void): void
-  /**
-   * Ends it; `text` is whole lines, the last of it, or nothing. `close`: and the connection, so that the client makes a
-   * new one.
-   */
-  end(text: string, close?: boolean): void
+  /** Ends it; `text` is whole lines, the last of it, or nothing. */
+  end(text: string): void
   /** Called when the whole answer is in the hands of the system, or its reader has gone; at once if that is so. */
   onDelivered(listener: () => void): void
 }
@@ -137,9 +134,9 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
    * The same where the length was not known: whether all is gone shows only when more is written, so a space is, which
    * before the end of a line is nothing.
    */
-  function deliverLines(text: string, close: boolean): void {
+  function deliverLines(text: string): void {
     const finish = () => {
-      res.end('\n', close)
+      res.end('\n')
       onDone()
     }
     if (res.write(text)) return finish()
@@ -238,13 +235,13 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
         return true
       })
     },
-    end(text, close = false) {
+    end(text) {
       if (aborted || ended) return
       exchange.resume()
       dropBody()
       res.cork(() => {
-        if (text !== '') return deliverLines(text.trimEnd(), close)
-        res.end(undefined, close)
+        if (text !== '') return deliverLines(text.trimEnd())
+        res.end()
         onDone()
       })
     },

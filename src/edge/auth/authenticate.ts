@@ -35,6 +35,21 @@ export function credentialsOf({ header }: Pick<Exchange, 'header'>): Credentials
 }
 
 /**
+ * Credentials of a client that may have no headers of its own, as a browser's WebSocket and EventSource: its token may come
+ * in the query. Undefined when it brings none. Throws VALIDATION_ERROR for a token in two places.
+ */
+export function credentialsAnywhere({ header, query }: Pick<Exchange, 'header' | 'query'>): Credentials | undefined {
+  const tokens = query.getAll('token')
+  const authorization = header('authorization')
+  if (tokens.length > 1 || (tokens.length === 1 && authorization !== undefined)) {
+    throw new DomainError('VALIDATION_ERROR', 'send one token, either in the query or as Authorization')
+  }
+  const apiKey = header('x-api-key')
+  if (tokens.length === 1) return { authorization: `Bearer ${tokens[0]}`, apiKey }
+  return authorization === undefined && apiKey === undefined ? undefined : { authorization, apiKey }
+}
+
+/**
  * Finds out who presents these credentials: at once, but for an API key that is not known here yet. Throws UNAUTHORIZED,
  * or VALIDATION_ERROR for two at once.
  */

@@ -1,5 +1,5 @@
 import { invalid } from '../../kernel/errors.ts'
-import { authenticate } from '../auth/authenticate.ts'
+import { authenticate, credentialsAnywhere } from '../auth/authenticate.ts'
 import { check } from '../body.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Route } from '../router.ts'
@@ -57,10 +57,8 @@ const events: Route = {
   auth: 'sync:read',
   limit: 'api',
   async identify({ exchange, services }) {
-    // A browser's EventSource sends no headers of its own.
-    const token = exchange.query.get('token')
-    const authorization = exchange.header('authorization') ?? (token === null ? undefined : `Bearer ${token}`)
-    return authenticate({ authorization, apiKey: exchange.header('x-api-key') }, services.access, services.tokens)
+    const none = { authorization: undefined, apiKey: undefined }
+    return authenticate(credentialsAnywhere(exchange) ?? none, services.access, services.tokens)
   },
   async handle({ exchange, principal, services }) {
     const asked = readAsked(exchange)

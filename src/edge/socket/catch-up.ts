@@ -26,10 +26,8 @@ export interface Lane {
   readonly matches: Filter
   /** What it has already, in places of sources by stream. */
   after: ReadonlyMap<string, number>
-  /** The hub is past all of that: whoever goes live now is told of nothing it has. */
-  reached: boolean
-  /** Settles when that is known. */
-  reaching: Promise<unknown>
+  /** Pending until the hub is past all of that: whoever went live before would be told of what it has. */
+  readonly reaching: ReadonlySet<Promise<unknown>>
 }
 
 /** Whoever catches up, with one filter or many, in step. */
@@ -149,7 +147,7 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
       hub.listeners.delete(listener)
     }
     const now = [...receiver.lanes()]
-    const same = now.length === lanes.length && now.every(lane => lane.reached && lanes.includes(lane))
+    const same = now.length === lanes.length && now.every(lane => lane.reaching.size === 0 && lanes.includes(lane))
     if (!same || gathered.overflown || !receiver.alive() || !receiver.hasRoom()) return false
     if (receiver.send(gathered.texts)) receiver.goLive()
     return true
@@ -160,16 +158,21 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
     while (receiver.alive()) {
       while (receiver.alive() && behind() > NEAR) await readUpTo(new Map(hub.cursors))
       if (!receiver.hasRoom()) await receiver.room()
-      else if (![...receiver.lanes()].every(({ reached }) => reached)) await tail()
+      else if ([...receiver.lanes()].some(({ reaching }) => reaching.size > 0)) await tail()
       else if (await join()) return
     }
   }
 
-  /** Goes along behind the hub. */
+  /** Goes along behind the hub until all lanes are reached, or for a while. */
   async function tail(): Promise<void> {
     await readUpTo(new Map(hub.cursors))
-    const later = new Promise(resolve => setTimeout(resolve, TAIL_MS))
-    await Promise.race([later, ...[...receiver.lanes()].flatMap(lane => (lane.reached ? [] : lane.reaching))])
+    const reaching = [...receiver.lanes()].flatMap(lane => [...lane.reaching])
+    let timer: NodeJS.Timeout | undefined
+    const later = new Promise(resolve => {
+      timer = setTimeout(resolve, TAIL_MS)
+    })
+    await Promise.race([later, Promise.allSettled(reaching)])
+    clearTimeout(timer)
   }
 
   return { seen, done: run() }
@@ -200,28 +203,23 @@ export function gatherer(maxLength: number) {
 }
 
 /**
- * Waits until the hub has passed every change up to `since`. A receipt may be ahead of the projector; going live before
- * it has caught up would send changes that lie before `since`. False when the projector is at the log's end and that is
- * not as far: the log was put back to an earlier state, and the position was given out by what is lost.
+ * Waits until the hub has passed every change up to `since`, which lies in the log. A receipt may be ahead of the
+ * projector; going live before it has caught up would send changes that lie before `since`.
  */
 export async function hubReaches(
   { progress, log }: Services,
   hub: Hub,
   since: Position,
   alive: () => boolean,
-): Promise<boolean> {
+): Promise<void> {
   for (let reached = false; !reached && alive(); ) {
     reached = await progress.wait(since, [SOURCES]).then(
       () => true,
       () => false,
     )
-    if (reached) break
-    const behind = log.streams(SOURCES).map(stream => log.lag(stream, progress.reached.get(stream.name) ?? -1))
-    if ((await Promise.all(behind)).every(events => events === 0)) return false
   }
   const ends = await log.ends(CHANGES)
   while (alive() && [...ends].some(([name, end]) => hub.cursors.get(name)! < end)) {
     await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS))
   }
-  return true
 }

@@ -6,6 +6,8 @@ const HEADERS = {
   'Cache-Control': 'no-cache',
   // Proxies of the nginx kind would gather messages before they send them on.
   'X-Accel-Buffering': 'no',
+  // Nothing comes after it: a client makes a new connection for its next try.
+  Connection: 'close',
 }
 /** How long a client should wait before it connects again. */
 const RETRY_MS = 1000
@@ -88,7 +90,7 @@ export function createEventStream(exchange: Exchange, maxBytes: number, onRoom: 
       if (stopping) exchange.cut()
       return
     }
-    if (ending) exchange.end('', true)
+    if (ending) exchange.end('')
     else onRoom()
   }
 

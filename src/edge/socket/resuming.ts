@@ -28,15 +28,14 @@ export interface Resuming {
   readonly active: boolean
   /** The position that includes nothing that is still to be sent; undefined when it is not active. */
   position(): string | undefined
-  /** Resolves when it is known whether `since` lies in the log: false when it lies beyond its end. */
-  add(group: Group, since: Position): Promise<boolean>
+  /** Catches up from `since` for one more. Rejects when it cannot be told how far the read model is. */
+  add(group: Group, since: Position): Promise<void>
   drop(group: Group): void
   stop(): void
 }
 
 interface GroupLane extends Lane {
-  /** How many of its members are beyond the hub. */
-  beyond: number
+  readonly reaching: Set<Promise<unknown>>
 }
 
 type Places = ReadonlyMap<string, number>
@@ -101,22 +100,14 @@ export function createResuming(services: Services, hub: Hub, client: Client): Re
       const places = current?.seen.places
       // The others are this far; where the new one is not, it is read again, and not for them.
       if (places) for (const lane of lanes.values()) lane.after = most(lane.after, places)
-      const fresh: GroupLane = { matches: group.matches, after, beyond: 0, reached: false, reaching: Promise.resolve() }
-      const lane = lanes.get(group) ?? fresh
+      const lane: GroupLane = lanes.get(group) ?? { matches: group.matches, after, reaching: new Set() }
       lanes.set(group, lane)
       lane.after = least(lane.after, after)
       if (!places) begin(after)
       else if (!includes(after, places)) begin(least(places, after))
       const reaching = hubReaches(services, hub, since, () => lanes.get(group) === lane)
-      lane.reaching = Promise.allSettled([reaching])
-      lane.reached = false
-      lane.beyond++
-      try {
-        return await reaching
-      } finally {
-        lane.beyond--
-        lane.reached = lane.beyond === 0
-      }
+      lane.reaching.add(reaching)
+      await reaching.finally(() => lane.reaching.delete(reaching))
     },
     drop(group) {
       lanes.delete(group)

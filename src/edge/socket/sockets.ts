@@ -1,8 +1,8 @@
 import type { TemplatedApp, WebSocket } from 'uWebSockets.js'
 import { DomainError } from '../../kernel/errors.ts'
-import { authenticate, type Credentials, type Principal, requireScope } from '../auth/authenticate.ts'
+import { authenticate, credentialsAnywhere, type Principal, requireScope } from '../auth/authenticate.ts'
 import { NO_BODY } from '../bodies.ts'
-import { createExchange, type Exchange } from '../exchange.ts'
+import { createExchange } from '../exchange.ts'
 import { countInWindows, type LimitState, limitHeaders, rateLimited } from '../limits.ts'
 import { CLOSE, problemOf } from '../problem.ts'
 import { BASE } from '../router.ts'
@@ -107,7 +107,7 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
       const extensions = req.getHeader('sec-websocket-extensions')
       const exchange = createExchange(res, req, NO_BODY)
       try {
-        const credentials = credentialsOf(exchange)
+        const credentials = credentialsAnywhere(exchange)
         const found = credentials && authenticate(credentials, services.access, services.tokens)
         const late = found instanceof Promise
         const principal = late ? await found : found
@@ -194,14 +194,6 @@ export function serveSockets(app: TemplatedApp, services: Services): { stop(): P
 function tooManyWait(most: number): DomainError {
   const message = `${most} sockets wait to send their auth message, the limit; connect with a token, or later`
   return new DomainError('UNAVAILABLE', message, { retryAfter: 10 })
-}
-
-/** What an upgrade brings to tell who it is; undefined when it brings nothing. */
-function credentialsOf({ header, query }: Exchange): Credentials | undefined {
-  const token = query.get('token')
-  const authorization = header('authorization') ?? (token === null ? undefined : `Bearer ${token}`)
-  const apiKey = header('x-api-key')
-  return authorization === undefined && apiKey === undefined ? undefined : { authorization, apiKey }
 }
 
 function connectionOf(

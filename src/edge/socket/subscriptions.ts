@@ -14,7 +14,7 @@ import { createHearing } from './hearing.ts'
 import type { Hub } from './hub.ts'
 import { isProgress, message } from './messages.ts'
 import { createResuming } from './resuming.ts'
-import { earliestKept } from './retention.ts'
+import { earliestKept, liesBeyond } from './retention.ts'
 
 export const CHANNEL = 'sync_updates'
 /** What may wait for a client that is sent the past: enough for it to have something to read always, and no more. */
@@ -33,6 +33,9 @@ interface Subscription {
   lostAfter: string | undefined
   ended: boolean
 }
+
+/** Why a subscription has to begin again elsewhere, for programs. */
+type ResyncCode = 'slow' | 'other_log' | 'beyond_end' | 'not_kept'
 
 /** What one client has subscribed to. */
 export interface Subscriptions {
@@ -126,22 +129,22 @@ export function createSubscriptions(
   async function subscribe(payload: unknown, within = 'payload'): Promise<void> {
     const { channel, filters = {}, since: asked, subscription_id } = check(payload, subscribeSchema, within)
     const fieldOf = (name: string) => (within ? `${within}.${name}` : name)
-    if ((channel ?? CHANNEL) !== CHANNEL)
-      throw invalid(fieldOf('channel'), `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    requireChannel(channel, fieldOf('channel'))
     const from = asked === undefined ? undefined : await readSince(asked, fieldOf('since'))
     if (ended) return
     if (from === 'other log') {
-      // Its end, which nobody knows while nobody listens.
-      const listening = hub.join({})
-      await hub.start().finally(() => hub.leave(listening))
       const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
-      return void sendResync(reason, hub.position(), subscription_id)
+      return sendEnd('other_log', reason, subscription_id)
+    }
+    if (from && (await liesBeyond(log, from))) {
+      const reason = 'the position lies beyond the end of the log, which was put back to an earlier state'
+      return sendEnd('beyond_end', reason, subscription_id)
     }
     const kept = from && (await earliestKept(services, from))
     if (ended) return
     if (kept) {
       const reason = 'changes after the position are no longer kept; from is the earliest position that is still there'
-      return void sendResync(reason, kept, subscription_id)
+      return void sendResync('not_kept', reason, kept, subscription_id)
     }
     const since = from && encodePosition(from)
     const id = subscription_id ?? timeOrderedId('sub', Date.now(), randomBytes(8))
@@ -175,22 +178,24 @@ export function createSubscriptions(
     }
   }
 
-  function sendResync(reason: string, from: string, id: string | undefined): boolean {
+  function sendResync(code: ResyncCode, reason: string, from: string, id: string | undefined): boolean {
     const about = id === undefined ? {} : { subscription_id: id }
-    return connection.send(message('resync_required', { reason, from, position: from }, standing(from), about))
+    const payload = { code, reason, from, position: from }
+    return connection.send(message('resync_required', payload, standing(from), about))
+  }
+
+  /** Sends a client whose position is none of this log's to where this log ends; nobody knows while nobody listens. */
+  async function sendEnd(code: ResyncCode, reason: string, id: string | undefined): Promise<void> {
+    const listening = hub.join({})
+    await hub.start().finally(() => hub.leave(listening))
+    if (!ended) sendResync(code, reason, hub.position(), id)
   }
 
   function resume(subscription: Subscription, from: Position): void {
-    const known = resuming.add(subscription.group, from)
+    const reached = resuming.add(subscription.group, from)
     subscription.resuming = true
     subscription.since = undefined
-    const told = known.then(inLog => {
-      if (inLog || ended || !subscription.resuming) return
-      const reason = 'the position lies beyond the end of the log: the log was put back to an earlier state'
-      endSubscription(subscription)
-      sendResync(reason, hub.position(), subscription.id)
-    })
-    told.catch(error => {
+    reached.catch(error => {
       services.logger.error({ err: error }, 'looking for a position failed')
       if (ended || !subscription.resuming) return
       endSubscription(subscription)
@@ -215,7 +220,7 @@ export function createSubscriptions(
     const reason = `the client was slow: more than ${config.socketBufferBytes} bytes waited for it`
     for (const subscription of [...subscriptions.values()]) {
       if (subscription.lostAfter === undefined) continue
-      if (!hasRoom() || !sendResync(reason, subscription.lostAfter, subscription.id)) return
+      if (!hasRoom() || !sendResync('slow', reason, subscription.lostAfter, subscription.id)) return
       endSubscription(subscription)
     }
   }
@@ -244,8 +249,7 @@ export function createSubscriptions(
 
   function unsubscribe(payload: unknown): void {
     const { channel, subscription_id } = check(payload, unsubscribeSchema, 'payload')
-    if ((channel ?? CHANNEL) !== CHANNEL)
-      throw invalid('payload.channel', `expected ${CHANNEL}, got ${channel!.slice(0, 100)}`)
+    requireChannel(channel, 'payload.channel')
     const chosen = [...subscriptions.values()].filter(
       ({ id }) => subscription_id === undefined || id === subscription_id,
     )
@@ -280,4 +284,9 @@ export function createSubscriptions(
       for (const subscription of [...subscriptions.values()]) endSubscription(subscription)
     },
   }
+}
+
+function requireChannel(channel: string | undefined, field: string): void {
+  if (channel !== undefined && channel !== CHANNEL)
+    throw invalid(field, `expected ${CHANNEL}, got ${channel.slice(0, 100)}`)
 }
