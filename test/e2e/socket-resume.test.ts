@@ -165,7 +165,7 @@ describe('resuming', () => {
       subscription_id: 'old',
     })
     const told = await listener.next('resync_required')
-    expect(Object.keys(told.payload).sort()).toEqual(['from', 'position', 'reason'])
+    expect(Object.keys(told.payload).sort()).toEqual(['code', 'from', 'position', 'reason'])
     // From the position that it is given it misses nothing that is new.
     await pushBatch(service, 'here', [{ id: 'b', data: {} }])
     await listener.subscribe({ since: told.payload.from, filters: { dataset: 'here' } })

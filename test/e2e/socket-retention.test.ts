@@ -55,6 +55,7 @@ it('a position whose changes are no longer kept is told where the log begins now
   expect(lost.type).toBe('resync_required')
   expect(lost.subscription_id).toBe('mine')
   expect(lost.payload).toEqual({
+    code: 'not_kept',
     reason: expect.stringMatching(/no longer kept/),
     from: lost.payload.position,
     position: lost.position,
