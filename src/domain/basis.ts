@@ -4,7 +4,7 @@ import { elementsOf, membersOf, objectText, quoted, unquoted } from '../kernel/m
  * What a row has to know about itself for the conflicts to come, as JSON text; null for most rows:
  *
  *   updated_at  when its own system changed it, if the push that wrote it said so
- *   source      the system it came from, while that decides
+ *   source      the system it came from, when the push said more than its data, or sources decide
  *   deltas      for merging fields: what the last updates replaced, `{v, old, made}`: the version that each made, the
  *               old texts of the fields that it changed, and the fields that it made
  */

@@ -80,8 +80,10 @@ function winner(policy: Policy, current: RecordState, push: Push): Resolution | 
     case 'last_write_wins':
       return lastWriter(current, push)
     case 'source_priority': {
-      const [theirs, ours] = [rankOf(policy.sources, push.source), rankOf(policy.sources, sourceIn(current.basis))]
-      if (theirs === ours) return lastWriter(current, push)
+      const source = sourceIn(current.basis)
+      const [theirs, ours] = [rankOf(policy.sources, push.source), rankOf(policy.sources, source)]
+      // A row from before the policy may not know its source.
+      if (source === null || theirs === ours) return lastWriter(current, push)
       return theirs < ours ? 'accept_incoming' : 'keep_current'
     }
     // Of a whole record there is nothing to merge.

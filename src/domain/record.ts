@@ -83,7 +83,9 @@ function basisOf(
   const policy = readPolicy(policyText)
   const mixed = conflict !== undefined && conflict.policy === 'field_merge'
   const updatedAt = mixed ? laterOf(statedAt(current!.basis), push.updated_at) : push.updated_at
-  const source = policy.type === 'source_priority' ? push.source : null
+  // Who says when or what it was made from may conflict, and the policy may be set later than the row is written.
+  const says = push.updated_at !== null || push.version !== null
+  const source = says || policy.type === 'source_priority' ? push.source : null
   const remembers = policy.type === 'field_merge' && changes !== undefined
   const deltas = remembers ? deltasAfter(current!.basis, current!.version + 1, current!.data!, changes) : []
   return basisText({ updatedAt, source, deltas })

@@ -77,11 +77,18 @@ describe('a push that was made from an earlier version', () => {
     )
   })
 
-  it('under source_priority, over a row that does not know its source: that stands below those named', () => {
+  it('under source_priority, over a row that does not know its source, is decided as under last_write_wins', () => {
     const { put } = under('source_priority')
     const row = [pushed('{"a":1}'), pushed('{"a":2}')]
-    expect(given(...row).when(put('{"a":9}', { version: 1, source: 'shop' }))).toMatchObject({ data: '{"a":9}' })
+    expect(given(...row).when(put('{"a":9}', { version: 1, source: 'shop' }))).toMatchObject({ data: '{"a":2}' })
     expect(given(...row).when(put('{"a":9}', { version: 1, source: 'till' }))).toMatchObject({ data: '{"a":2}' })
+  })
+
+  it('under source_priority knows the source of a row that said more than its data before the policy was set', () => {
+    const { put } = under('source_priority')
+    const row = pushed('{"a":2}', { updated_at: '2026-01-02T00:00:00Z', source: 'till' })
+    const earlier = put('{"a":9}', { updated_at: '2026-01-01T00:00:00Z', source: 'shop' })
+    expect(given(row).when(earlier)).toMatchObject({ data: '{"a":9}' })
   })
 
   it('under no policy is decided as under last_write_wins', () => {

@@ -41,7 +41,7 @@ describe('a conflict', () => {
       { ...found, ...place, id: '1', news: 'detected', resolution_required: false, told_at: PUSH.received_at },
       {
         ...{ ...found, ...place, record_id: '1', policy: 'source_wins', source: 'erp', request_id: 'req_9' },
-        ...{ current: '{"a":1.50}', current_version: 2, current_source: null },
+        ...{ current: '{"a":1.50}', current_version: 2, current_source: 'till' },
         current_updated_at: '2026-01-02T04:00:00+02:00',
         ...{ incoming: incoming.data, incoming_version: 1, incoming_updated_at: incoming.updated_at },
         ...{ fields: ['a', 'b'], detected_at: PUSH.received_at },
