@@ -20,7 +20,7 @@ function parsed(url: string): URL {
 
 /** Without what may be a secret in it. */
 function shown(url: unknown): string {
-  if (typeof url !== 'string') return String(url)
+  if (typeof url !== 'string') return typeof url
   return JSON.stringify(
     url
       .replace(/[?#].*$/s, '…')
