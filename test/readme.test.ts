@@ -52,6 +52,8 @@ it('does what it says, command by command', async () => {
   expect(output).toContain('"status":"replayed"')
   expect(output).toContain('"current":{"name": "Anna", "city": "Bonn"},"incoming":{"name": "Anne", "city": "Kiel"}')
   expect(output).toMatch(/"fields":\["name"\].*"resolution":"merge"/s)
+  for (const name of ['Anna', 'Anne'])
+    expect(output).toMatch(new RegExp(`"id":"ann","data":\\{"name": ?"${name}", ?"city": ?"Kiel"\\},"version"`))
   expect(output).toContain('"records_count":3')
   expect(output).toContain('"original":"2,Table"')
   expect(output).toContain('"data":{"id":"3","name":"Lamp \\"Moon\\"","price":"19.00"}')

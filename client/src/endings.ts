@@ -2,7 +2,7 @@ import type { Ending } from './link.ts'
 
 /** Something that trying again does not mend. */
 export class SyncError extends Error {
-  /** A close code, or the code of an error message. */
+  /** A close code, the code of an error message, or one of this client's own: VALIDATION_ERROR, CLOSED. */
   readonly code: number | string
   constructor(code: number | string, message: string) {
     super(message)

@@ -1,12 +1,12 @@
-/** Positions of so many changes are remembered. */
+/** Positions of so many messages are remembered. */
 const MAX_REMEMBERED = 1000
 
 /**
- * Knows the last changes by their positions. Only equality counts: positions are opaque, and a service continues exactly
+ * Knows the last messages that have positions of their own, changes and news of conflicts, by those. Only equality counts: positions are opaque, and a service continues exactly
  * after the one it is given, so a repeat can only be of what was told last, by an earlier connection.
  */
 export function createRepeats(since: string | undefined): {
-  /** Whether a change was not told before connection number `connection`. */
+  /** Whether a message was not told before connection number `connection`. */
   isNew(position: string, connection: number): boolean
   /** Positions may mean something else from here on. */
   forget(): void

@@ -1,6 +1,6 @@
 import { after, backoff, isRefusal, type Retry, SyncError } from './endings.ts'
 import { type Ending, type Link, openLink, type WebSocketClass } from './link.ts'
-import { type Filters, type Gap, type Incoming, isTold, type Message } from './messages.ts'
+import { type Filters, type Gap, type Incoming, isContinued, isTold, type Message } from './messages.ts'
 import { createQueue } from './queue.ts'
 import { createRepeats } from './repeats.ts'
 
@@ -49,8 +49,8 @@ const MAX_QUEUED = 10_000
 const QUIET_MS = 1000
 /** After so many failures in a row a try is made to find out why. */
 const ASK_WHY = 3
-/** How the reason begins for a client that was slow; any other `resync_required` is a gap. */
-const SLOW = 'the client was slow'
+/** The code of a `resync_required` for a client that was slow; any other is a gap. */
+const SLOW = 'slow'
 
 export function openSubscription(
   connecting: Connecting,
@@ -102,7 +102,7 @@ export function openSubscription(
     try {
       link = openLink(webSocket, place, { onOpen, onMessage: take, onEnd })
     } catch (error) {
-      // The URL is none.
+      // No socket can be made at all: browsers forbid one that is not encrypted to a page that is.
       fail(error as Error)
     }
   }
@@ -141,7 +141,7 @@ export function openSubscription(
   }
 
   function deliver(message: Exclude<Message, Gap>, length: number): void {
-    if (message.type === 'record_change' && !repeats.isNew(message.position, attempt)) return
+    if (isContinued(message) && !repeats.isNew(message.position, attempt)) return
     reached = message.position
     if (state === 'catching_up') pastOrNew(message.timestamp)
     queue.put(message, length)
@@ -171,12 +171,12 @@ export function openSubscription(
     tell({ state: 'live' })
   }
 
-  function onResync({ reason, from }: Incoming['payload']): void {
+  function onResync({ code, reason, from }: Incoming['payload']): void {
     reached = from as string
-    if (String(reason).startsWith(SLOW)) tell({ state: 'behind', reason: String(reason) })
+    if (code === SLOW) tell({ state: 'behind', reason: String(reason) })
     else {
       repeats.forget()
-      queue.put({ type: 'gap', reason: String(reason), position: reached }, 0)
+      queue.put({ type: 'gap', code: code as Gap['code'], reason: String(reason), position: reached }, 0)
     }
     subscribe(link!)
   }

@@ -59,7 +59,25 @@ it('close ends every loop of the client, and nothing is tried any more', async (
   expect(service.visits.length).toBe(2)
 })
 
-it('a URL that is none is an error of the loop', async () => {
-  const subscription = connect({ url: 'http://no host', token: 't' }).subscribe()
-  await expect(subscription.next()).rejects.toThrow(/URL/i)
+it('a client that is closed subscribes no more', async () => {
+  const client = connect({ url: service.url, token: 't', retry: RETRY })
+  client.close()
+  expect(() => client.subscribe()).toThrow(expect.objectContaining({ name: 'SyncError', code: 'CLOSED' }))
+  // One that is open connects, and nobody came before it.
+  const open = connect({ url: service.url, token: 'open', retry: RETRY })
+  open.subscribe()
+  expect((await service.visit(0)).token).toBe('open')
+  open.close()
+})
+
+it('a socket that cannot be made is an error of the loop', async () => {
+  class Forbidden {
+    constructor() {
+      throw new Error('an insecure WebSocket from a secure page')
+    }
+    send = () => undefined
+    close = () => undefined
+  }
+  const subscription = connect({ url: service.url, token: 't', webSocket: Forbidden }).subscribe()
+  await expect(subscription.next()).rejects.toThrow('an insecure WebSocket from a secure page')
 })

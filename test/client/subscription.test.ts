@@ -105,6 +105,36 @@ it('continues from where it was subscribed when nothing came', async () => {
   expect(await (await service.visit(1)).heard('subscribe')).toMatchObject({ since: 'p7' })
 })
 
+it('drops news of conflicts that is told again, and only that', async () => {
+  const reading = read({ since: 'p0' })
+  const first = await service.visit(0)
+  await first.subscribed('p0', true)
+  const detected = { conflict_id: 'c', record_id: 'r', table: 't', conflict_type: 'version', resolution_required: true }
+  const resolved = { conflict_id: 'c', record_id: 'r', table: 't', resolution: 'merge' }
+  first.change('p1-')
+  first.send('conflict_detected', detected, 'p1')
+  first.send('conflict_resolved', resolved, 'p2')
+  await untilGot(reading, 3)
+  first.cut()
+  const second = await service.visit(1)
+  await second.subscribed('p2', true)
+  second.send('conflict_detected', detected, 'p1')
+  second.send('conflict_resolved', resolved, 'p2')
+  // News of jobs has the position of what was told before it.
+  second.send('job_status', { job_id: 'j', status: 'running' }, 'p2')
+  second.send('sync_progress', { job_id: 'j', progress: null, records_processed: 1, records_total: null }, 'p2')
+  second.send('conflict_resolved', resolved, 'p3')
+  await untilGot(reading, 6)
+  expect(reading.got.map(({ type, position }) => [type, position])).toEqual([
+    ['record_change', 'p1-'],
+    ['conflict_detected', 'p1'],
+    ['conflict_resolved', 'p2'],
+    ['job_status', 'p2'],
+    ['sync_progress', 'p2'],
+    ['conflict_resolved', 'p3'],
+  ])
+})
+
 it('changes of one connection are never taken for repeats', async () => {
   const reading = read({ since: 'p0' })
   const visit = await service.visit(0)
@@ -186,8 +216,9 @@ it('subscribes again by itself when it was slow, and that is no gap', async () =
   const visit = await service.visit(0)
   await visit.subscribed('p0')
   visit.change('p1')
-  const reason = 'the client was slow: more than 4194304 bytes waited for it'
-  visit.send('resync_required', { reason, from: 'p1', position: 'p1' }, 'p1')
+  // Only the code counts.
+  const reason = 'more than 4194304 bytes waited'
+  visit.resync('slow', reason, 'p1')
   await until('it to subscribe again', () => visit.said.filter(({ type }) => type === 'subscribe').length === 2)
   expect(await visit.heard('subscribe')).toMatchObject({ since: 'p1' })
   await visit.subscribed('p1', true)
@@ -197,19 +228,19 @@ it('subscribes again by itself when it was slow, and that is no gap', async () =
   expect(reading.statuses).toContainEqual({ state: 'behind', reason })
 })
 
-it('tells of a gap, and goes on after it', async () => {
+it.each(['other_log', 'beyond_end', 'not_kept'])('tells of a gap (%s), and goes on after it', async code => {
   const reading = read({ since: 'old~log.9' })
   const visit = await service.visit(0)
   await visit.heard('subscribe')
-  const reason = 'the position belongs to another log'
-  visit.send('resync_required', { reason, from: 'new~log.3', position: 'new~log.3' }, 'new~log.3')
+  const reason = 'the client was slow to come back'
+  visit.resync(code, reason, 'new~log.3')
   await until('it to subscribe again', () => visit.said.filter(({ type }) => type === 'subscribe').length === 2)
   expect(await visit.heard('subscribe')).toMatchObject({ since: 'new~log.3' })
   await visit.subscribed('new~log.3', true)
   // In a log that was put back a position stands for something else than before.
   visit.change('old~log.9')
   await untilGot(reading, 2)
-  expect(reading.got[0]).toEqual({ type: 'gap', reason, position: 'new~log.3' })
+  expect(reading.got[0]).toEqual({ type: 'gap', code, reason, position: 'new~log.3' })
   expect(positions(reading.got)).toEqual(['new~log.3', 'old~log.9'])
 })
 

@@ -91,7 +91,7 @@ it('says that there is a gap when its position is of another log', async () => {
   const client = connect({ url: service.url, token: freshToken })
   const { got } = keep(client.subscribe({ filters: { dataset: 'gap' }, since: 'another~log.1' }))
   await until('the gap', () => got.length === 1)
-  expect(got[0]).toMatchObject({ type: 'gap', reason: expect.stringContaining('another log') })
+  expect(got[0]).toMatchObject({ type: 'gap', code: 'other_log', reason: expect.stringContaining('another log') })
   await push('gap', 'after', {})
   await until('what comes after it', () => got.length === 2)
   client.close()

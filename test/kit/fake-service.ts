@@ -16,6 +16,8 @@ export interface Visit {
   subscribed(position: string, recovered?: boolean): Promise<void>
   /** A change of the record that has the number of its position. */
   change(position: string, timestamp?: string): void
+  /** Ends the subscription: it continues from `from`. */
+  resync(code: string, reason: string, from: string): void
   close(code: number, reason?: string): void
   /** Cuts it off without a close code. */
   cut(): void
@@ -81,6 +83,7 @@ function visitOf(socket: WebSocket, { url }: IncomingMessage): Visit {
       const payload = { operation: 'create', table: 't', record_id: `r${position}`, changes: {} }
       send('record_change', payload, position, timestamp)
     },
+    resync: (code, reason, from) => send('resync_required', { code, reason, from, position: from }, from),
     close: (code, reason) => socket.close(code, reason),
     cut: () => socket.terminate(),
     closed: new Promise(resolve => socket.on('close', code => resolve(code))),

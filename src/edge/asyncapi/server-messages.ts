@@ -124,11 +124,15 @@ export const serverMessages = {
   resync_required: {
     summary: 'Messages were not sent, and the subscription has ended: subscribe again with since = from.',
     payload: z.strictObject({
-      reason: z.string(),
+      code: z
+        .enum(['slow', 'other_log', 'beyond_end', 'not_kept'])
+        .describe('slow: nothing is missed by continuing. With the others something is, and read over HTTP.'),
+      reason: z.string().describe('The same in words.'),
       from: z.string().describe('Where to continue.'),
       position: z.string().describe('The same as from.'),
     }),
     example: {
+      code: 'slow',
       reason: 'the client was slow: more than 4194304 bytes waited for it',
       from: '5f0c2a9e~log.2s',
       position: '5f0c2a9e~log.2s',
