@@ -77,7 +77,7 @@ export function catchUp(services: Services, hub: Hub, start: ReadonlyMap<string,
   /** Does a piece of work in a turn of the event loop, whoever catches up: each leaves no room for anything else. */
   function turn<Result>(work: () => Promise<Result>): Promise<Result> {
     return hub.reading.take(NEVER, async () => {
-      await new Promise(resolve => setImmediate(resolve))
+      await hub.breathe()
       return work()
     })
   }

@@ -2,6 +2,7 @@ import { createSlots, type Slots } from '../../kernel/slots.ts'
 import { type Follower, followStream } from '../../log/follow.ts'
 import type { Page, Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
+import { createBreath } from './breath.ts'
 import {
   CHANGES,
   createSeen,
@@ -51,6 +52,8 @@ export interface Hub {
   readonly pages: Pages
   /** Whose turn it is to be sent a page of the past. */
   readonly reading: Slots
+  /** To be waited for before each piece of work on the past. */
+  breathe(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -171,6 +174,7 @@ export function createHub(
     listeners,
     pages: createPages(services),
     reading: createSlots(1),
+    breathe: createBreath(),
     start() {
       starting ??= start().catch(error => {
         starting = undefined
