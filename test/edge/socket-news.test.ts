@@ -73,9 +73,10 @@ describe('news of conflicts', () => {
     const all = told(live)
     for (const [n, { position }] of all.entries()) {
       const again = await subscribed({ filters, since: position })
+      const ofOrders = () => told(again).filter(({ payload }) => payload.table === 'orders')
+      await until('the rest', () => ofOrders().length >= all.length - n - 1)
       await allTold([again])
-      const ofOrders = told(again).filter(({ payload }) => payload.table === 'orders')
-      expect(ofOrders.map(({ payload }) => payload)).toEqual(all.slice(n + 1).map(({ payload }) => payload))
+      expect(ofOrders().map(({ payload }) => payload)).toEqual(all.slice(n + 1).map(({ payload }) => payload))
     }
   })
 
@@ -91,6 +92,7 @@ describe('news of conflicts', () => {
     const live = await subscribed({ filters })
     await write()
     const late = await subscribed({ filters, since: `${log.id}~` })
+    await until('all of it', () => [live, late].every(each => shown(each).length >= wanted.length))
     await allTold([live, late])
     for (const listener of [live, late]) expect(shown(listener).toSorted()).toEqual(wanted.toSorted())
   })
