@@ -183,6 +183,12 @@ export const settings = {
     'how long an uploaded file is kept whose import is not complete',
     60,
   ),
+  historyReaders: whole(
+    'MAX_HISTORY_READERS',
+    16,
+    'answers of unknown length that read the history at once; each holds a page of every stream',
+    1,
+  ),
   fileReaders: whole('MAX_FILE_READERS', 2, 'files that one edge looks through at once after an upload', 1, 16),
   fileBytes: whole('MAX_FILE_BYTES', 10_737_418_240, 'largest file that is uploaded', 1024),
   fileColumns: whole('MAX_FILE_COLUMNS', 16_384, 'most columns of an uploaded file', 1),

@@ -9,6 +9,7 @@ import { loadSecrets } from './edge/auth/secrets.ts'
 import { createTokens } from './edge/auth/tokens.ts'
 import { followCheckpoints } from './edge/checkpoints.ts'
 import type { Work } from './edge/health.ts'
+import { createHistoryReaders } from './edge/history/readers.ts'
 import type { Keys } from './edge/idempotency/keys.ts'
 import { createLimits } from './edge/limits.ts'
 import type { Progress } from './edge/progress.ts'
@@ -78,6 +79,7 @@ export async function startFront(
     rowLimits: rowLimits(config),
     formatLimits: formatLimits(config),
     schemas: createSchemaCache(rowLimits(config)),
+    history: createHistoryReaders(config.historyReaders),
     readers: createSlots(config.fileReaders),
     tokens: createTokens(keys, config.tokenSeconds),
     keys: await startKeys(parts, toKeeper, redis),

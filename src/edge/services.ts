@@ -21,6 +21,7 @@ import type { ReadStore } from '../threads/store.ts'
 import type { Access } from './auth/access.ts'
 import type { Tokens } from './auth/tokens.ts'
 import type { Health } from './health.ts'
+import type { HistoryReaders } from './history/readers.ts'
 import type { Keys } from './idempotency/keys.ts'
 import type { Limits } from './limits.ts'
 import type { Progress } from './progress.ts'
@@ -70,6 +71,8 @@ export interface Services extends Probes {
   readonly rowLimits: RulesLimits
   /** Compiles users' schemas, and keeps the last ones. */
   readonly schemas: (schema: unknown, field: string) => Validator
+  /** Who reads the history to its end. */
+  readonly history: HistoryReaders
   /** For reading uploaded files, each in a thread of its own. */
   readonly readers: Slots
   /** The client made at first start. */

@@ -15,6 +15,7 @@ export interface Retention {
 
 export function createRetention(db: DatabaseSync): Retention {
   const specs = new Map<number, TopicSpec>()
+  const saved = db.prepare('select value from meta where name = ?')
   let due = 0
 
   /** The head is saved so that offsets are not reused when all batches are gone. */
@@ -44,9 +45,6 @@ export function createRetention(db: DatabaseSync): Retention {
         }
       }
     },
-    forgotten(topic) {
-      const saved = db.prepare('select value from meta where name = ?').get(`forgotten ${topic}`)
-      return Number(saved?.value ?? -1)
-    },
+    forgotten: topic => Number(saved.get(`forgotten ${topic}`)?.value ?? -1),
   }
 }

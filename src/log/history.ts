@@ -55,7 +55,7 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Told
     /** Up to where `first` may be told before another one's turn. */
     let until = Number.POSITIVE_INFINITY
     for (const head of heads) {
-      await fill(options, head)
+      if (head.at >= head.page.events.length && head.through < head.last) await fill(options, head)
       const next = head.page.events[head.at]
       if (!next) continue
       const value = order(next)

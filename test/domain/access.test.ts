@@ -93,6 +93,13 @@ const newClient: Outcome = [{ type: 'ClientCreated', data: { ...CLIENT, ...stamp
 const noClient: Outcome = [{ type: 'ClientDeleted', data: { client_id: 'cli_2', deleted_by: 'admin', ...stamp } }]
 const other: readonly Outcome[] = [['CONFLICT'], ['NOT_FOUND']]
 
+/** What is no live key, family or token refuses what is asked of those; `client` is what becomes of the last two commands. */
+const neither = (...client: readonly Outcome[]): readonly Outcome[] => [
+  ...([['CONFLICT'], ['NOT_FOUND'], ['CONFLICT'], ['UNAUTHORIZED'], ['UNAUTHORIZED']] satisfies Outcome[]),
+  ...[nothing, nothing],
+  ...client,
+]
+
 /** What each command makes of each state; the columns are those of COMMANDS. */
 const TABLE: Record<keyof typeof STATES, readonly Outcome[]> = {
   absent: [
@@ -137,48 +144,10 @@ const TABLE: Record<keyof typeof STATES, readonly Outcome[]> = {
     nothing,
     ...other,
   ],
-  'a revoked family': [
-    ['CONFLICT'],
-    ['NOT_FOUND'],
-    ['CONFLICT'],
-    ['UNAUTHORIZED'],
-    ['UNAUTHORIZED'],
-    nothing,
-    nothing,
-    ...other,
-  ],
-  'a revoked token': [
-    ['CONFLICT'],
-    ['NOT_FOUND'],
-    ['CONFLICT'],
-    ['UNAUTHORIZED'],
-    ['UNAUTHORIZED'],
-    nothing,
-    nothing,
-    ...other,
-  ],
-  'a client': [
-    ['CONFLICT'],
-    ['NOT_FOUND'],
-    ['CONFLICT'],
-    ['UNAUTHORIZED'],
-    ['UNAUTHORIZED'],
-    nothing,
-    nothing,
-    ['CONFLICT'],
-    noClient,
-  ],
-  'a deleted client': [
-    ['CONFLICT'],
-    ['NOT_FOUND'],
-    ['CONFLICT'],
-    ['UNAUTHORIZED'],
-    ['UNAUTHORIZED'],
-    nothing,
-    nothing,
-    ['CONFLICT'],
-    ['CONFLICT'],
-  ],
+  'a revoked family': neither(...other),
+  'a revoked token': neither(...other),
+  'a client': neither(['CONFLICT'], noClient),
+  'a deleted client': neither(['CONFLICT'], ['CONFLICT']),
 }
 
 for (const [state, events] of Object.entries(STATES)) {

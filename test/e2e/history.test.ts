@@ -3,6 +3,8 @@ import { parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
 import { openLogAt } from '../kit/logs.ts'
+import { until } from '../kit/processes.ts'
+import { head, openRaw } from '../kit/raw.ts'
 import { retain } from '../kit/retention.ts'
 import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
 
@@ -202,6 +204,32 @@ it('is 410 where retention has taken what is asked for, with the earliest positi
       await later.stop()
     }
   } finally {
+    removeData(own)
+  }
+})
+
+it('is read to its end by so many at once as may, and a HEAD reads nothing', async () => {
+  const own = await startService({ MAX_HISTORY_READERS: '2' })
+  try {
+    const lines = Array.from({ length: 60_000 }, (_, n) => JSON.stringify({ id: `r${n}`, data: { n } })).join('\n')
+    await untilProjected(own, (await pushLines(own, 'dataset=long', lines)).body.position)
+    const readers = await Promise.all([openRaw(own), openRaw(own)])
+    for (const reader of readers) {
+      reader.write(head(own, 'GET /events/export'))
+      await reader.untilReceived(/RecordPushed/)
+      reader.stopReading()
+    }
+    const refused = await call(own, '/events', { headers: NDJSON })
+    expect([refused.status, refused.body.error.code]).toEqual([503, 'UNAVAILABLE'])
+    expect(refused.headers.get('retry-after')).toBe('10')
+    expect((await call(own, '/events?limit=1')).status).toBe(200)
+    for (const reader of readers) reader.reset()
+    const again = () => call(own, '/events/export', { method: 'HEAD' })
+    await until('there to be room again', async () => (await again()).status === 200)
+    for (let n = 0; n < 5; n++) expect((await again()).status).toBe(200)
+    expect((await call(own, '/events?topic=sync.records', { headers: NDJSON })).text.split('\n')).toHaveLength(60_001)
+  } finally {
+    await own.stop()
     removeData(own)
   }
 })

@@ -15,8 +15,14 @@ export interface Encoder {
 
 export interface ExportFormat {
   readonly contentType: string
+  /** What is sent at once, in characters, about. */
+  readonly chunk: number
   encoder(): Encoder
 }
+
+const TEXT_CHUNK = 65_536
+/** A row group: the more the better to read, and what one export holds in memory. */
+const GROUP_CHUNK = 4_194_304
 
 const COLUMNS = ['id', 'topic', 'type', 'key', 'position', 'time', 'payload'] as const
 
@@ -98,12 +104,17 @@ function parquet(): Encoder {
 }
 
 const formats: Readonly<Record<string, ExportFormat>> = {
-  ndjson: { contentType: 'application/x-ndjson', encoder: () => lines('', event => `${jsonOf(event)}\n`) },
+  ndjson: {
+    contentType: 'application/x-ndjson',
+    chunk: TEXT_CHUNK,
+    encoder: () => lines('', event => `${jsonOf(event)}\n`),
+  },
   csv: {
     contentType: 'text/csv; charset=utf-8; header=present',
+    chunk: TEXT_CHUNK,
     encoder: () => lines(`${COLUMNS.join(',')}\r\n`, csvLine),
   },
-  parquet: { contentType: 'application/vnd.apache.parquet', encoder: parquet },
+  parquet: { contentType: 'application/vnd.apache.parquet', chunk: GROUP_CHUNK, encoder: parquet },
 }
 
 export const FORMATS = Object.keys(formats)

@@ -11,10 +11,6 @@ import { limitOf } from './pages.ts'
 const PARAMETERS = ['topic', 'type', 'key', 'from', 'to', 'min_position']
 /** Events that one page looks at, so that a rare key does not make one request read all there are. */
 const MOST_LOOKED_AT = 100_000
-/** What is sent at once. */
-const CHUNK_CHARACTERS = 65_536
-/** A row group: the more the better to read, and what one export holds in memory. */
-const GROUP_CHARACTERS = 4_194_304
 
 type Read = ReturnType<typeof readEvents>
 
@@ -81,29 +77,31 @@ async function page(exchange: Exchange, read: Read): Promise<Reply> {
 
 /**
  * Sends all of them, as fast as they are taken. What fails on the way, or has to stop, cuts the connection: whoever reads
- * sees that it is not whole, and goes on from the last position.
+ * sees that it is not whole, and goes on from the last position. Throws UNAVAILABLE when so many are read as may.
  */
 async function send(
   { exchange, services }: Request,
   read: Read,
-  { contentType, encoder }: ExportFormat,
+  { contentType, chunk, encoder }: ExportFormat,
   headers: Record<string, string>,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<undefined> {
+  const leave = services.history.enter()
   const encoding = encoder()
-  const most = contentType.includes('parquet') ? GROUP_CHARACTERS : CHUNK_CHARACTERS
   const idle = watchIdle(exchange, services.config.streamIdleSeconds)
   exchange.onStop(() => exchange.cut())
   exchange.begin(200, { 'Content-Type': contentType, ...headers })
   let count = 0
   try {
+    // Nothing of it would be sent.
+    if (exchange.method === 'HEAD') return undefined
     reading: for await (const seen of read) {
       for (const { event } of seen) {
         if (event === undefined) continue
         if (count === limit) break reading
         count++
         encoding.add(event)
-        if (encoding.size < most) continue
+        if (encoding.size < chunk) continue
         if (!exchange.write(encoding.take())) await writable(exchange)
         idle.heard()
       }
@@ -115,6 +113,7 @@ async function send(
     exchange.cut()
   } finally {
     idle.stop()
+    leave()
   }
   return undefined
 }

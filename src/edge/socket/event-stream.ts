@@ -1,5 +1,5 @@
 import type { Exchange } from '../exchange.ts'
-import { positionOf } from './messages.ts'
+import { positionIn } from './messages.ts'
 
 const HEADERS = {
   'Content-Type': 'text/event-stream',
@@ -35,7 +35,7 @@ export interface EventStream {
 /** A message as an event. Its id is the position that the message carries, so a browser continues from there. */
 export function eventOf(text: string): Buffer {
   // Values stand as they were pushed: between them, but in no string, there may be line breaks.
-  return Buffer.from(`id: ${positionOf(text)}\ndata: ${text.replace(/[\r\n]/g, ' ')}\n\n`)
+  return Buffer.from(`id: ${positionIn(text)}\ndata: ${text.replace(/[\r\n]/g, ' ')}\n\n`)
 }
 
 /**

@@ -17,7 +17,7 @@ export function message(
 const POSITION = '"position":"'
 
 /** The position that a message carries: inside of a string its quotes would be escaped, and no object comes after it. */
-export function positionOf(text: string): string {
+export function positionIn(text: string): string {
   const start = text.lastIndexOf(POSITION) + POSITION.length
   return text.slice(start, text.indexOf('"', start))
 }
