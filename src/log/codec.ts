@@ -2,6 +2,7 @@ import avro from 'avsc'
 import { type Events, schemas } from '../events/index.ts'
 import { batchWriter } from './batch.ts'
 import type { EventBatch, Log, StoredEvent } from './log.ts'
+import { liftOf } from './upcasters.ts'
 
 /** An event read from the log, as today's schema has it. */
 export type Decoded = { [Name in keyof Events]: { type: Name; data: Events[Name] } }[keyof Events]
@@ -14,7 +15,7 @@ export interface Codec {
   batch<Name extends keyof Events>(topic: string, type: Name, key: string, event: Events[Name]): EventBatch
   /** Makes sure that the schemas of these events are at hand, asking the log for those not seen before. */
   prepare(events: readonly StoredEvent[]): Promise<void>
-  /** Decodes one event, resolving an older schema to today's. `prepare` must have seen it. */
+  /** Decodes one event; one of an older schema is resolved to today's and lifted (upcasters.ts). `prepare` must have seen it. */
   decode(value: Buffer): Decoded
 }
 
@@ -28,19 +29,22 @@ const types = new Map<keyof Events, avro.Type>(
 interface Reader {
   type: keyof Events
   resolver: avro.Resolver | undefined
+  /** What an older schema's events become besides: a named upcaster, or several. */
+  lift: ((event: object) => object) | undefined
 }
 
 export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
   const ids = new Map([...types.keys()].map(name => [name, log.schemaId(name)]))
   const readers = new Map<number, Reader>()
-  for (const [name, id] of ids) readers.set(id, { type: name, resolver: undefined })
+  for (const [name, id] of ids) readers.set(id, { type: name, resolver: undefined, lift: undefined })
 
   async function learn(id: number): Promise<void> {
-    const writer = avro.Type.forSchema((await log.schema(id)) as avro.Schema)
+    const schema = await log.schema(id)
+    const writer = avro.Type.forSchema(schema as avro.Schema)
     const name = (writer.name ?? '').split('.').at(-1) as keyof Events
     const today = types.get(name)
     if (!today) throw new Error(`the log has an event of type ${writer.name}, which this version does not know`)
-    readers.set(id, { type: name, resolver: today.createResolver(writer) })
+    readers.set(id, { type: name, resolver: today.createResolver(writer), lift: liftOf(name, schema) })
   }
 
   function write<Name extends keyof Events>(type: Name, event: Events[Name], buffer: Buffer, at: number): number {
@@ -72,7 +76,7 @@ export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
       if (!reader) throw new Error(`schema ${value.readUInt32BE(1)} was not prepared`)
       const { value: data, offset } = types.get(reader.type)!.decode(value, FRAME, reader.resolver)
       if (offset < 0) throw new Error(`a ${reader.type} event ends early`)
-      return { type: reader.type, data } as Decoded
+      return { type: reader.type, data: reader.lift ? reader.lift(data) : data } as Decoded
     },
   }
 }

@@ -8,7 +8,7 @@ import type { Position } from '../kernel/position.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createCodec } from './codec.ts'
 import { followStream } from './follow.ts'
-import type { Log } from './log.ts'
+import type { Log, Stream } from './log.ts'
 
 const COMMANDS = 'sync.commands'
 const OUTCOMES = 'sync.outcomes'
@@ -23,6 +23,7 @@ const EVENTS: Readonly<Record<string, string>> = {
   rejection: 'sync.replays',
   job: 'sync.jobs',
   conflict: 'sync.conflicts',
+  projection: 'sync.projections',
 }
 /** Longer than it takes others to take over from a decider that has died. */
 const TIMEOUT_MS = 15_000
@@ -97,7 +98,12 @@ function eventsOf(log: Log, aggregate: string): Promise<Position> {
 
 /** A place that includes all that has been written to a topic under a key. */
 export async function writtenUnder(log: Log, topic: string, key: string): Promise<Position> {
-  const streams = log.streams(topic)
-  const stream = streams[partitionOf(Buffer.from(key), streams.length)]!
+  const stream = streamOf(log, topic, key)
   return log.place(stream, await log.written(stream))
+}
+
+/** The stream of a topic that has what is written under a key. */
+export function streamOf(log: Pick<Log, 'streams'>, topic: string, key: string): Stream {
+  const streams = log.streams(topic)
+  return streams[partitionOf(Buffer.from(key), streams.length)]!
 }

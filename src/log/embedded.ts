@@ -7,6 +7,7 @@ import { type Position, positionAt, streamName, TOTAL_ORDER } from '../kernel/po
 import { alone } from './alone.ts'
 import { eachEvent, PackedEvent } from './batch.ts'
 import { alreadyConsumed } from './consumed.ts'
+import { DamagedBatch } from './embedded-check.ts'
 import { createRetention } from './embedded-retention.ts'
 import { growth } from './growth.ts'
 import type { Consumed, EventBatch, Log, Page, ReadLimits, StoredEvent, Stream } from './log.ts'
@@ -75,7 +76,9 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   const insert = db.prepare('insert into batches values (?, ?, ?, ?, ?, ?)')
   const checkpointOf = db.prepare('select offset from checkpoints where name = ?')
   const saveCheckpoint = db.prepare('insert or replace into checkpoints values (?, ?)')
-  const page = db.prepare('select last, first, time, bytes from batches where topic = ? and last > ? order by last')
+  const page = db.prepare(
+    'select last, first, time, crc, bytes from batches where topic = ? and last > ? order by last',
+  )
   const batchAfter = db.prepare('select last, time from batches where topic = ? and last > ? order by last limit 1')
   const maxLast = db.prepare('select coalesce(max(last), -1) as last from batches')
   const maxLastOf = db.prepare('select coalesce(max(last), -1) as last from batches where topic = ?')
@@ -164,6 +167,11 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     for (const row of page.iterate(numbers.get(stream.topic)!, after)) {
       const first = row.first as number
       const blob = Buffer.from((row.bytes as Uint8Array<ArrayBuffer>).buffer)
+      if (crc32(blob) !== row.crc) {
+        // What is before it is well.
+        if (events.length > 0) return { events, through: events.at(-1)!.offset }
+        throw new DamagedBatch(stream.topic, first, row.last as number)
+      }
       let full = false
       eachEvent(blob, (keyStart, valueStart, valueEnd, index) => {
         const offset = first + index
@@ -232,9 +240,12 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       return readPage(stream, after, limits)
     },
     async ends(topic) {
-      return new Map(
-        (streams.get(topic) ?? []).map(({ name }) => [name, maxLastOf.get(numbers.get(topic)!)!.last as number]),
-      )
+      const found = streams.get(topic)
+      if (!found) return new Map()
+      const last = maxLastOf.get(numbers.get(topic)!)!.last as number
+      // Whoever has been told of an end reads up to it, also when nobody has told this connection of the commit yet.
+      if (last > (quietAfter.get(topic) ?? last)) quietAfter.set(topic, last)
+      return new Map(found.map(({ name }) => [name, last]))
     },
     async reachedBy(topic, time) {
       return new Map((streams.get(topic) ?? []).map(({ name }) => [name, lastBy(numbers.get(topic)!, time)]))

@@ -1,3 +1,4 @@
+import { DomainError } from '../kernel/errors.ts'
 import { isTotal, placesOf, TOTAL_ORDER } from '../kernel/position.ts'
 import type { Log, Page, StoredEvent, Stream } from './log.ts'
 
@@ -35,7 +36,8 @@ interface Head {
 
 /**
  * Reads topics as one history in constant memory: in the log's order where it has one, else by the time that events
- * were taken in, each stream in its own order. Gives runs of events of one stream.
+ * were taken in, each stream in its own order. Gives runs of events of one stream. Throws GONE when retention
+ * takes events before they are read.
  */
 export async function* readHistory(options: HistoryOptions): AsyncGenerator<Told> {
   const { log, topics, after, through, signal } = options
@@ -83,6 +85,8 @@ async function fill({ log, pageBytes, signal }: HistoryOptions, head: Head): Pro
   while (head.at >= head.page.events.length && head.through < head.last) {
     const limits = { maxEvents: PAGE_EVENTS, maxBytes: pageBytes, waitMs: 0, ...(signal ? { signal } : {}) }
     const page = await log.read(head.stream, head.through, limits)
+    const next = page.events[0]?.offset ?? page.through + 1
+    if (next > head.through + 1) await requireKept(log, head)
     // Nothing more, though the end is known to be further on: only what compaction or transactions left behind.
     if (page.events.length === 0 && page.through <= head.through) head.through = head.last
     else head.through = page.through
@@ -90,4 +94,11 @@ async function fill({ log, pageBytes, signal }: HistoryOptions, head: Head): Pro
     head.page = beyond < 0 ? page : { ...page, events: page.events.slice(0, beyond) }
     head.at = 0
   }
+}
+
+/** What follows is not the next offset: only what compaction or transactions left behind, or retention has taken some. */
+async function requireKept(log: Log, { stream, through }: Head): Promise<void> {
+  const gone = (await log.forgotten(stream.topic)).get(stream.name)!
+  if (gone <= through) return
+  throw new DomainError('GONE', `events of ${stream.topic} that were still to be read are no longer kept`)
 }

@@ -9,7 +9,8 @@ export interface RecordBatch {
   readonly count: number
   /** Bytes so far, the head included. */
   readonly size: number
-  add(bytes: Uint8Array, keyStart: number, valueStart: number, valueEnd: number): void
+  /** `headers`: as a record has them, their count first. */
+  add(bytes: Uint8Array, keyStart: number, valueStart: number, valueEnd: number, headers?: Buffer): void
   /** The finished batch, numbered for an idempotent producer; `time` in milliseconds since 1970. */
   finish(producer: Identity, sequence: number, time: number, transactional: boolean): Buffer
 }
@@ -27,8 +28,9 @@ const MAGIC = 2
 const TRANSACTIONAL = 1 << 4
 /** Lengths of a record's parts and its attributes, at most. */
 export const RECORD_OVERHEAD = 24
+const NO_HEADERS = Buffer.from([0])
 
-export function recordBatch(initialBytes = 64 * 1024): RecordBatch {
+export function recordBatch(initialBytes = 16 * 1024): RecordBatch {
   let buffer = Buffer.allocUnsafeSlow(initialBytes)
   let size = HEAD
   let count = 0
@@ -49,17 +51,19 @@ export function recordBatch(initialBytes = 64 * 1024): RecordBatch {
     get size() {
       return size
     },
-    add(bytes, keyStart, valueStart, valueEnd) {
+    add(bytes, keyStart, valueStart, valueEnd, headers = NO_HEADERS) {
       const keyLength = valueStart - keyStart
       const valueLength = valueEnd - valueStart
-      const needed = size + keyLength + valueLength + RECORD_OVERHEAD
+      const headersLength = headers.length
+      const needed = size + keyLength + valueLength + headersLength + RECORD_OVERHEAD
       if (needed > buffer.length) {
         const larger = Buffer.allocUnsafeSlow(Math.max(needed, buffer.length * 2))
         buffer.copy(larger, 0, 0, size)
         buffer = larger
       }
-      // Attributes, time delta and header count are a zero byte each.
-      varint(3 + varintSize(count) + varintSize(keyLength) + keyLength + varintSize(valueLength) + valueLength)
+      // Attributes and time delta are a zero byte each.
+      const lengths = varintSize(count) + varintSize(keyLength) + varintSize(valueLength)
+      varint(2 + lengths + keyLength + valueLength + headersLength)
       buffer[size++] = 0
       buffer[size++] = 0
       varint(count)
@@ -69,7 +73,8 @@ export function recordBatch(initialBytes = 64 * 1024): RecordBatch {
       varint(valueLength)
       buffer.set(bytes.subarray(valueStart, valueEnd), size)
       size += valueLength
-      buffer[size++] = 0
+      buffer.set(headers, size)
+      size += headersLength
       count++
     },
     finish({ id, epoch }, sequence, time, transactional) {

@@ -96,6 +96,8 @@ export function createSchemas(registryUrl: string, cacheFile: string) {
         }
       }
     },
+    /** The types that were registered, with their ids. */
+    known: () => ids.entries(),
     idOf(type: string): number {
       const id = ids.get(type)
       if (id === undefined) throw new Error(`the schema of ${type} was not declared`)

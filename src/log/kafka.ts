@@ -3,6 +3,7 @@ import { DomainError } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
 import { mergePositions, type Position, positionAt, streamName } from '../kernel/position.ts'
 import { eachEvent, eventAt } from './batch.ts'
+import { createEventHeaders, type EventHeaders } from './cloud-events.ts'
 import { declareCheckpoints } from './kafka-checkpoints.ts'
 import { createCopyReader } from './kafka-copies.ts'
 import { joinGroup } from './kafka-groups.ts'
@@ -10,7 +11,7 @@ import { createAdoption, ORIGINS, readMark, requireFinished } from './kafka-orig
 import type { Part } from './kafka-produce.ts'
 import { createBatchProducer } from './kafka-producer.ts'
 import { createReader } from './kafka-reader.ts'
-import { RECORD_OVERHEAD, recordBatch } from './kafka-records.ts'
+import { RECORD_OVERHEAD, type RecordBatch, recordBatch } from './kafka-records.ts'
 import { createSchemas } from './kafka-schemas.ts'
 import { clusterLogId, declareTopics } from './kafka-topics.ts'
 import { createTransactions } from './kafka-transactions.ts'
@@ -48,6 +49,9 @@ interface Waiting {
 
 /** Most events in one request to the brokers, so that none of them is kept waiting for a giant. */
 const MAX_EVENTS_A_SEND = 50_000
+/** Bytes of a record batch to begin with, and how much more than the last one had. */
+const LEAST_ROOM = 16 * 1024
+const MORE_ROOM = 1.25
 
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const kafka = new Kafka({
@@ -69,12 +73,14 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const copies = createCopyReader(options)
   const producer = createBatchProducer(options)
   const waiting: Waiting[] = []
+  const rooms = new Map<string, number>()
   const { sessionMs } = options
   let rebalances = 0
   let pendingBytes = 0
   let sending: Promise<void> | undefined
   let stopped = false
   let adopt: Log['adopt'] = async () => undefined
+  let headers: EventHeaders = createEventHeaders(id, [])
 
   /** Sends what waits, one request after the other; the next one is put together while the last is under way. */
   async function drain(): Promise<void> {
@@ -104,6 +110,16 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     answer()
   }
 
+  /** As much room as the last one took: batches that grow are copied, and fresh memory costs as much as what is put in. */
+  function openBatch(stream: string): RecordBatch {
+    return recordBatch(rooms.get(stream))
+  }
+
+  function taken(parts: ReadonlyMap<string, Part>): Part[] {
+    for (const [stream, { batch }] of parts) rooms.set(stream, Math.max(LEAST_ROOM, Math.ceil(batch.size * MORE_ROOM)))
+    return [...parts.values()]
+  }
+
   /** The next events that fit into one request: brokers limit the bytes of each partition's part of it. */
   function takeSome(): { parts: Part[]; entries: Waiting[]; finished: Waiting[] } {
     const parts = new Map<string, Part>()
@@ -126,21 +142,20 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
         const number = partition ?? partitionOf(bytes, partitions, keyStart, valueStart)
         const stream = streamName(topic, number)
         let part = parts.get(stream)
-        const size = (part?.batch.size ?? 0) + valueEnd - keyStart + RECORD_OVERHEAD
-        if (events >= MAX_EVENTS_A_SEND || (part && size > limit))
-          return { parts: [...parts.values()], entries, finished }
+        const size = (part?.batch.size ?? 0) + valueEnd - keyStart + headers.size + RECORD_OVERHEAD
+        if (events >= MAX_EVENTS_A_SEND || (part && size > limit)) return { parts: taken(parts), entries, finished }
         if (!part) {
-          part = { topic, partition: number, batch: recordBatch() }
+          part = { topic, partition: number, batch: openBatch(stream) }
           parts.set(stream, part)
         }
-        part.batch.add(bytes, keyStart, valueStart, valueEnd)
+        part.batch.add(bytes, keyStart, valueStart, valueEnd, headers.next(schemaAt(bytes, valueStart)))
         events++
         entry.taken = valueEnd
       }
       finished.push(entry)
       waiting.shift()
     }
-    return { parts: [...parts.values()], entries, finished }
+    return { parts: taken(parts), entries, finished }
   }
 
   /** Events as record batches for their partitions, none larger than its topic's limit. */
@@ -154,14 +169,15 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
         const partition = fixed ?? partitionOf(bytes, partitions, keyStart, valueStart)
         const name = streamName(topic, partition)
         let part = open.get(name)
-        if (!part || part.batch.size + valueEnd - keyStart + RECORD_OVERHEAD > limit) {
-          part = { topic, partition, batch: recordBatch() }
+        if (!part || part.batch.size + valueEnd - keyStart + headers.size + RECORD_OVERHEAD > limit) {
+          part = { topic, partition, batch: openBatch(name) }
           open.set(name, part)
           parts.push(part)
         }
-        part.batch.add(bytes, keyStart, valueStart, valueEnd)
+        part.batch.add(bytes, keyStart, valueStart, valueEnd, headers.next(schemaAt(bytes, valueStart)))
       })
     }
+    taken(open)
     return parts
   }
 
@@ -186,6 +202,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       await declareCheckpoints(admin)
       for (const { name, max_message_bytes } of topics) maxBytes.set(name, max_message_bytes)
       await schemas.register(topics, declared)
+      headers = createEventHeaders(id, schemas.known())
       if (!streams.has(ORIGINS)) return
       const mark = await readMark(log)
       requireFinished(mark)
@@ -225,6 +242,11 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     },
   }
   return log
+}
+
+/** The id of the schema in a value's frame. */
+function schemaAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) >>> 0
 }
 
 function unavailable(error: unknown): DomainError {

@@ -5,8 +5,10 @@ import avro from 'avsc'
 import { describe, expect, it } from 'vitest'
 import { readSchemas } from '../../scripts/generate-events.ts'
 import { type AvroRecord, asJson, type Fixture } from '../../scripts/make-fixtures.ts'
+import type { Events } from '../../src/events/index.ts'
 import { type Codec, createCodec } from '../../src/log/codec.ts'
 import type { StoredEvent } from '../../src/log/log.ts'
+import { liftOf, type Upcaster, upcasters } from '../../src/log/upcasters.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const FIXTURES = path('../fixtures/events/')
@@ -37,12 +39,13 @@ function stored(schemaId: number, avro: string): StoredEvent {
   return { offset: 0, time: 0, key: Buffer.alloc(0), value: Buffer.concat([head, Buffer.from(avro, 'hex')]) }
 }
 
-/** What today's code should see: fields that are gone are dropped, fields that are new have their defaults. */
+/** What today's code should see: fields that are gone are dropped, fields that are new have their defaults, or are lifted. */
 function resolved({ name, schema }: Fixture, json: Record<string, unknown>): Record<string, unknown> {
   const old = new Set(schema.fields!.map(field => field.name))
-  return Object.fromEntries(
+  const event = Object.fromEntries(
     today.get(name)!.fields!.map(field => [field.name, old.has(field.name) ? json[field.name] : field.default]),
   )
+  return (liftOf(name as keyof Events, schema)?.(event) ?? event) as Record<string, unknown>
 }
 
 describe.each(versions)('the events of $version', ({ fixtures }) => {
@@ -137,5 +140,52 @@ describe('an older schema', () => {
   it('of a record that nobody knows any more is an error that names it', async () => {
     const codec = codecOver([{ ...fixture, schema: { ...older, name: 'Forgotten' } }])
     await expect(codec.prepare([stored(1000, body)])).rejects.toThrow('superinsight.sync.Forgotten')
+  })
+})
+
+describe('upcasters', () => {
+  it.each(upcasters.map(upcaster => ({ ...upcaster })))(
+    '"$name" lifts events of schemas that were, and none of today',
+    each => {
+      const { type, lacks } = each
+      const lifted = versions.filter(({ fixtures }) =>
+        fixtures.some(({ name, schema }) => name === type && !schema.fields!.some(field => field.name === lacks)),
+      )
+      expect(lifted.length).toBeGreaterThan(0)
+      expect(today.get(type)!.fields!.map(({ name }) => name)).toContain(lacks)
+      expect(liftOf(type, today.get(type)!)).toBeUndefined()
+    },
+  )
+
+  it('are applied in their order, to their type, and only where the field is lacking', () => {
+    const adding = (letter: string, lacks: string, type: keyof Events = 'RecordPushed') =>
+      ({
+        name: letter,
+        type,
+        lacks,
+        lift: (event: object) => ({ said: `${(event as { said: string }).said}${letter}` }),
+      }) as unknown as Upcaster
+    const all = [adding('a', 'x'), adding('b', 'y'), adding('c', 'x', 'RunQueued'), adding('d', 'x')]
+    expect(liftOf('RecordPushed', { fields: [{ name: 'y' }] }, all)!({ said: '' })).toEqual({ said: 'ad' })
+    expect(liftOf('RecordPushed', { fields: [] }, all)!({ said: '' })).toEqual({ said: 'abd' })
+    expect(liftOf('RecordPushed', { fields: [{ name: 'x' }, { name: 'y' }] }, all)).toBeUndefined()
+  })
+
+  it('make an insert-only push from before there were conflicts one that leaves what is there', async () => {
+    const { fixtures } = versions.find(({ version }) => version === 'v4')!
+    const at = fixtures.findIndex(({ name }) => name === 'RecordPushed')
+    const type = avro.Type.forSchema(fixtures[at]!.schema as avro.Schema)
+    const push = {
+      ...{ dataset: 'd', id: 'i', op: 'upsert', data: '{}', version: null, updated_at: null, source: 's' },
+    }
+    const rest = { actor: 'a', request_id: 'r', line: 1, received_at: 5, job_id: null }
+    const codec = codecOver(fixtures)
+    const conflicts = []
+    for (const upsert of [false, true]) {
+      const event = stored(1000 + at, type.toBuffer({ ...push, ...rest, upsert }).toString('hex'))
+      await codec.prepare([event])
+      conflicts.push((codec.decode(event.value).data as Events['RecordPushed']).conflict)
+    }
+    expect(conflicts).toEqual([{ policy: null, resolves: null, resolution: null, write: true }, null])
   })
 })

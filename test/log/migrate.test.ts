@@ -31,7 +31,16 @@ afterEach(async () => {
 })
 
 const PUSHED = { dataset: 'd', op: 'upsert' as const, data: '{}', version: null, updated_at: null, upsert: true }
-const BY = { source: 's', actor: 'a', request_id: 'r', line: 0, received_at: 1, job_id: null, conflict: null }
+const BY = {
+  source: 's',
+  actor: 'a',
+  request_id: 'r',
+  line: 0,
+  received_at: 1,
+  job_id: null,
+  conflict: null,
+  origin: null,
+}
 const CHANGED = {
   dataset: 'd',
   operation: 'create' as const,
@@ -41,6 +50,7 @@ const CHANGED = {
   changed_at: 1,
   job_id: null,
   told_more: false,
+  removed: [],
 }
 
 async function push(id: string): Promise<number> {

@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto'
 import type { Message, Producer } from 'kafkajs'
 import type { LogCopied } from '../../events/index.ts'
 import { passPoint } from '../../kernel/points.ts'
 import { eachEvent } from '../batch.ts'
+import { contextOf } from '../cloud-events.ts'
 import { createCodec } from '../codec.ts'
 import { ORIGIN, originText } from '../kafka-copies.ts'
 import { ORIGINS } from '../kafka-origins.ts'
+import type { StoredEvent } from '../log.ts'
 import type { Layout } from './layout.ts'
 import type { createRewriter } from './rewrite.ts'
 import type { Source } from './source.ts'
@@ -13,7 +16,7 @@ import { brokenOff, type StreamState, type Target } from './target.ts'
 /** Batches stay small so that looking for one record of a stream does not bring a megabyte along each time. */
 const PART_BYTES = 128 * 1024
 /** What the producer's library makes of a message beside its key and value, about. */
-const OVERHEAD = 100
+const OVERHEAD = 300
 
 /** Writes what is not on Kafka yet. One request is under way while the next one is put together. */
 export interface Writer {
@@ -33,6 +36,8 @@ export async function openWriter(options: {
   onWritten: (events: number) => void
 }): Promise<Writer> {
   const { target, source, onWritten } = options
+  const records = new Map(source.schemas.map(({ id, name }) => [id, name]))
+  const recordOf = ({ value }: StoredEvent) => records.get(value.readUInt32BE(1))!
   const producer = target.kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   let underWay: Promise<void> = Promise.resolve()
@@ -68,7 +73,9 @@ export async function openWriter(options: {
           parts.fill(0)
         }
         parts[partition]! += size
-        const headers = { [ORIGIN]: originText(source.id, offset) }
+        const origin = originText(source.id, offset)
+        // The same when it is copied again, and none that is written there can have it.
+        const headers = { ...contextOf(target.id, recordOf(event)), ce_id: origin, [ORIGIN]: origin }
         messages.push({ key, value, partition, timestamp: String(time), headers })
       }
       if (messages.length > 0) await send(name, messages)
@@ -82,7 +89,8 @@ export async function openWriter(options: {
         const [key, value] = [bytes.subarray(keyStart, valueStart), bytes.subarray(valueStart, valueEnd)].map(
           Buffer.from,
         )
-        messages.push({ key: key!, value: value!, partition: 0 })
+        const headers = { ...contextOf(target.id, 'LogCopied'), ce_id: randomUUID() }
+        messages.push({ key: key!, value: value!, partition: 0, headers })
       })
       await sendNow(producer, ORIGINS, messages)
       passPoint('migrate.marked')
