@@ -8,13 +8,17 @@ export interface DatasetEvent {
 
 type Settings = Omit<DatasetConfigured, 'command_id' | 'by' | 'at'>
 
-/** Changes only the settings that are named. `was`: only while the schema is this one, for a schema made from data. */
+/**
+ * Changes only the settings that are named. `was`: only while the schema is this one, for a schema made from data. `fresh`:
+ * only when nothing was ever set, so that of two jobs that want to make a data set of one name one gets it.
+ */
 export interface DatasetCommand {
   readonly type: 'ConfigureDataset'
   readonly data: {
     readonly dataset: string
     readonly set: Partial<Omit<Settings, 'dataset'>>
     readonly was?: string | null
+    readonly fresh?: boolean
   }
 }
 
@@ -23,7 +27,7 @@ export type DatasetState = Settings | undefined
 
 function unset(dataset: string): Settings {
   const nothing = { title: null, category: null, schema: null, transformations: null, conflict_policy: null }
-  return { dataset, ...nothing, schema_contract: 'discard_row' }
+  return { dataset, ...nothing, made_by: null, schema_contract: 'discard_row' }
 }
 
 export const datasetDecider: Decider<DatasetState, DatasetCommand & { meta: CommandMeta }, DatasetEvent> = {
@@ -31,7 +35,8 @@ export const datasetDecider: Decider<DatasetState, DatasetCommand & { meta: Comm
 
   evolve: (_state, { data: { command_id, by, at, ...settings } }) => settings,
 
-  decide(state, { data: { dataset, set, was }, meta }) {
+  decide(state, { data: { dataset, set, was, fresh }, meta }) {
+    if (fresh && state) return refuse('CONFLICT', `there is a data set ${dataset} already`)
     const now = state ?? unset(dataset)
     if (was !== undefined && was !== now.schema) {
       return refuse('CONFLICT', `the schema of data set ${dataset} has been changed meanwhile`)

@@ -3,10 +3,18 @@ import { type AccessCommand, accessDecider, isOver } from './access.ts'
 import { type ConflictCommand, conflictDecider } from './conflict-decisions.ts'
 import { type DatasetCommand, datasetDecider } from './dataset.ts'
 import { type JobCommand, jobDecider } from './job.ts'
+import { type RebuildCommand, rebuildDecider } from './rebuild.ts'
 import { type RejectionCommand, rejectionDecider } from './rejection.ts'
 import { type WebhookCommand, webhookDecider } from './webhook.ts'
 
-export type Command = AccessCommand | WebhookCommand | DatasetCommand | RejectionCommand | JobCommand | ConflictCommand
+export type Command =
+  | AccessCommand
+  | WebhookCommand
+  | DatasetCommand
+  | RejectionCommand
+  | JobCommand
+  | ConflictCommand
+  | RebuildCommand
 
 /** An event as a decider gives it; without a key of its own it has its aggregate's. */
 export interface DecidedEvent {
@@ -39,6 +47,7 @@ export const deciders: Readonly<Record<string, Rules>> = {
   rejection: { decider: rejectionDecider as AnyDecider, topic: 'sync.replays' },
   conflict: { decider: conflictDecider as AnyDecider, topic: 'sync.conflicts' },
   job: { decider: jobDecider as AnyDecider, topic: 'sync.jobs' },
+  projection: { decider: rebuildDecider as AnyDecider, topic: 'sync.projections' },
 }
 
 /** The rules of an aggregate; undefined for a noun that nobody decides. */

@@ -112,6 +112,13 @@ export function changedFields(before: string, after: string): string | undefined
   return `${json}}`
 }
 
+/** Fields of an object's JSON text that another one does not have. */
+export function removedFields(before: string, after: string): string[] {
+  old.read(before)
+  now.read(after)
+  return old.names.filter(name => now.find(name) < 0).map(name => JSON.parse(name) as string)
+}
+
 /** Whether the JSON texts of two values say different things. */
 export function differ(was: string, value: string): boolean {
   if (was === value) return false

@@ -2,7 +2,7 @@ import type { RecordChanged, RecordPushed } from '../events/index.ts'
 import { laterOf } from '../kernel/instant.ts'
 import { basisText, deltasAfter, statedAt } from './basis.ts'
 import { type Conflict, findConflict } from './conflict.ts'
-import { changedFields, createdFields, deletedFields } from './diff.ts'
+import { changedFields, createdFields, deletedFields, removedFields } from './diff.ts'
 import { readPolicy } from './policy.ts'
 
 /** A record as it stands. A removed one stays as a mark, so that its versions go on from where they were. */
@@ -22,9 +22,13 @@ export interface RecordEffect {
   readonly operation: RecordChanged['operation']
   /** JSON text: old and new value of each field that differs. */
   readonly changes: string
+  /** Of an update: fields that the record does not have any more. */
+  readonly removed: readonly string[]
   /** Found on the way, and decided as far as its policy could. */
   readonly conflict: Conflict | undefined
 }
+
+const NOTHING: readonly string[] = []
 
 /** A conflict that leaves the record as it is. */
 export interface RecordKept {
@@ -42,8 +46,6 @@ export function mergeRecord(current: RecordState | undefined, push: Push): Recor
   const conflict = current && findConflict(current, push)
   if (conflict) return become(current, push, conflict.data, conflict) ?? { state: undefined, conflict }
   if (push.op === 'delete') return become(current, push, null, undefined)
-  // From before that was a conflict.
-  if (push.conflict === null && !push.upsert && current !== undefined && current.data !== null) return undefined
   return become(current, push, push.data, undefined)
 }
 
@@ -69,7 +71,10 @@ function become(
   const version = (current?.version ?? 0) + 1
   const updated = operation === 'update' ? changes : undefined
   const basis = push.conflict === null ? null : basisOf(current, push, push.conflict.policy, updated, conflict)
-  return { state: { data, version, basis }, operation, changes, conflict }
+  // A field that is gone has the new value null, as one may that is there.
+  const mayLack = updated?.includes('"new":null}')
+  const removed = mayLack ? removedFields(before!, data!) : NOTHING
+  return { state: { data, version, basis }, operation, changes, removed, conflict }
 }
 
 /** The basis of a row that a push has written; `changes` those of an update. */

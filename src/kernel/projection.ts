@@ -5,6 +5,44 @@ export interface Table {
   readonly key: readonly string[]
   /** Columns that pages are asked for by, each list with an index of its own. */
   readonly indexes?: readonly (readonly string[])[]
+  /**
+   * Where rows go that others have followed, so that the table can be read as it was at an earlier moment: `versionsOf`
+   * this one. Such a table has `stream` and `offset`: the place of the event that made the row so.
+   */
+  readonly versions?: Table
+  /** Columns beside the key that stay as they are when a row is followed by another. */
+  readonly fixed?: readonly string[]
+  /**
+   * Two columns with the place from which on a row counts, where that is not its event's: the stream and the offset. Null
+   * in one: the event's.
+   */
+  readonly since?: readonly [stream: string, offset: string]
+}
+
+/** A table's earlier versions: its rows as they were, each until the event at offset `until` of the same stream. */
+export function versionsOf(table: Omit<Table, 'versions' | 'indexes'>): Table {
+  const key = [...table.key, 'offset']
+  const first = Object.fromEntries(key.map(name => [name, table.columns[name]!]))
+  return {
+    name: `${table.name}_versions`,
+    columns: { ...first, ...table.columns, until: 'integer' },
+    key,
+    indexes: [['stream', 'until']],
+  }
+}
+
+/** A table that keeps its versions; the projection has both among its tables. */
+export function versioned<T extends Table>(table: T): T & { readonly versions: Table } {
+  return { ...table, versions: versionsOf(table) }
+}
+
+/**
+ * The version that `row` makes of the row it is written over; undefined when that does not become one: the table keeps
+ * none, the event is the same, or one that has come again.
+ */
+export function followed(table: Table, was: Row | null | undefined, row: Row): Row | undefined {
+  if (!table.versions || !was || was.stream !== row.stream) return undefined
+  return (was.offset as number) < (row.offset as number) ? { ...was, until: row.offset! } : undefined
 }
 
 export type Value = string | number | null
@@ -20,11 +58,17 @@ export function storable<Text extends string | null>(text: Text): Text {
 
 /**
  * The rows a batch of events works on: read from the store before, written back after. `get` has what `wants` named, and
- * what was put; `put` takes any row.
+ * what was put; `put` takes any row. Of a table that keeps its versions it must know the row that is there: it was wanted, or
+ * is told as `was`, every column of it; null when there is none.
  */
 export interface Rows {
   get(table: Table, key: string): Row | undefined
-  put(table: Table, key: string, row: Row): void
+  put(table: Table, key: string, row: Row, was?: Row | null): void
+}
+
+/** Whether a row has this event, or one after it, in it already: one that comes again changes nothing. */
+export function hasHad(row: Row | undefined, { stream, offset }: Pick<Source, 'stream' | 'offset'>): boolean {
+  return row !== undefined && row.stream === stream && (row.offset as number) >= offset
 }
 
 /** The place an event was read from, and its key. */
@@ -50,6 +94,8 @@ export type Emit<Outputs> = <Name extends keyof Outputs>(type: Name, event: Outp
  */
 export interface Projection<Event, Outputs = object> {
   readonly name: string
+  /** Grows with each change of what the same events give: a store that was filled by an earlier one is filled anew. */
+  readonly version: number
   readonly topics: readonly string[]
   readonly tables: readonly Table[]
   wants(source: Source, want: (table: Table, key: string) => void): void

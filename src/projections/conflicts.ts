@@ -1,8 +1,8 @@
 import type { ConflictDetected, ConflictReopened, ConflictResolved } from '../events/index.ts'
-import type { Projection, Row, Rows, Table } from '../kernel/projection.ts'
+import { hasHad, type Projection, type Row, type Rows, versioned } from '../kernel/projection.ts'
 
 /** Every conflict with both of its sides, and how it stands. */
-export const conflicts: Table = {
+export const conflicts = versioned({
   name: 'conflicts',
   columns: {
     id: 'text',
@@ -35,15 +35,20 @@ export const conflicts: Table = {
     reopened_at: 'integer',
     stream: 'text',
     offset: 'integer',
+    /** Where it came to stand so: the record that it was found with, or the decision on it. */
+    since_stream: 'text',
+    since_offset: 'integer',
   },
   key: ['id'],
+  fixed: ['dataset', 'record_id', 'type'],
+  since: ['since_stream', 'since_offset'],
   indexes: [
     ['dataset', 'record_id', 'id'],
     ['dataset', 'id'],
     ['status', 'id'],
     ['type', 'id'],
   ],
-}
+})
 
 type ConflictEvent = ConflictDetected | ConflictResolved | ConflictReopened
 
@@ -60,20 +65,21 @@ function detected(event: ConflictDetected): Omit<Row, 'stream' | 'offset'> {
     ...{ incoming: event.incoming, incoming_version, incoming_updated_at },
     ...{ fields: JSON.stringify(event.fields), request_id: event.request_id, detected_at },
     ...{ record_stream: event.source_stream, record_offset: event.source_offset },
+    ...{ since_stream: event.source_stream, since_offset: event.source_offset },
     ...{ resolved_by: null, resolved_at: resolution === null ? null : detected_at },
     ...{ reopened_by: null, reopened_at: null },
   }
 }
 
-function evolve(rows: Rows, event: ConflictEvent, type: string, place: { stream: string; offset: number }): void {
+function evolve(rows: Rows, event: ConflictEvent, type: string, at: { stream: string; offset: number }): void {
   const { conflict_id: id } = event
   const was = rows.get(conflicts, id)
   if (type === 'ConflictDetected') {
-    if (!was) rows.put(conflicts, id, { ...detected(event as ConflictDetected), ...place })
+    if (!was) rows.put(conflicts, id, { ...detected(event as ConflictDetected), ...at })
     return
   }
-  // Told already: what came after it stands.
-  if (!was || (was.offset as number) >= place.offset) return
+  if (!was || hasHad(was, at)) return
+  const place = { ...at, since_stream: at.stream, since_offset: at.offset }
   if (type === 'ConflictResolved') {
     const { resolution, by: resolved_by, at: resolved_at } = event as ConflictResolved
     rows.put(conflicts, id, { ...was, ...place, status: 'resolved', resolution, resolved_by, resolved_at })
@@ -87,8 +93,9 @@ function evolve(rows: Rows, event: ConflictEvent, type: string, place: { stream:
 /** Conflicts from `sync.conflicts`. All events of one are in one stream, its finding first. */
 export const conflictsProjection: Projection<ConflictEvent> = {
   name: 'conflicts',
+  version: 2,
   topics: ['sync.conflicts'],
-  tables: [conflicts],
+  tables: [conflicts, conflicts.versions],
   wants: ({ key }, want) => want(conflicts, idOf(key)),
   evolve: (rows, event, { stream, offset }, type) => evolve(rows, event, type, { stream, offset }),
 }

@@ -1,6 +1,7 @@
 import type { JobEvent } from '../domain/job.ts'
 import type { RunLogged, RunQueued, RunSkipped } from '../events/index.ts'
 import {
+  hasHad,
   KEY_SEPARATOR,
   type Projection,
   type Row,
@@ -8,10 +9,11 @@ import {
   type Source,
   storable,
   type Table,
+  versioned,
 } from '../kernel/projection.ts'
 
 /** Every job as it stands, with its run under way or its last one. A deleted one stays as a mark. */
-export const jobs: Table = {
+export const jobs = versioned({
   name: 'jobs',
   columns: {
     id: 'text',
@@ -36,7 +38,7 @@ export const jobs: Table = {
     offset: 'integer',
   },
   key: ['id'],
-}
+})
 
 /** A run as it stands; times in milliseconds since 1970. */
 export interface RunState {
@@ -62,10 +64,12 @@ export interface RunState {
   readonly result: string | null
   /** Includes all that the run has brought, once it is over. */
   readonly position: string | null
+  /** The event that made it so; rows from before there were versions have none. */
+  readonly offset?: number
 }
 
 /** Every run of every job; ids are time-ordered, so a page of a job's runs is in their order. */
-export const runs: Table = {
+export const runs = versioned({
   name: 'runs',
   columns: {
     job_id: 'text',
@@ -90,7 +94,7 @@ export const runs: Table = {
     offset: 'integer',
   },
   key: ['job_id', 'id'],
-}
+})
 
 /** What runs told. `entry` is JSON: `rank` from 0 for debug to 3 for error, and `at` in milliseconds since 1970. */
 export const runLogs: Table = {
@@ -112,7 +116,7 @@ export const LEVELS = ['debug', 'info', 'warning', 'error'] as const
 const jobOf = (key: string) => key.slice(key.indexOf('/') + 1)
 
 /** Sorts as the entries were written: a job's are all in one stream. */
-function placeOf({ offset }: Source): string {
+export function placeOf({ offset }: Pick<Source, 'offset'>): string {
   return String(offset).padStart(16, '0')
 }
 
@@ -130,12 +134,6 @@ function newRun({ run_id, trigger, scheduled_at, at }: RunQueued): RunState {
   return { ...asked, ...nothing, processed: 0, rejected: 0, result: null, began_at: null, began_with: 0 }
 }
 
-/** When a run was last taken up. An event that comes again changes nothing, though the run has gone on since. */
-function begun(run: RunState, { at }: { at: number }): Pick<RunState, 'began_at' | 'began_with'> {
-  const { began_at, began_with, processed } = run
-  return began_at !== null && at <= began_at ? { began_at, began_with } : { began_at: at, began_with: processed }
-}
-
 /** What an event makes of the run under way. */
 function runAfter(run: RunState, { type, data }: JobEvent): RunState {
   switch (type) {
@@ -149,7 +147,8 @@ function runAfter(run: RunState, { type, data }: JobEvent): RunState {
         status: 'running',
         waiting_until: null,
         started_at: run.started_at ?? data.at,
-        ...begun(run, data),
+        began_at: data.at,
+        began_with: run.processed,
       }
     case 'RunPaused':
       return { ...run, status: 'paused', waiting_until: null }
@@ -186,10 +185,12 @@ function putRun(rows: Rows, job: Row, event: JobEvent, { stream, offset }: Sourc
     return
   }
   if (!was && event.type !== 'RunQueued') return
-  const run = runAfter(was!, event)
+  const run = { ...runAfter(was!, event), offset }
   rows.put(jobs, job.id as string, { ...job, ...place, status: run.status, run: JSON.stringify(run) })
   const key = (job.id as string) + KEY_SEPARATOR + run.id
-  rows.put(runs, key, { job_id: job.id!, ...run, stream, offset })
+  // Its key is not the event's, so it cannot be wanted; but the job has it.
+  const before = was?.id === run.id ? { job_id: job.id!, stream, ...was, offset: was.offset ?? job.offset! } : null
+  rows.put(runs, key, { job_id: job.id!, ...run, stream }, before)
 }
 
 /** What an event says of where a job's connector is. A page of a run that was overruled says nothing. */
@@ -206,6 +207,7 @@ function skippedBy({ scheduled_at, reason, run_id, at }: RunSkipped): string {
 function putJob(rows: Rows, event: JobEvent, source: Source): void {
   const id = event.data.job_id
   const was = rows.get(jobs, id)
+  if (hasHad(was, source)) return
   const place = { updated_at: event.data.at, stream: source.stream, offset: source.offset }
   if (event.type === 'JobConfigured') {
     const { connector_type, config, created_at, command_id: configured_by } = event.data
@@ -222,8 +224,9 @@ function putJob(rows: Rows, event: JobEvent, source: Source): void {
 /** Jobs, their runs and what those told, from `sync.jobs` and `sync.logs`. */
 export const jobsProjection: Projection<JobEvent['data'] | RunLogged> = {
   name: 'jobs',
+  version: 2,
   topics: ['sync.jobs', 'sync.logs'],
-  tables: [jobs, runs, runLogs],
+  tables: [jobs, jobs.versions, runs, runs.versions, runLogs],
   wants({ key }, want) {
     want(jobs, jobOf(key))
   },

@@ -1,11 +1,13 @@
+import { verdictOf } from '../domain/quality-state.ts'
 import { mergeRecord, type RecordState } from '../domain/record.ts'
 import type { Events, RecordPushed } from '../events/index.ts'
-import { KEY_SEPARATOR, type Projection, type Table } from '../kernel/projection.ts'
+import { hasHad, KEY_SEPARATOR, type Projection, versioned } from '../kernel/projection.ts'
 import { tellDetected, tellResolved } from './conflict-news.ts'
 import { countKey, countRecords, datasetCounts, datasets } from './datasets.ts'
+import { countQuality, datasetQuality } from './quality.ts'
 
 /** Every record as it stands now; `deleted` rows keep the version count of what was removed. */
-export const records: Table = {
+export const records = versioned({
   name: 'records',
   columns: {
     dataset: 'text',
@@ -18,9 +20,13 @@ export const records: Table = {
     offset: 'integer',
     /** What the row has to know about itself for conflicts to come (domain/basis.ts); null for most. */
     basis: 'text',
+    /** How the push that wrote it was judged (domain/quality-state.ts): it counts in its data set's score by that. */
+    verdict: 'integer',
+    /** The record that it was made of, as JSON text of an Origin; null for what was pushed. */
+    origin: 'text',
   },
   key: ['dataset', 'id'],
-}
+})
 
 export function recordKey(dataset: string, id: string): string {
   return dataset + KEY_SEPARATOR + id
@@ -43,23 +49,34 @@ export type RecordOutputs = Pick<Events, 'RecordChanged' | 'ConflictTold' | 'Con
 /** Records and data sets from `sync.records`. */
 export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
   name: 'records',
+  version: 3,
   topics: ['sync.records'],
-  tables: [records, datasets, datasetCounts],
+  tables: [
+    records,
+    records.versions,
+    datasets,
+    datasetCounts,
+    datasetCounts.versions,
+    datasetQuality,
+    datasetQuality.versions,
+  ],
   // The key of the event is the key of the row: `recordKey`.
   wants({ key, stream }, want) {
     const dataset = key.slice(0, key.indexOf(KEY_SEPARATOR))
     want(records, key)
     want(datasets, dataset)
-    want(datasetCounts, countKey(dataset, stream))
+    const count = countKey(dataset, stream)
+    want(datasetCounts, count)
+    want(datasetQuality, count)
   },
   evolve(rows, event, source, _type, emit) {
     const row = rows.get(records, source.key)
-    // Already in the row, or without effect on it: an event that comes a second time changes nothing.
-    if (row && row.stream === source.stream && (row.offset as number) >= source.offset) return
+    if (hasHad(row, source)) return
     const current = row as unknown as RecordState | undefined
     const effect = mergeRecord(current, event)
     if (effect?.state) {
-      const { state, operation, changes } = effect
+      const { state, operation, changes, removed } = effect
+      const verdict = state.data === null ? 0 : verdictOf(event.received_at, event.updated_at, null)
       rows.put(records, source.key, {
         dataset: event.dataset,
         id: event.id,
@@ -70,15 +87,23 @@ export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
         stream: source.stream,
         offset: source.offset,
         basis: state.basis,
+        verdict,
+        origin: state.data === null || event.origin === null ? null : JSON.stringify(event.origin),
       })
       const by = operation === 'create' ? 1 : operation === 'delete' ? -1 : 0
-      countRecords(rows, event.dataset, by, { ...source, time: event.received_at })
+      const origins = {
+        was: (row?.origin as string | null | undefined) ?? null,
+        now: state.data === null ? null : event.origin,
+      }
+      countQuality(rows, event.dataset, source, row, state.data, verdict)
+      countRecords(rows, event.dataset, event.id, by, origins, { ...source, time: event.received_at })
       emit('RecordChanged', {
         dataset: event.dataset,
         id: event.id,
         operation,
         version: state.version,
         changes,
+        removed,
         source_stream: source.stream,
         source_offset: source.offset,
         source: event.source,

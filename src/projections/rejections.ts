@@ -75,6 +75,7 @@ function replayed(key: string): string {
 
 export const rejectionsProjection: Projection<RecordRejected | RejectionReplayed> = {
   name: 'rejections',
+  version: 1,
   topics: ['sync.rejected', 'sync.replays'],
   tables: [rejections, replays],
   wants({ key }, want) {

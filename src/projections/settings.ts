@@ -1,8 +1,8 @@
 import type { DatasetConfigured, Events } from '../events/index.ts'
-import { type Projection, storable, type Table } from '../kernel/projection.ts'
+import { hasHad, type Projection, storable, versioned } from '../kernel/projection.ts'
 
 /** What was set for each data set, by its name; JSON texts as they were set. */
-export const settings: Table = {
+export const settings = versioned({
   name: 'dataset_settings',
   columns: {
     dataset: 'text',
@@ -12,19 +12,23 @@ export const settings: Table = {
     schema_contract: 'text',
     transformations: 'text',
     conflict_policy: 'text',
+    /** The job that makes the data set out of others, if one does. */
+    made_by: 'text',
     updated_at: 'integer',
     stream: 'text',
     offset: 'integer',
   },
   key: ['dataset'],
-}
+})
 
 export const settingsProjection: Projection<DatasetConfigured> = {
   name: 'settings',
+  version: 2,
   topics: ['sync.datasets'],
-  tables: [settings],
+  tables: [settings, settings.versions],
   wants: ({ key }, want) => want(settings, key.slice(key.indexOf('/') + 1)),
   evolve(rows, { command_id, by, at, ...set }, { stream, offset }) {
+    if (hasHad(rows.get(settings, set.dataset), { stream, offset })) return
     const [title, category] = [storable(set.title), storable(set.category)]
     rows.put(settings, set.dataset, { ...set, title, category, updated_at: at, stream, offset })
   },

@@ -2,13 +2,13 @@ import type { Table } from '../kernel/projection.ts'
 import { type FieldCondition, PAGE_BYTES, type PageQuery } from './store.ts'
 
 const TYPES = { text: 'text collate "C"', integer: 'bigint' } as const
-const ARRAYS = { text: 'text[]', integer: 'bigint[]' } as const
+export const ARRAYS = { text: 'text[]', integer: 'bigint[]' } as const
 
 export function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`
 }
 
-function nameOf(table: Table): string {
+export function nameOf(table: Table): string {
   return `superinsight.${quoted(table.name)}`
 }
 
@@ -41,21 +41,29 @@ export function addColumnsSql(table: Table, there: ReadonlySet<string>): string[
  * there is up to it.
  */
 export function loadSql(table: Table): string {
+  return loadedSql(table, keyedSql(table))
+}
+
+/** The rows that have keys, each with the place of its key. */
+export function keyedSql(table: Table): string {
   const keys = table.key.map(quoted)
   const arrays = table.key.map((column, i) => `$${i + 1}::${ARRAYS[table.columns[column]!]}`)
+  return `select t.*, "#place" from unnest(${arrays.join(', ')}) with ordinality as k(${keys.join(', ')}, "#place")
+    join ${nameOf(table)} t using (${keys.join(', ')})`
+}
+
+export function loadedSql(table: Table, keyed: string): string {
   const names = Object.keys(table.columns).map(quoted).join(', ')
   // Names that no column has.
   const [place, bytes, before] = ['"#place"', '"#bytes"', '"#before"']
   return `select ${names}, ${place}, ${before} + ${bytes} from (
       select *, coalesce(sum(${bytes}) over (order by ${place} rows between unbounded preceding and 1 preceding), 0) as ${before}
-      from (select t.*, ${place}, ${bytesSql(table)} as ${bytes}
-        from unnest(${arrays.join(', ')}) with ordinality as k(${keys.join(', ')}, ${place})
-        join ${nameOf(table)} t using (${keys.join(', ')})) found
+      from (select *, ${bytesSql(table)} as ${bytes} from (${keyed}) keyed) found
     ) counted where ${before} < ${PAGE_BYTES} order by ${place}`
 }
 
 /** How much text a row holds; octet_length needs no look at a long value itself, only at what stands for it in the row. */
-function bytesSql(table: Table): string {
+export function bytesSql(table: Table): string {
   const texts = Object.entries(table.columns).filter(([, type]) => type === 'text')
   return texts.map(([name]) => `coalesce(octet_length(${quoted(name)}), 0)`).join(' + ')
 }
@@ -80,14 +88,20 @@ export function pageSql(query: PageQuery): { text: string; values: unknown[] } {
   const last = quoted(table.key.at(-1)!)
   const conditions = Object.entries(query.equal).map(([column, given]) => `${quoted(column)} = ${value(given)}`)
   if (query.after !== undefined) conditions.push(`${last} > ${value(query.after)}`)
+  if (query.upTo !== undefined) conditions.push(`${last} <= ${value(query.upTo)}`)
   for (const field of query.fields ?? []) conditions.push(fieldSql(field, value))
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
+  const rows = `select * from ${nameOf(table)} ${where} order by ${last}${query.newest ? ' desc' : ''} limit ${value(query.limit)} offset ${value(query.offset ?? 0)}`
+  return { text: cutSql(table, rows, last), values }
+}
+
+/** The rows that `rows` gives, in an order, cut after the one with which their text comes to PAGE_BYTES; last whether they were. */
+export function cutSql(table: Table, rows: string, order: string): string {
   const names = Object.keys(table.columns).map(quoted).join(', ')
-  const text = `select ${names} from (
-      select *, sum(${bytesSql(table)}) over (order by ${last} rows between unbounded preceding and 1 preceding) as bytes_before
-      from (select * from ${nameOf(table)} ${where} order by ${last}${query.newest ? ' desc' : ''} limit ${value(query.limit)} offset ${value(query.offset ?? 0)}) rows
-    ) page where coalesce(bytes_before, 0) < ${PAGE_BYTES} order by ${last}`
-  return { text, values }
+  return `select ${names}, "#before" + "#bytes" >= ${PAGE_BYTES} as "#cut" from (
+      select *, coalesce(sum("#bytes") over (order by ${order} rows between unbounded preceding and 1 preceding), 0) as "#before"
+      from (select *, ${bytesSql(table)} as "#bytes" from (${rows}) rows) counted
+    ) page where "#before" < ${PAGE_BYTES} order by ${order}`
 }
 
 export function countSql({ table, equal }: Pick<PageQuery, 'table' | 'equal'>): { text: string; values: unknown[] } {
@@ -97,7 +111,7 @@ export function countSql({ table, equal }: Pick<PageQuery, 'table' | 'equal'>): 
 }
 
 /** Only what may be beyond PostgreSQL's json goes through the function that is slower and bears it. */
-function fieldSql(
+export function fieldSql(
   { column, field, comparison, value: wanted }: FieldCondition,
   value: (given: unknown) => string,
 ): string {

@@ -1,11 +1,27 @@
 import { Pool, type PoolClient, types } from 'pg'
 import { DomainError } from '../kernel/errors.ts'
-import type { Row, Value } from '../kernel/projection.ts'
+import type { Row, Table, Value } from '../kernel/projection.ts'
+import { pageInSlices, type SliceReader } from './as-of.ts'
+import { allTables } from './generations.ts'
 import { migrate, readMigrations } from './migrations.ts'
 import { binaryArray } from './postgres-arrays.ts'
+import { countThenSql, loadThenSql, type Query, sliceCountSql, sliceEndSql, sliceRowsSql } from './postgres-as-of.ts'
+import { claimIn, epochOf, floorsIn, forgetIn } from './postgres-checkpoints.ts'
+import { postgresGenerations } from './postgres-generations.ts'
 import { unavailable } from './postgres-pool.ts'
 import { addColumnsSql, COLUMNS_SQL, countSql, createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
-import { claimLost, PAGE_BYTES, rowBytes, rowOf, type Store, type TableChange } from './store.ts'
+import {
+  goneIn,
+  type Moment,
+  notKept,
+  PAGE_BYTES,
+  type PageQuery,
+  refusedCommit,
+  rowBytes,
+  rowOf,
+  type Store,
+  type TableChange,
+} from './store.ts'
 
 export interface PostgresOptions {
   url: string
@@ -80,54 +96,108 @@ export function openPostgresStore(options: PostgresOptions): Store {
     })
   }
 
+  function load(table: Table, keys: readonly (readonly Value[])[], asOf?: Moment): Promise<Row[]> {
+    return withClient(async client => {
+      const columns = Object.keys(table.columns)
+      const rows: Row[] = []
+      const then = asOf && loadThenSql(table, asOf)
+      for (let at = 0, bytes = 0; at < keys.length && bytes < PAGE_BYTES; ) {
+        const some = keys.slice(at, at + ROWS_A_STATEMENT)
+        const parts = table.key.map((column, i) =>
+          binaryArray(
+            table.columns[column]!,
+            some.map(key => key[i]!),
+          ),
+        )
+        const query = then
+          ? // Its text depends on how many streams a moment names, and on nothing else.
+            { name: `as of ${asOf.size}: ${table.name}`, text: then.text, values: [...parts, ...then.values] }
+          : { name: `load ${table.name}`, text: loadSql(table), values: parts }
+        const { rows: found } = await client.query<Value[]>({ ...query, rowMode: 'array' })
+        for (const each of found) {
+          const row = rowOf(columns, each)
+          rows.push(row)
+          bytes += rowBytes(row)
+        }
+        // Bytes in UTF-8 are more than a text is long: a cut there may come early.
+        const [place, counted] = (found.at(-1)?.slice(-2) ?? [0, 0]) as [number, number]
+        at += counted < PAGE_BYTES ? some.length : place
+      }
+      return rows
+    })
+  }
+
+  /** Rows, and whether more were left out for their bytes. */
+  function rowsOf(table: Table, query: Query): Promise<{ rows: Row[]; cut: boolean }> {
+    return withClient(async client => {
+      const columns = Object.keys(table.columns)
+      const { rows } = await client.query<Value[]>({ ...query, values: [...query.values], rowMode: 'array' })
+      return { rows: rows.map(values => rowOf(columns, values)), cut: (rows.at(-1)?.at(-1) as unknown) === true }
+    })
+  }
+
+  function counted(query: Query): Promise<number> {
+    return withClient(
+      async client => (await client.query<{ rows: number }>(query.text, [...query.values])).rows[0]!.rows,
+    )
+  }
+
+  /** Cut by its bytes in UTF-8, of which there are more than a text is long, a page goes on until its text comes to PAGE_BYTES. */
+  async function pageNow(query: PageQuery): Promise<Row[]> {
+    const { table, limit, newest } = query
+    const page: Row[] = []
+    let bytes = 0
+    for (let next = query; ; ) {
+      const { rows, cut } = await rowsOf(table, pageSql(next))
+      for (const row of rows) {
+        page.push(row)
+        bytes += rowBytes(row)
+        if (bytes >= PAGE_BYTES) return page
+      }
+      if (!cut || page.length === limit) return page
+      const after = String(page.at(-1)![table.key.at(-1)!])
+      next = { ...query, after, limit: limit - page.length, ...(newest ? {} : { offset: 0 }) }
+    }
+  }
+
+  function slices(query: PageQuery): SliceReader {
+    return {
+      rows: slice => rowsOf(query.table, sliceRowsSql(query, slice)),
+      count: slice => counted(sliceCountSql(query, slice)),
+      async end(slice) {
+        const { text, values } = sliceEndSql(query, slice)
+        const { rows } = await withClient(client => client.query<{ end: Value }>(text, [...values]))
+        return rows[0] && String(rows[0].end)
+      },
+    }
+  }
+
+  /** What was read of the past, if what it needs was still there afterwards: the floor moves before versions go. */
+  async function thenKept<T>(moment: Moment, reading: Promise<T>): Promise<T> {
+    const found = await reading
+    const gone = goneIn(moment, await withClient(floorsIn))
+    if (gone) throw notKept(...gone)
+    return found
+  }
+
   return {
     parallel: true,
+    generations: postgresGenerations({ withClient, inTransaction }),
     declare: tables =>
       inTransaction(async client => {
         await client.query('select pg_advisory_xact_lock($1)', [STARTING])
         await migrate(client, readMigrations())
         if (log !== undefined) await belongTo(client, log)
-        for (const table of tables) {
+        for (const table of allTables(tables)) {
           await client.query(createSql(table))
           const { rows } = await client.query<{ name: string }>(COLUMNS_SQL, [table.name])
           for (const sql of addColumnsSql(table, new Set(rows.map(({ name }) => name)))) await client.query(sql)
         }
       }),
-    claim: (projection, stream) =>
-      withClient(async client => {
-        const { rows } = await client.query<{ epoch: number; offset: number }>(
-          `insert into superinsight.checkpoints(projection, stream, "offset", epoch) values ($1, $2, -1, 1)
-           on conflict(projection, stream) do update set epoch = checkpoints.epoch + 1 returning epoch, "offset"`,
-          [projection, stream],
-        )
-        return rows[0]!
-      }),
-    async load(table, keys) {
+    claim: (projection, stream) => withClient(client => claimIn(client, projection, stream)),
+    async load(table, keys, asOf) {
       if (keys.length === 0) return []
-      return withClient(async client => {
-        const columns = Object.keys(table.columns)
-        const rows: Row[] = []
-        for (let at = 0, bytes = 0; at < keys.length && bytes < PAGE_BYTES; ) {
-          const some = keys.slice(at, at + ROWS_A_STATEMENT)
-          const values = table.key.map((column, i) =>
-            binaryArray(
-              table.columns[column]!,
-              some.map(key => key[i]!),
-            ),
-          )
-          const query = { name: `load ${table.name}`, text: loadSql(table), values, rowMode: 'array' as const }
-          const { rows: found } = await client.query<Value[]>(query)
-          for (const each of found) {
-            const row = rowOf(columns, each)
-            rows.push(row)
-            bytes += rowBytes(row)
-          }
-          // Bytes in UTF-8 are more than a text is long: a cut there may come early.
-          const [place, counted] = (found.at(-1)?.slice(-2) ?? [0, 0]) as [number, number]
-          at += counted < PAGE_BYTES ? some.length : place
-        }
-        return rows
-      })
+      return asOf ? thenKept(asOf, load(table, keys, asOf)) : load(table, keys)
     },
     async commit(changes, checkpoint, before) {
       // What was waited for may fail before it is waited for, and its failure is not the store's.
@@ -145,7 +215,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
           text: `update superinsight.checkpoints set "offset" = $1 where projection = $2 and stream = $3 and epoch = $4`,
           values: [offset, projection, stream, epoch],
         })
-        if (moved.rowCount === 0) throw claimLost(checkpoint)
+        if (moved.rowCount === 0) throw refusedCommit(checkpoint, await epochOf(client, projection, stream))
       }
       try {
         await inTransaction(work)
@@ -161,8 +231,13 @@ export function openPostgresStore(options: PostgresOptions): Store {
         )
         return new Map(rows.map(row => [row.stream, row.offset]))
       }),
-    page: query => withClient(async client => (await client.query<Row>(pageSql(query))).rows),
-    count: query => withClient(async client => (await client.query<{ rows: number }>(countSql(query))).rows[0]!.rows),
+    page: query => (query.asOf ? thenKept(query.asOf, pageInSlices(query, slices(query))) : pageNow(query)),
+    async count(query) {
+      const counting = counted(query.asOf ? countThenSql(query) : countSql(query))
+      return query.asOf ? thenKept(query.asOf, counting) : counting
+    },
+    floors: () => withClient(floorsIn),
+    forget: (table, claimed, through, limit) => withClient(client => forgetIn(client, table, claimed, through, limit)),
     stop: () => pool.end(),
   }
 }

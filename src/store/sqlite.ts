@@ -1,10 +1,19 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Row, Table, Value } from '../kernel/projection.ts'
+import { pageInSlices, type SliceReader } from './as-of.ts'
+import { allTables } from './generations.ts'
+import { countSlice, countThen, endOfSlice, loadThen, readSlice } from './sqlite-as-of.ts'
+import { claimIn, epochOf, floorsIn, forgetIn } from './sqlite-checkpoints.ts'
+import { sqliteGenerations } from './sqlite-generations.ts'
+import { countNow, pageSql, quoted, rowsUntilFull } from './sqlite-sql.ts'
+import { declareOwn, declareTable } from './sqlite-tables.ts'
 import {
-  claimLost,
-  type FieldCondition,
+  goneIn,
+  type Moment,
+  notKept,
   PAGE_BYTES,
   type PageQuery,
+  refusedCommit,
   rowBytes,
   rowOf,
   type Store,
@@ -23,12 +32,8 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
   const db = new DatabaseSync(options.file, { timeout: 10_000, readOnly: options.readOnly ?? false })
   db.exec(`pragma cache_size = -${(options.cacheMb ?? 64) * 1024}; pragma busy_timeout = 10000;`)
   if (!options.readOnly) {
-    db.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 8000;
-      create table if not exists checkpoints(projection text, stream text, "offset" integer not null,
-        epoch integer not null default 0, primary key(projection, stream)) strict, without rowid;`)
-    // Files made before checkpoints had one writer.
-    if (!db.prepare("select 1 from pragma_table_info('checkpoints') where name = 'epoch'").get())
-      db.exec('alter table checkpoints add column epoch integer not null default 0')
+    db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 8000')
+    declareOwn(db)
   }
   const prepared = new Map<string, StatementSync>()
 
@@ -108,55 +113,92 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     return done
   }
 
+  const closed = new Map<string, Promise<void>>()
+  /** Like `exclusively`, once nobody holds the projection. */
+  async function inTurn<T>(projection: string, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      await closed.get(projection)
+      const done = await exclusively(async () => (closed.has(projection) ? undefined : { result: await work() }))
+      if (done) return done.result
+    }
+  }
+
+  async function close(projection: string): Promise<() => void> {
+    while (closed.has(projection)) await closed.get(projection)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    closed.set(projection, promise)
+    // Whoever began before has finished then.
+    await exclusively(async () => undefined)
+    let over = false
+    return () => {
+      if (!over) closed.delete(projection)
+      over = true
+      resolve()
+    }
+  }
+
+  async function transaction<T>(work: () => Promise<T>): Promise<T> {
+    db.exec('begin immediate')
+    try {
+      const result = await work()
+      db.exec('commit')
+      return result
+    } catch (error) {
+      if (db.isTransaction) db.exec('rollback')
+      throw error
+    }
+  }
+
+  function pageNow(query: PageQuery): Promise<Row[]> {
+    return exclusively(async () => {
+      const { sql, values } = pageSql(query)
+      return rowsUntilFull(statement(sql), query.table, values).rows
+    })
+  }
+
+  function slices(query: PageQuery): SliceReader {
+    return {
+      rows: slice => exclusively(async () => readSlice(statement, query, slice)),
+      count: slice => exclusively(async () => countSlice(statement, query, slice)),
+      end: slice => exclusively(async () => endOfSlice(statement, query, slice)),
+    }
+  }
+
+  /** What was read of the past, if what it needs was still there afterwards: the floor moves before versions go. */
+  async function thenKept<T>(moment: Moment, reading: Promise<T>): Promise<T> {
+    const found = await reading
+    const gone = goneIn(moment, await exclusively(async () => floorsIn(statement)))
+    if (gone) throw notKept(...gone)
+    return found
+  }
+
   return {
     parallel: false,
+    generations: sqliteGenerations({ db, file: options.file, exclusively, close }),
     // In turn as well: inside a commit that fails, a new table would be rolled back with it.
     declare: tables =>
       exclusively(async () => {
-        for (const table of tables) {
-          const columns = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${type}`)
-          const key = table.key.map(quoted).join(', ')
-          const body = `${columns.join(', ')}, primary key(${key})`
-          db.exec(`create table if not exists ${quoted(table.name)}(${body}) strict, without rowid`)
-          const there = new Set(
-            db
-              .prepare('select name from pragma_table_info(?)')
-              .all(table.name)
-              .map(row => row.name),
+        for (const table of allTables(tables)) declareTable(db, table)
+      }),
+    claim: (projection, stream) => inTurn(projection, async () => claimIn(statement, projection, stream)),
+    load: (table, keys, asOf) =>
+      asOf
+        ? thenKept(
+            asOf,
+            exclusively(async () => loadThen(statement, table, keys, asOf)),
           )
-          for (const [name, type] of Object.entries(table.columns))
-            if (!there.has(name)) db.exec(`alter table ${quoted(table.name)} add column ${quoted(name)} ${type}`)
-          for (const index of table.indexes ?? [])
-            db.exec(
-              `create index if not exists ${quoted(`${table.name} by ${index.join(', ')}`)} on ${quoted(table.name)}(${index.map(quoted).join(', ')})`,
-            )
-        }
-      }),
-    claim: (projection, stream) =>
-      exclusively(async () => {
-        const row = statement(
-          `insert into checkpoints(projection, stream, "offset", epoch) values (?, ?, -1, 1)
-           on conflict(projection, stream) do update set epoch = epoch + 1 returning epoch, "offset"`,
-        ).get(projection, stream)!
-        return { epoch: row.epoch as number, offset: row.offset as number }
-      }),
-    load: (table, keys) => exclusively(async () => load(table, keys)),
+        : exclusively(async () => load(table, keys)),
     commit: (changes, checkpoint, before) =>
-      exclusively(async () => {
+      inTurn(checkpoint.projection, async () => {
         const { projection, stream, offset, epoch } = checkpoint
-        db.exec('begin immediate')
-        try {
+        await transaction(async () => {
           const moved = statement(
             'update checkpoints set "offset" = ? where projection = ? and stream = ? and epoch = ?',
           ).run(offset, projection, stream, epoch)
-          if (moved.changes === 0) throw claimLost(checkpoint)
+          if (moved.changes === 0) throw refusedCommit(checkpoint, epochOf(statement, projection, stream))
           for (const change of changes) upsert(change)
           await before
-          db.exec('commit')
-        } catch (error) {
-          if (db.isTransaction) db.exec('rollback')
-          throw error
-        }
+        })
       }),
     checkpoints: projections =>
       exclusively(async () => {
@@ -165,78 +207,19 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
         ).all(JSON.stringify(projections))
         return new Map(rows.map(row => [row.stream as string, row.offset as number]))
       }),
-    page: query =>
-      exclusively(async () => {
-        const { sql, values } = pageSql(query)
-        const rows: Row[] = []
-        let bytes = 0
-        for (const row of statement(sql).iterate(...values)) {
-          rows.push(row as Row)
-          bytes += rowBytes(row as Row)
-          if (bytes >= PAGE_BYTES) break
-        }
-        return rows
-      }),
-    count: ({ table, equal }) =>
-      exclusively(async () => {
-        const conditions = Object.keys(equal).map(column => `${quoted(column)} = ?`)
-        const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
-        const sql = `select count(*) as rows from ${quoted(table.name)} ${where}`
-        return statement(sql).get(...Object.values(equal))!.rows as number
-      }),
+    page: query => (query.asOf ? thenKept(query.asOf, pageInSlices(query, slices(query))) : pageNow(query)),
+    count: query =>
+      query.asOf
+        ? thenKept(
+            query.asOf,
+            exclusively(async () => countThen(statement, query)),
+          )
+        : exclusively(async () => countNow(statement, query)),
+    floors: () => exclusively(async () => floorsIn(statement)),
+    forget: (table, claimed, through, limit) =>
+      exclusively(() => transaction(async () => forgetIn(statement, table, claimed, through, limit))),
     async stop() {
       db.close()
     },
   }
-}
-
-function quoted(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`
-}
-
-function pageSql(query: PageQuery): { sql: string; values: SQLInputValue[] } {
-  const last = quoted(query.table.key.at(-1)!)
-  const conditions: string[] = []
-  const values: SQLInputValue[] = []
-  for (const [column, value] of Object.entries(query.equal)) {
-    conditions.push(`${quoted(column)} = ?`)
-    values.push(value)
-  }
-  if (query.after !== undefined) {
-    conditions.push(`${last} > ?`)
-    values.push(query.after)
-  }
-  for (const field of query.fields ?? []) {
-    const condition = fieldSql(field)
-    conditions.push(condition.sql)
-    values.push(...condition.values)
-  }
-  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
-  return {
-    sql: `select * from (
-      select * from ${quoted(query.table.name)} ${where} order by ${last} ${query.newest ? 'desc' : ''} limit ? offset ?
-    ) order by ${last}`,
-    values: [...values, query.limit, query.offset ?? 0],
-  }
-}
-
-/** `->>` gives a JSON number as a number, true as 1, a missing field as null; json_type tells them apart. */
-function fieldSql({ column, field, comparison, value }: FieldCondition): { sql: string; values: SQLInputValue[] } {
-  // As a JSON string: SQLite reads escapes in a path when it has a backslash.
-  const path = `$.${JSON.stringify(field)}`
-  const type = `json_type(${quoted(column)}, ?)`
-  if (value === null) {
-    return { sql: `coalesce(${type}, 'null') ${comparison === '!=' ? '<>' : '='} 'null'`, values: [path] }
-  }
-  if (typeof value === 'boolean') {
-    return { sql: `coalesce(${type}, 'null') ${comparison === '!=' ? '<>' : '='} ?`, values: [path, String(value)] }
-  }
-  const types = typeof value === 'string' ? "('text')" : "('integer', 'real')"
-  const compared = `(${type} in ${types} and ${quoted(column)} ->> ? ${comparison === '!=' ? '=' : comparison} ?)`
-  return { sql: comparison === '!=' ? `not coalesce(${compared}, 0)` : compared, values: [path, path, bound(value)] }
-}
-
-/** An integer past 64 bits as a real number, which is what SQLite makes of one in JSON text. */
-function bound(value: string | number | bigint): SQLInputValue {
-  return typeof value === 'bigint' && BigInt.asIntN(64, value) !== value ? Number(value) : value
 }

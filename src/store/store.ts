@@ -1,5 +1,6 @@
 import { DomainError } from '../kernel/errors.ts'
 import type { Row, Table, Value } from '../kernel/projection.ts'
+import type { Generations } from './generations.ts'
 
 /**
  * The port to the read models. `test/contracts/store.ts` runs these laws against every adapter:
@@ -9,6 +10,8 @@ import type { Row, Table, Value } from '../kernel/projection.ts'
  * 3. Text comes back as it went in, to the character.
  * 4. One writer: a checkpoint belongs to whoever claimed it last. A commit under an earlier claim is refused with
  *    CONFLICT and writes nothing, however long its writer slept.
+ * 5. A read as of a moment sees each row as the last event at or before it has left it, whatever is written meanwhile; or
+ *    is refused with GONE, when earlier versions that it would need are not kept any more.
  */
 export interface Store {
   /** Whether a commit that waits leaves the store to others meanwhile. */
@@ -21,7 +24,7 @@ export interface Store {
    * The rows with these keys that exist, in the order of the keys, which are parts in the order of `table.key` and all
    * differ. When the text of rows comes to PAGE_BYTES, those of the keys after the last of them are left out.
    */
-  load(table: Table, keys: readonly (readonly Value[])[]): Promise<readonly Row[]>
+  load(table: Table, keys: readonly (readonly Value[])[], asOf?: Moment): Promise<readonly Row[]>
   /** Writes while `before` is under way, and commits once it has resolved; if it rejects, nothing is written. */
   commit(changes: readonly TableChange[], checkpoint: Checkpoint, before?: Promise<unknown>): Promise<void>
   /** How far projections have come in each stream they have read; a stream belongs to one of them. */
@@ -31,7 +34,20 @@ export interface Store {
    */
   page(query: PageQuery): Promise<readonly Row[]>
   /** How many rows fit, whatever the limit and offset. */
-  count(query: Pick<PageQuery, 'table' | 'equal'>): Promise<number>
+  count(query: Pick<PageQuery, 'table' | 'equal' | 'asOf'>): Promise<number>
+  /**
+   * For each stream the earliest offset that a moment may name besides -1: up to there earlier versions were forgotten, or
+   * were not kept when the rows were made. Streams that are not named have all of them.
+   */
+  floors(): Promise<ReadonlyMap<string, number>>
+  /**
+   * Forgets about `limit` earlier versions of one of a projection's tables, the oldest of those that ended at or before
+   * offset `through` of a stream; tells how many. The stream's floor moves before they go. Refused with CONFLICT under
+   * an earlier claim.
+   */
+  forget(table: Table, claimed: Omit<Checkpoint, 'offset'>, through: number, limit: number): Promise<number>
+  /** Rows that are made anew beside those that are read. */
+  readonly generations: Generations
   stop(): Promise<void>
 }
 
@@ -58,12 +74,21 @@ export interface Checkpoint {
   readonly epoch: number
 }
 
+/**
+ * A moment in the past: for each stream the offset of the last event that counts. A stream that is not named had none yet.
+ */
+export type Moment = ReadonlyMap<string, number>
+
 export interface PageQuery {
   readonly table: Table
+  /** The rows as they were then, of a table that keeps its versions. */
+  readonly asOf?: Moment | undefined
   /** Columns that must be equal. */
   readonly equal: Readonly<Record<string, Value>>
   /** Only rows whose last key column is greater. */
   readonly after?: string
+  /** Only rows whose last key column is not greater. */
+  readonly upTo?: string | undefined
   /** Conditions on fields of a column that holds JSON text. */
   readonly fields?: readonly FieldCondition[]
   readonly limit: number
@@ -103,8 +128,39 @@ export function rowOf(columns: readonly string[], values: readonly unknown[]): R
   return row
 }
 
+/** The refusal of a read that needs versions which are not kept any more. */
+export function notKept(stream: string, floor: number): DomainError {
+  const message = `what rows were before offset ${floor} of ${stream} is no longer kept`
+  return new DomainError('GONE', `as_of: ${message}`, { details: [{ field: 'as_of', message }] })
+}
+
+/** A stream of a moment, and the floor there, that the moment is before; a moment before all events is before no floor. */
+export function goneIn(moment: Moment, floors: ReadonlyMap<string, number>): readonly [string, number] | undefined {
+  return [...floors].find(([stream, floor]) => {
+    const offset = moment.get(stream) ?? -1
+    return offset >= 0 && offset < floor
+  })
+}
+
 /** The refusal of a commit whose claim somebody else has taken over. */
-export function claimLost({ projection, stream, epoch }: Checkpoint): DomainError {
+export function claimLost({ projection, stream, epoch }: Omit<Checkpoint, 'offset'>): DomainError {
   const message = `another process has taken over the projection ${projection} of ${stream} since claim ${epoch}`
   return new DomainError('CONFLICT', message)
+}
+
+const REPLACED = 'generation'
+
+/**
+ * The refusal of a commit, from the epoch that the checkpoint has now. A swap leaves that of the last claim with a minus:
+ * nobody has claimed it since, and who had that one may claim it again at once, to read the rows anew.
+ */
+export function refusedCommit(checkpoint: Omit<Checkpoint, 'offset'>, epoch: number | undefined): DomainError {
+  if (epoch !== -checkpoint.epoch) return claimLost(checkpoint)
+  const message = `the rows of the projection ${checkpoint.projection} have been replaced by rebuilt ones`
+  return new DomainError('CONFLICT', message, { details: [{ field: REPLACED, message }] })
+}
+
+/** Whether a commit was refused because a swap came in between. */
+export function isReplaced(error: unknown): boolean {
+  return error instanceof DomainError && error.code === 'CONFLICT' && error.details[0]?.field === REPLACED
 }

@@ -4,15 +4,16 @@ import type { Emit, Projection, Source } from '../kernel/projection.ts'
 import { createSlots, type Slots } from '../kernel/slots.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
 import type { EventBatch, Log, Page, Stream } from '../log/log.ts'
-import type { Store, TableChange } from '../store/store.ts'
+import { isReplaced, type Store, type TableChange } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { forgetVersions } from './forgetting.ts'
 import { collectOutputs, type Output } from './outputs.ts'
 import { shareOut } from './share-out.ts'
 import { type WorkingSet, workingSet } from './working-set.ts'
 
 export interface ProjectorOptions<Name extends keyof Events> {
   log: Log
-  store: Store
+  store: Pick<Store, 'parallel' | 'claim' | 'load' | 'commit'>
   // biome-ignore lint/suspicious/noExplicitAny: each projection knows what it puts out
   projection: Projection<Events[Name], any>
   /** Leads the outputs of a topic to another one. */
@@ -23,6 +24,10 @@ export interface ProjectorOptions<Name extends keyof Events> {
   /** Most events and bytes in one transaction: it grows with the backlog up to these. */
   maxEvents: number
   maxBytes: number
+  /** How long it is kept what rows were, milliseconds, and what forgets it; for ever unless said. */
+  keep?: { ms: number; forget: Store['forget'] } | undefined
+  /** Most events in one transaction, where that is less than are read at once. */
+  atOnce?: number
   /** Told which streams of a topic are projected here from now on, by name. */
   onHolding: (topic: string, streams: readonly string[]) => void
   /** Told how far each stream has been projected, and how many events that took. */
@@ -34,6 +39,8 @@ const WAIT_MS = 500
 const STREAMS_AT_ONCE = 4
 /** Text of rows that one transaction works on: a row may hold a megabyte, whatever its event holds. */
 const ROW_BYTES = 16 * 1024 * 1024
+/** Text of rows that others have followed, which one transaction keeps as versions: each may be a megabyte, too. */
+const MOST_VERSION_BYTES = 16 * 1024 * 1024
 /** Bytes of outputs that one transaction makes: a small event may have a large row of a conflict in them. */
 const MOST_OUTPUT_BYTES = 16 * 1024 * 1024
 
@@ -50,7 +57,7 @@ export async function startProjector<Name extends keyof Events>(
   options: ProjectorOptions<Name>,
 ): Promise<{ stop(): Promise<void> }> {
   const { log, projection, logger } = options
-  const work = { ...options, codec: createCodec(log), slots: createSlots(STREAMS_AT_ONCE) }
+  const work = workOf(options)
   const shares = projection.topics.map(topic =>
     shareOut({
       log,
@@ -73,13 +80,40 @@ export async function startProjector<Name extends keyof Events>(
   }
 }
 
+/**
+ * Follows streams without sharing them with anybody, until `signal` aborts. Rejects with the first failure, once the
+ * others have ended too.
+ */
+export async function projectStreams<Name extends keyof Events>(
+  options: Omit<ProjectorOptions<Name>, 'logger' | 'onHolding'>,
+  streams: readonly Stream[],
+  signal: AbortSignal,
+): Promise<void> {
+  const work = workOf(options)
+  const failing = new AbortController()
+  const either = AbortSignal.any([signal, failing.signal])
+  let failure: { error: unknown } | undefined
+  const following = streams.map(stream =>
+    follow(work, stream, either).catch(error => {
+      if (!either.aborted) failure = { error }
+      failing.abort()
+    }),
+  )
+  await Promise.all(following)
+  if (failure) throw failure.error
+}
+
+function workOf<Options extends { log: Log }>(options: Options) {
+  return { ...options, codec: createCodec(options.log), slots: createSlots(STREAMS_AT_ONCE) }
+}
+
 /** A group shares the streams of one topic: a member that follows another topic would be given some, and leave them. */
 function groupOf({ name, topics }: { name: string; topics: readonly string[] }, topic: string): string {
   return topics.length === 1 ? `projector-${name}` : `projector-${name}-${topic}`
 }
 
 /** What the streams of a projector share. */
-interface Work<Name extends keyof Events> extends ProjectorOptions<Name> {
+interface Work<Name extends keyof Events> extends Omit<ProjectorOptions<Name>, 'logger' | 'onHolding'> {
   readonly codec: Codec
   readonly slots: Slots
 }
@@ -88,7 +122,10 @@ interface Work<Name extends keyof Events> extends ProjectorOptions<Name> {
 interface Held {
   readonly stream: Stream
   readonly group: string
-  readonly epoch: number
+  /** Of the claim under which its rows are written. */
+  epoch: number
+  /** Up to where it has been read, and all of that projected. */
+  after: number
   /** Up to where its outputs are in the log, from this process or one before: those are not appended again. */
   told: number
   /** Most events whose rows are read at once. */
@@ -97,21 +134,56 @@ interface Held {
 
 /** Follows a stream until `signal` aborts or something fails; a failure leaves it to begin again from the checkpoints. */
 async function follow<Name extends keyof Events>(work: Work<Name>, stream: Stream, signal: AbortSignal): Promise<void> {
-  const { log, store, projection, codec, slots, maxEvents, maxBytes, onProgress } = work
+  const { log, projection, maxEvents, atOnce = maxEvents } = work
   const group = groupOf(projection, stream.topic)
   const told = await log.own(group, stream)
-  const { epoch, offset } = await store.claim(projection.name, stream.name)
-  const held: Held = { stream, group, epoch, told, atOnce: maxEvents }
-  let after = offset
-  onProgress(stream.name, after, 0)
+  const held: Held = { stream, group, epoch: 0, after: -1, told, atOnce }
   while (!signal.aborted) {
-    const page = await log.read(stream, after, { maxEvents, maxBytes, waitMs: WAIT_MS, signal })
+    try {
+      await followHeld(work, held, signal)
+    } catch (error) {
+      // Rebuilt rows have come in between. Nobody else has the stream: it goes on from these.
+      if (!isReplaced(error)) throw error
+    }
+  }
+}
+
+/** Follows a stream under one claim, until rebuilt rows come in between. */
+async function followHeld<Name extends keyof Events>(work: Work<Name>, held: Held, signal: AbortSignal): Promise<void> {
+  const { store, projection, keep } = work
+  const { epoch, offset } = await store.claim(projection.name, held.stream.name)
+  held.epoch = epoch
+  // A checkpoint does not move over what is of other topics.
+  held.after = Math.max(offset, held.after)
+  const works = [(until: AbortSignal) => readOn(work, held, until)]
+  if (keep) works.push(until => forgetVersions(work, held, keep, until))
+  await together(works, signal)
+}
+
+/** Does all of it until `signal` aborts, or one of them fails: then the others end first. */
+async function together(
+  works: readonly ((signal: AbortSignal) => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  await Promise.all(works.map(work => work(either).catch(error => failed.abort({ error }))))
+  if (failed.signal.aborted) throw failed.signal.reason.error
+}
+
+async function readOn<Name extends keyof Events>(work: Work<Name>, held: Held, signal: AbortSignal): Promise<void> {
+  const { log, codec, slots, maxEvents, maxBytes, onProgress } = work
+  const { stream } = held
+  onProgress(stream.name, held.after, 0)
+  while (!signal.aborted) {
+    const page = await log.read(stream, held.after, { maxEvents, maxBytes, waitMs: WAIT_MS, signal })
     await codec.prepare(page.events)
     for (let from = 0; from < page.events.length; ) {
       from = await slots.take(signal, () => project(work, held, page, from))
     }
-    if (page.through > after || page.events.length > 0) onProgress(stream.name, page.through, page.events.length)
-    after = page.through
+    const moved = page.through > held.after || page.events.length > 0
+    held.after = page.through
+    if (moved) onProgress(stream.name, page.through, page.events.length)
   }
 }
 
@@ -138,7 +210,13 @@ async function project<Name extends keyof Events>(
   appended.catch(() => undefined)
   // While a store with room for one waits inside a commit nobody else can use it: good when there is nobody else.
   if (!store.parallel && log.streams(stream.topic).length > 1) await appended
-  await store.commit(changes, { projection: projection.name, stream: stream.name, offset, epoch }, appended)
+  try {
+    await store.commit(changes, { projection: projection.name, stream: stream.name, offset, epoch }, appended)
+  } catch (error) {
+    // What the store has not waited for: else the same outputs would be appended once more, and refused.
+    if (isReplaced(error)) await appended
+    throw error
+  }
   passPoint('projector.committed')
   return to
 }
@@ -172,7 +250,7 @@ async function workOut<Name extends keyof Events>(
     told = source.offset <= held.told
     projection.evolve(working, data as Events[Name], source, type, emit)
     to++
-    if (outputs.size >= MOST_OUTPUT_BYTES) break
+    if (outputs.size >= MOST_OUTPUT_BYTES || working.followedBytes >= MOST_VERSION_BYTES) break
   }
   return { to, changes: working.changes(), outputs: outputs.take(), keyed: outputs.keyed }
 }
@@ -182,7 +260,7 @@ async function workOut<Name extends keyof Events>(
  * Where they have too much text it is fewer events, from then on until more fit again.
  */
 async function readRows<Name extends keyof Events>(
-  { store, projection }: Work<Name>,
+  { store, projection, atOnce: most = Number.POSITIVE_INFINITY }: Work<Name>,
   held: Held,
   { events }: Page,
   from: number,
@@ -196,7 +274,7 @@ async function readRows<Name extends keyof Events>(
     // One event has its rows whatever their size, so that each transaction comes further.
     const { rows, all } = await working.load(store, sources.length === 1 ? Number.POSITIVE_INFINITY : ROW_BYTES)
     held.atOnce = all
-      ? Math.max(held.atOnce, sources.length + (sources.length >> 2) + 1)
+      ? Math.min(most, Math.max(held.atOnce, sources.length + (sources.length >> 2) + 1))
       : Math.max(1, Math.min(rows, sources.length) >> 1)
     if (all) return { sources, working }
   }

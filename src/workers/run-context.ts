@@ -1,3 +1,4 @@
+import type { Datasets } from '../catalog/connectors/connector.ts'
 import type { FormatLimits } from '../catalog/formats/format.ts'
 import type { Folders } from '../catalog/reach/folder.ts'
 import type { Guard } from '../catalog/reach/guard.ts'
@@ -30,6 +31,8 @@ export interface RunContext {
   /** Kafka's brokers, when the log is Kafka. */
   readonly brokers: readonly string[]
   readonly folders: Folders
+  /** The service's own data sets, as they were. */
+  readonly datasets: Datasets
   readonly limits: {
     readonly pageRows: number
     readonly pageBytes: number

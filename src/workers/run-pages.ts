@@ -140,7 +140,7 @@ export function pageWriter(
     if (typeof id === 'string') {
       if (target.key_columns) oddities.keyed(delivery ? undefined : id, made.json)
       if (delivery) delivery.add({ number, id, op: 'upsert', data: made.json, at: Date.now() })
-      else intake.add({ id, data: made.json }, number, original)
+      else intake.add({ id, data: made.json, origin: row.origin ?? null }, number, original)
       return
     }
     const bytes = original()

@@ -12,9 +12,14 @@ import { shareOut } from './share-out.ts'
 export interface RunnerOptions extends Omit<RunContext, 'stream' | 'seen' | 'patiently'> {
   /**
    * Most runs that are open at once, most of those that have something to do, and most of the heavy ones, which count by
-   * themselves.
+   * themselves: those that take threads, and those that take memory.
    */
-  readonly concurrency: { readonly open: number; readonly runs: number; readonly heavy: number }
+  readonly concurrency: {
+    readonly open: number
+    readonly runs: number
+    readonly threads: number
+    readonly memory: number
+  }
   /** Told which streams of jobs are run here from now on. */
   readonly onHolding: (streams: readonly Stream[]) => void
   /** Told how far each stream of jobs has been followed. */
@@ -36,9 +41,10 @@ const ASKED_AT_ONCE = 32
  */
 export function startRunner(options: RunnerOptions): Promise<{ stop(): Promise<void> }> {
   const { log, logger, onHolding } = options
-  const { open, runs, heavy } = options.concurrency
+  const { open, runs, threads, memory } = options.concurrency
   const slots = {
-    ...{ open: createSlots(open), runs: createSlots(runs), heavy: createSlots(heavy) },
+    ...{ open: createSlots(open), runs: createSlots(runs) },
+    ...{ thread: createSlots(threads), memory: createSlots(memory) },
     times: createSlots(ASKED_AT_ONCE),
   }
   const run = (stream: Stream, signal: AbortSignal) => hold(options, slots, stream, signal)
@@ -54,7 +60,7 @@ interface Running {
 /** Follows a stream of jobs and keeps those running that should be, until `signal` aborts or following fails. */
 async function hold(
   options: RunnerOptions,
-  slots: { readonly open: Slots; readonly runs: Slots; readonly heavy: Slots; readonly times: Slots },
+  slots: Readonly<Record<'open' | 'runs' | 'thread' | 'memory' | 'times', Slots>>,
   stream: Stream,
   signal: AbortSignal,
 ): Promise<void> {
@@ -85,11 +91,11 @@ async function hold(
     const stopping = new AbortController()
     const either = AbortSignal.any([stopping.signal, signal])
     const context = { ...options, stream, seen: followed.until }
-    const isHeavy = connectorOf(job.config.connector.type)?.heavy === true
+    const heavy = connectorOf(job.config.connector.type)?.heavy
     const inOwn = () =>
-      // What takes a thread of its own has it while it waits, too.
-      isHeavy
-        ? slots.heavy.take(either, () => runOnce({ ...context, patiently: wait => wait }, job, runId, either))
+      // What takes a thread of its own, or memory, has it while it waits, too.
+      heavy
+        ? slots[heavy].take(either, () => runOnce({ ...context, patiently: wait => wait }, job, runId, either))
         : slots.runs.take(either, lend => runOnce({ ...context, patiently: patientWith(lend) }, job, runId, either))
     const done = slots.open
       .take(either, inOwn)

@@ -53,9 +53,13 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
     scrub = settings.scrub
     await pullAll(context, job, run, settings, signal)
     if (signal.aborted) return
+    const result = settings.connector.result?.(settings.config, run.state)
     passPoint('runner.all-read')
     await tell('info', 'the run is complete', { processed: run.processed, rejected: run.rejected })
-    await ended('success', { type: 'CompleteRun', data: { ...outcome(), result: null } })
+    await ended('success', {
+      type: 'CompleteRun',
+      data: { ...outcome(), result: result ? JSON.stringify(result) : null },
+    })
     passPoint('runner.completed')
     await letGo(context, job, settings)
   } catch (error) {
@@ -105,7 +109,7 @@ async function pullAll(
   signal: AbortSignal,
 ): Promise<void> {
   const { connector, config } = settings
-  const { limits, guard, files } = context
+  const { limits, guard, files, datasets } = context
   const goesOn = job.checkpoint?.run_id === run.runId
   if (!goesOn && job.connectorState !== undefined) run.state = connector.begin?.(JSON.parse(job.connectorState))
   const delivery: Delivery | undefined = await context.patiently(openDelivery(context, job, run, settings, signal))
@@ -114,7 +118,7 @@ async function pullAll(
     const pull = (signal: AbortSignal) =>
       connector.pull(config, run.state ?? undefined, {
         ...limits,
-        ...{ guard, signal },
+        ...{ guard, signal, datasets },
         openFile: id => files.open(id),
         removeFile: id => files.remove(id),
         async keepSecret(path, secret) {

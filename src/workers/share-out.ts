@@ -1,6 +1,7 @@
 import { DomainError } from '../kernel/errors.ts'
 import type { Log, Stream } from '../log/log.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { pause } from './pause.ts'
 
 const RETRY_MS = [100, 500, 1000, 2000, 5000]
 /** A run that lasted as long as this was well: the next failure is a first one again. */
@@ -67,18 +68,4 @@ export async function shareOut(options: {
       await membership.stop()
     },
   }
-}
-
-/** Resolves after `ms`, or when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const wake = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', wake)
-      resolve()
-    }
-    const timer = setTimeout(wake, ms)
-    signal.addEventListener('abort', wake)
-    if (signal.aborted) wake()
-  })
 }

@@ -1,4 +1,4 @@
-import { KEY_SEPARATOR, type Row, type Rows, type Table } from '../kernel/projection.ts'
+import { followed, KEY_SEPARATOR, type Row, type Rows, type Table } from '../kernel/projection.ts'
 import { PAGE_BYTES, rowBytes, type Store, type TableChange } from '../store/store.ts'
 
 /** The rows that some events touch, by table and key. */
@@ -6,8 +6,10 @@ export interface WorkingSet extends Rows {
   want: (table: Table, key: string) => void
   /** Reads the rows that were wanted, until they have `room` of text; tells how many it has read, and whether all. */
   load(store: Pick<Store, 'load'>, room: number): Promise<{ rows: number; all: boolean }>
-  /** The rows that were put, sorted by key: neighbours are written together. */
+  /** The rows that were put and those that they have followed, sorted by key: neighbours are written together. */
   changes(): TableChange[]
+  /** How much text there is in rows that others have followed: of one row there may be as many as there are events. */
+  readonly followedBytes: number
 }
 
 interface Entry {
@@ -23,12 +25,15 @@ interface Part {
   sorted: readonly Entry[]
   /** The last one that was asked for: most events ask for the same row twice, or for that of the event before. */
   last: Entry | undefined
+  /** Rows that others have followed, of one key in their order. */
+  readonly followed: Entry[]
 }
 
 export function workingSet(tables: readonly Table[]): WorkingSet {
   const parts = new Map<Table, Part>(
-    tables.map(table => [table, { table, entries: new Map(), sorted: [], last: undefined }]),
+    tables.map(table => [table, { table, entries: new Map(), sorted: [], last: undefined, followed: [] }]),
   )
+  let followedBytes = 0
 
   function find(table: Table, key: string): Entry | undefined {
     const part = parts.get(table)!
@@ -64,18 +69,29 @@ export function workingSet(tables: readonly Table[]): WorkingSet {
       return { rows, all: true }
     },
     get: (table, key) => find(table, key)!.row,
-    put(table, key, row) {
+    put(table, key, row, was) {
       const entry = findOrMake(table, key)
+      const version = followed(table, was === undefined ? entry.row : was, row)
+      if (version) {
+        parts.get(table)!.followed.push({ key, row: version, changed: true })
+        followedBytes += rowBytes(version)
+      }
       entry.row = row
       entry.changed = true
     },
-    changes: () =>
-      [...parts.values()].map(part => {
-        const rows: Row[] = []
-        for (const { row, changed } of sort(part)) if (changed) rows.push(row!)
-        return { table: part.table, rows }
-      }),
+    changes: () => [...parts.values()].flatMap(changesOf),
+    get followedBytes() {
+      return followedBytes
+    },
   }
+}
+
+function changesOf(part: Part): TableChange[] {
+  const rows: Row[] = []
+  for (const { row, changed } of sort(part)) if (changed) rows.push(row!)
+  const changes = [{ table: part.table, rows }]
+  const versions = part.followed.sort(byKey).map(({ row }) => row!)
+  return versions.length === 0 ? changes : [...changes, { table: part.table.versions!, rows: versions }]
 }
 
 /** Reads rows that are wanted of a table, as many as the store gives at once; tells from where there may be more. */

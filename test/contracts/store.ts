@@ -4,6 +4,9 @@ import type { Row, Table } from '../../src/kernel/projection.ts'
 import type { Store } from '../../src/store/store.ts'
 import { commits } from './store-commits.ts'
 import { fieldConditions, thing } from './store-fields.ts'
+import { forgetting } from './store-forgetting.ts'
+import { generations } from './store-generations.ts'
+import { moments } from './store-moments.ts'
 import { pages } from './store-pages.ts'
 
 /** The laws of `src/store/store.ts`, for any adapter. `open` opens the same store again when called again in one test. */
@@ -138,6 +141,7 @@ export function storeContract(
     })
 
     commits(() => ({ store, open: place.open, things, names, projection }))
+    generations(() => ({ store, open: place.open, things, names, projection }))
 
     describe('values', () => {
       it.each([
@@ -175,6 +179,8 @@ export function storeContract(
       })
     })
 
+    moments(() => ({ store }))
+    forgetting(() => ({ store, open: place.open }))
     pages(() => ({ store, open: place.open, things, put: (table, rows) => put(table, ...rows) }))
     fieldConditions(() => ({ store, things, put: rows => put(things, ...rows) }))
   })

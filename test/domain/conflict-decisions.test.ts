@@ -13,6 +13,7 @@ const record: RecordPushed = {
   ...{ dataset: 'orders', id: 'r1', op: 'upsert', data: '{"n":9007199254740993}', version: null, updated_at: null },
   ...{ upsert: true, source: 'till', actor: 'cli_1', request_id: 'req_1', line: 0, received_at: 5, job_id: null },
   conflict: { policy, resolves: null, resolution: null, write: true },
+  origin: null,
 }
 const key = 'orders\0r1'
 type Born = 'open' | 'resolved'

@@ -19,6 +19,7 @@ const UNSET = {
   schema_contract: 'discard_row' as const,
   transformations: null,
   conflict_policy: null,
+  made_by: null,
 }
 const SET = { ...UNSET, title: 'Orders', schema: '{"type":"object"}', schema_contract: 'freeze' as const }
 const before: DatasetEvent = { type: 'DatasetConfigured', data: { ...SET, ...past } }
@@ -34,6 +35,17 @@ const configure = (set: DatasetCommand['data']['set'], was?: string | null) => (
 })
 
 describe('configuring a data set', () => {
+  it('that is to be new is refused when anything was set', () => {
+    const fresh = {
+      ...configure({ made_by: 'job_1' }),
+      data: { dataset: 'orders', set: { made_by: 'job_1' }, fresh: true },
+    }
+    given()
+      .when(fresh)
+      .then(after({ ...UNSET, made_by: 'job_1' }))
+    given(before).when(fresh).thenRefused('CONFLICT')
+  })
+
   it('for the first time leaves the rest as it is without settings', () => {
     given()
       .when(configure({ category: 'sales' }))

@@ -3,7 +3,8 @@ import { mergeRecord, type Push, type RecordState } from '../../src/domain/recor
 
 const PLAIN = { version: null, updated_at: null, source: 'till', conflict: null }
 const upsert = (data: string): Push => ({ ...PLAIN, op: 'upsert', data, upsert: true })
-const insert = (data: string): Push => ({ ...PLAIN, op: 'upsert', data, upsert: false })
+const conflict = { policy: null, resolves: null, resolution: null, write: true }
+const insert = (data: string): Push => ({ ...PLAIN, op: 'upsert', data, upsert: false, conflict })
 const remove: Push = { ...PLAIN, op: 'delete', data: 'null', upsert: true }
 
 /** Merges pushes one after the other; the effect of each, and the state in the end. */
@@ -23,6 +24,7 @@ describe('merging a record', () => {
       state: { data: '{"a":1}', version: 1, basis: null },
       operation: 'create',
       changes: '{"a":{"old":null,"new":1}}',
+      removed: [],
     })
   })
 
@@ -65,6 +67,7 @@ describe('merging a record', () => {
       state: { data: null, version: 5, basis: null },
       operation: 'delete',
       changes: '{"a":{"old":1,"new":null}}',
+      removed: [],
     })
   })
 
@@ -90,6 +93,23 @@ describe('merging a record', () => {
         'create 3 {"a":{"old":null,"new":3}}',
       ],
     })
+  })
+
+  it.each([
+    ['{"a":1,"b":2}', '{"a":1}', ['b']],
+    ['{"a":null,"b":2}', '{"b":2}', ['a']],
+    ['{"a":1,"b":2}', '{"a":null,"b":2}', []],
+    ['{"a":1,"\\u00e4\\"":2}', '{"a":null}', ['ä"']],
+    ['{"a":1,"b":1}', '{"a":2,"b":"x\\"new\\":null}"}', []],
+    ['{"a":1,"b":1}', '{}', ['a', 'b']],
+  ])('tells fields that are gone from those that are null: %s to %s', (before, after, removed) => {
+    const { state } = merged(upsert(before))
+    expect(mergeRecord(state, upsert(after))).toMatchObject({ operation: 'update', removed })
+  })
+
+  it('removes no fields from one that is gone', () => {
+    const { state } = merged(upsert('{"a":1}'))
+    expect(mergeRecord(state, remove)).toMatchObject({ operation: 'delete', removed: [] })
   })
 
   it('keeps every number exact', () => {

@@ -17,6 +17,7 @@ const record: RecordPushed = {
     received_at: 5,
     job_id: null,
     conflict: null,
+    origin: null,
   },
 }
 const replay = {

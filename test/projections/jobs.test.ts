@@ -40,7 +40,7 @@ const soFar = {
 it('a job and its run stand as their last events say, the run in a row of its own too', () => {
   const { tables, job, run } = fold(...LIFE)
   const waiting = { ...soFar, status: 'waiting', waiting_until: AT + 99 }
-  expect(run).toEqual(waiting)
+  expect(run).toEqual({ ...waiting, offset: 7 })
   const place = { stream: 'sync.jobs-0', offset: 7 }
   expect(tables.rows(runs)).toEqual([{ job_id: 'job_1', ...waiting, ...place }])
   const row = {
@@ -70,7 +70,7 @@ it.each([
   ],
 ])('%s takes a run on from waiting', (type, more, expected) => {
   const { run, job } = fold(...LIFE, [type, { ...RUN, ...more, ...stamp(9) }])
-  expect(run).toEqual({ ...soFar, ...expected })
+  expect(run).toEqual({ ...soFar, ...expected, offset: LIFE.length })
   expect(job!.status).toBe(expected.status)
 })
 
@@ -78,7 +78,15 @@ it('a completed run has its result and its position', () => {
   const done = { ...RUN, result: '{"rows":5}', position: 'log~x.1', ...stamp(9) }
   const { run } = fold(...LIFE, ['RunStarted', { ...RUN, ...stamp(8) }], ['RunCompleted', done])
   const { result, position } = done
-  expect(run).toEqual({ ...soFar, status: 'completed', began_at: AT + 8, ended_at: AT + 9, result, position })
+  expect(run).toEqual({
+    ...soFar,
+    status: 'completed',
+    began_at: AT + 8,
+    ended_at: AT + 9,
+    result,
+    position,
+    offset: 9,
+  })
 })
 
 const NEXT: [string, object][] = [

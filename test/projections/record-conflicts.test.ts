@@ -10,6 +10,7 @@ const PUSH: RecordPushed = {
   ...{ dataset: 'orders', id: '1', op: 'upsert', data: '{"a":1}', version: null, updated_at: null, upsert: true },
   ...{ source: 'till', actor: 'cli_1', request_id: 'req_1', line: 3, received_at: 1_750_000_000_000, job_id: null },
   conflict: null,
+  origin: null,
 }
 const BY_DEFAULT = { policy: null, resolves: null, resolution: null, write: true }
 const policy = (name: string) => ({ ...BY_DEFAULT, policy: `"${name}"` })

@@ -95,6 +95,8 @@ describe('the records projection', () => {
         stream: source.stream,
         offset: source.offset,
         basis: null,
+        verdict: 0,
+        origin: null,
       },
     ])
     expect(changes).toEqual([
@@ -110,6 +112,7 @@ describe('the records projection', () => {
         changed_at: event.received_at,
         job_id: event.job_id,
         told_more: false,
+        removed: [],
       },
     ])
     const updated_at = '2026-01-02T03:04:05.123456+01:00'

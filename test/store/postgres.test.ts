@@ -36,6 +36,27 @@ describe.skipIf(!url)('over PostgreSQL', () => {
     await database.drop()
   })
 
+  it('has no past before where it was when the first version that keeps one took over', async () => {
+    const database = await createDatabase(url!)
+    const store = openPostgresStore({ url: database.url })
+    await store.declare([])
+    // As a version without a past would have left it, and as it does when it comes back.
+    const without = `(projection, stream, "offset", epoch) values ('p', 's-0', 41, 3)
+      on conflict (projection, stream) do update set epoch = checkpoints.epoch + 1, "offset" = 60`
+    await runSql(database.url, `insert into superinsight.checkpoints ${without}`)
+    expect(await store.floors()).toEqual(new Map([['s-0', 41]]))
+    const { epoch } = await store.claim('p', 's-0')
+    await store.commit([], { projection: 'p', stream: 's-0', offset: 50, epoch })
+    await store.claim('p', 's-0')
+    expect(await store.floors()).toEqual(new Map([['s-0', 41]]))
+    await runSql(database.url, `insert into superinsight.checkpoints ${without}`)
+    expect(await store.floors()).toEqual(new Map([['s-0', 60]]))
+    await store.claim('p', 's-0')
+    expect(await store.floors()).toEqual(new Map([['s-0', 60]]))
+    await store.stop()
+    await database.drop()
+  })
+
   it('keeps out a writer that slept in the middle of a commit while another claimed', async () => {
     const database = await createDatabase(url!)
     const [sleeper, other] = [openPostgresStore({ url: database.url }), openPostgresStore({ url: database.url })]

@@ -151,7 +151,16 @@ describe('a page of commands', () => {
   it('puts the record of a replay under its own key, into its own topic', async () => {
     const record: Events['RecordPushed'] = {
       ...{ dataset: 'orders', id: 'r1', op: 'upsert', data: '{"n":1}', version: null, updated_at: null, upsert: true },
-      ...{ source: 's', actor: 'a', request_id: 'r', line: 0, received_at: 1, job_id: null, conflict: null },
+      ...{
+        source: 's',
+        actor: 'a',
+        request_id: 'r',
+        line: 0,
+        received_at: 1,
+        job_id: null,
+        conflict: null,
+        origin: null,
+      },
     }
     const replay = { rejection_id: 'rej_1', mended: false, record, key: 'orders\0r1' }
     const all = [1, 2].map(() => issued('rejection/rej_1', 'ReplayRejection', replay))

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { AugmentLimits } from '../augmenters/index.ts'
 import type { FormatLimits } from '../formats/format.ts'
 import type { Guard } from '../reach/guard.ts'
 import type { SecretPath } from '../secrets.ts'
@@ -13,8 +14,8 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
   readonly summary: string
   /** How its jobs are made, when that is not by POST /jobs. */
   readonly madeBy?: string
-  /** Whether a run of it takes a thread of its own, so that fewer of them run at once. */
-  readonly heavy?: boolean
+  /** What a run of it takes much of, so that fewer of them run at once: a thread of its own, or memory. */
+  readonly heavy?: 'thread' | 'memory'
   /** Whether rows may come twice, and others never, because pages shift while they are read: then it is told. */
   readonly pagesMayShift?: boolean
   /** What a job says under `connector.config`. */
@@ -41,6 +42,8 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
    * connected to. Fails with a VALIDATION_ERROR whose field is a path within the configuration. Nothing is connected to.
    */
   check?(config: z.output<Config>, context: Pick<PullContext, 'guard'>): Promise<void>
+  /** What a run that is complete has come to, from its last page's state: the job's `result`. */
+  result?(config: z.output<Config>, state: unknown): object
   /** Called once a run is complete, to let go of what only it needed. */
   finish?(config: z.output<Config>, context: Pick<PullContext, 'removeFile'>): Promise<void>
 }
@@ -68,6 +71,94 @@ export interface PullContext {
   readonly answerBytes: number
   /** Milliseconds that a source may take for an answer. */
   readonly answerMs: number
+  /** The service's own data sets; a preview has none. */
+  readonly datasets?: Datasets
+}
+
+/** A moment of the log: which log it is, and by stream the offset of the last event that counts. JSON can hold it. */
+export interface LogMoment {
+  readonly log: string
+  readonly offsets: Readonly<Record<string, number>>
+}
+
+/** The service's own data sets, for those who make others out of them. */
+export interface Datasets {
+  /** The moment that includes all that is in the log now, once it can be read. Fails with SourceBusy when that takes long. */
+  now(signal: AbortSignal): Promise<LogMoment>
+  /**
+   * The records of a data set as they were at a moment, in the order of their ids, page by page; none after `signal` has
+   * aborted. Fails with GONE when that is not kept any more.
+   */
+  records(dataset: string, moment: LogMoment, page: RecordsAsked): AsyncGenerator<readonly DatasetRecord[]>
+  /** The JSON Schema that was set for a data set then, if one was. */
+  schema(dataset: string, moment: LogMoment): Promise<Readonly<Record<string, unknown>> | undefined>
+  /** Begins to choose rows of data sets for another one. Its work is the domain's, which no connector knows. */
+  dilute(config: DilutionAsked, schema: Readonly<Record<string, unknown>> | undefined): Diluting
+  readonly augmentation: AugmentLimits
+  /** The translator that the operator has named. */
+  readonly translator: TranslatorSettings | undefined
+}
+
+export interface TranslatorSettings {
+  readonly url: string
+  readonly apiKey: string | undefined
+  readonly timeoutMs: number
+  readonly retries: number
+  readonly concurrency: number
+}
+
+export interface RecordsAsked {
+  readonly after?: string | undefined
+  /** Most records of a page, and about as much text. */
+  readonly limit: number
+  readonly bytes: number
+  readonly signal: AbortSignal
+}
+
+export interface DatasetRecord {
+  readonly id: string
+  /** JSON text of an object. */
+  readonly data: string
+  /** JSON text of its Origin, for a record that was made itself. */
+  readonly origin: string | null
+}
+
+export interface DilutionAsked {
+  readonly ratio: number
+  readonly matchingFields: readonly string[]
+  readonly threshold: number
+  readonly seed: string
+}
+
+/** A dilution's passes over records, in this order; see src/domain/dilution.ts. */
+export interface Diluting {
+  source(record: DatasetRecord): void
+  /** A record of a dilution set, to learn its columns. */
+  look(set: string, record: DatasetRecord): void
+  plan(): void
+  count(set: string, record: DatasetRecord): void
+  pick(set: string, record: DatasetRecord): { id: string; data: string; origin: Origin } | undefined
+  report(): DilutionReport
+}
+
+/** What a made record was made of. */
+export interface Origin {
+  readonly dataset_id: string
+  readonly record_id: string
+  readonly strategy: string
+  readonly seed: string
+}
+
+export interface DilutionReport {
+  readonly original_records: number
+  readonly diluted_records: number
+  readonly final_records: number
+  readonly shortfall: number
+  readonly quality_improvement: number
+  readonly passed_over: Readonly<Record<string, number>>
+  /** By dilution set, the columns that the source has none for. */
+  readonly left_out: Readonly<Record<string, readonly string[]>>
+  readonly not_convertible: readonly string[]
 }
 
 /** A source or destination cannot be used now, and may be later: it asked to be left alone, or is not there. */
@@ -98,6 +189,8 @@ export type PulledRow =
       readonly number?: number
       readonly id?: string
       readonly data: string
+      /** What it was made of, where it was made. */
+      readonly origin?: Origin | null
       /** The row's own bytes, where they are something else than that text; asked for when the row is refused. */
       original?(): Uint8Array
     }

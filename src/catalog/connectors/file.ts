@@ -25,7 +25,7 @@ export const file = defineConnector({
   type: 'file',
   summary: 'Takes the rows of an uploaded file: csv, json, parquet or excel.',
   madeBy: 'POST /push/file',
-  heavy: true,
+  heavy: 'thread',
   config,
   async *pull({ file_id, format, options, records_count, id_column }, state, context) {
     const after = (state as { row: number } | undefined)?.row ?? 0

@@ -1,0 +1,158 @@
+import type { Pattern } from '../patterns.ts'
+
+/** A word of a text that may be changed: text[start, end). */
+export interface Word {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+  /** Whether a sentence begins with it. */
+  readonly first: boolean
+}
+
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+const CHUNK = /\S+/g
+/** Markup and code, which may have blanks inside. */
+const MARKUP = /<[^<>\s][^<>]{0,200}>|`[^`]{1,200}`/g
+/** A chunk in which these are stays whole: addresses, mentions, tags, digits, capitals inside words, entities, "U.S.". */
+const WHOLE = /:\/\/|www\.|@|#|\p{N}|\p{L}\p{Lu}|&\w{1,10};|\p{Lu}\.\p{Lu}\./u
+/** The same where no blanks part the words: digits and what is written with them, with the one character behind. */
+const PART = /[\p{N}A-Za-z_.:/+@#%$€£¥°‰-]+\p{L}?/gu
+const WRITTEN = /[\p{N}@#]|\p{L}\p{Lu}|:\/\//u
+
+/**
+ * Where something stands in a text that stays as it is, in order: addresses, whatever has a digit in it (numbers, dates,
+ * times, ids, amounts with their signs and units), mentions and tags, markup, words with capitals inside or of capitals
+ * only, and what the user protects. In time that grows with the text and not faster.
+ */
+export function fixedSpans(text: string, protect: readonly Pattern[]): Span[] {
+  const spans = protectedSpans(text, protect)
+  const parts = HAN.test(text)
+  for (const { 0: chunk, index } of text.matchAll(CHUNK)) {
+    if (!WHOLE.test(chunk)) continue
+    if (!parts) spans.push({ start: index, end: index + chunk.length })
+    else {
+      for (const { 0: part, index: at } of chunk.matchAll(PART)) {
+        if (WRITTEN.test(part)) spans.push({ start: index + at, end: index + at + part.length })
+      }
+    }
+  }
+  if (text.includes('<') || text.includes('`')) {
+    for (const { 0: found, index } of text.matchAll(MARKUP)) spans.push({ start: index, end: index + found.length })
+  }
+  return spans.length < 2 ? spans : joined(spans)
+}
+
+/** Where the user's own protected terms stand. */
+export function protectedSpans(text: string, protect: readonly Pattern[]): Span[] {
+  const spans: Span[] = []
+  for (const pattern of protect) {
+    for (let from = 0; from <= text.length; ) {
+      const found = pattern.find(text, from)
+      if (!found) break
+      const { length } = found.groups[0]!
+      if (length > 0) spans.push({ start: found.index, end: found.index + length })
+      from = found.index + Math.max(1, length)
+    }
+  }
+  return joined(spans)
+}
+
+function joined(spans: Span[]): Span[] {
+  spans.sort((a, b) => a.start - b.start)
+  const out: { start: number; end: number }[] = []
+  for (const { start, end } of spans) {
+    const last = out.at(-1)
+    if (last && start <= last.end) last.end = Math.max(last.end, end)
+    else out.push({ start, end })
+  }
+  return out
+}
+
+const WORD = /\p{L}[\p{L}\p{M}]*(?:['’]\p{L}+)*/gu
+const HAN = /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Thai}/u
+const CAPITAL = /^\p{Lu}/u
+/** What may stand between the end of a sentence and the next one's first word. */
+const BEGINS = /(?:^|[.!?…:。！？\n]["'”’)\]]*\s*|\s[-–•*]\s+)["'“‘([¿¡]*$/u
+
+let segmenter: Intl.Segmenter | undefined
+
+/**
+ * The words of a text that may be changed, in order: those outside the spans that stay as they are and that are no names.
+ * A name is a capitalised word inside a sentence; in a text that capitalises most of its words, any. Texts without blanks
+ * between words are cut by Intl.Segmenter.
+ */
+export function wordsOf(text: string, spans: readonly Span[]): Word[] {
+  const words: Word[] = []
+  let [capitals, at] = [0, 0]
+  const found: Word[] = []
+  for (const { index: start, length } of pieces(text)) {
+    const end = start + length
+    while (at < spans.length && spans[at]!.end <= start) at++
+    if (at < spans.length && spans[at]!.start < end) continue
+    const piece = text.slice(start, end)
+    const capital = CAPITAL.test(piece)
+    if (capital) capitals++
+    found.push({ start, end, text: piece, first: capital && BEGINS.test(text.slice(Math.max(0, start - 8), start)) })
+  }
+  const title = found.length > 2 && capitals * 2 > found.length
+  for (const word of found) if (!CAPITAL.test(word.text) || (word.first && !title)) words.push(word)
+  return words
+}
+
+/** The names in a text: capitalised words inside sentences. */
+export function namesOf(text: string): string[] {
+  const names: string[] = []
+  for (const { 0: word, index } of text.matchAll(WORD)) {
+    if (CAPITAL.test(word) && !BEGINS.test(text.slice(Math.max(0, index - 8), index))) names.push(word)
+  }
+  return names
+}
+
+function* pieces(text: string): Generator<{ index: number; length: number }> {
+  if (!HAN.test(text)) {
+    for (const { 0: word, index } of text.matchAll(WORD)) yield { index, length: word.length }
+    return
+  }
+  segmenter ??= new Intl.Segmenter('zh', { granularity: 'word' })
+  for (const { segment, index, isWordLike } of segmenter.segment(text)) {
+    if (isWordLike) yield { index, length: segment.length }
+  }
+}
+
+/** A text with some of its words replaced: `replacements` by place in `words`. */
+export function replaced(text: string, words: readonly Span[], replacements: ReadonlyMap<number, string>): string {
+  let out = ''
+  let from = 0
+  for (const [place, replacement] of [...replacements].sort(([a], [b]) => a - b)) {
+    const { start, end } = words[place]!
+    out += text.slice(from, start) + replacement
+    from = end
+  }
+  return out + text.slice(from)
+}
+
+/**
+ * Words that carry what a sentence says, whatever else it says: without them it says something else. They are neither
+ * replaced nor moved nor left out.
+ */
+export const CARRYING: ReadonlySet<string> = new Set(
+  (
+    'no not never none nor neither nothing nobody nowhere without cannot hardly barely scarcely except unless if but only ' +
+    'less least more most few many all any both half double twice once zero one two three four five six seven eight nine ' +
+    'ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty ' +
+    'seventy eighty ninety hundred thousand million billion trillion dozen first second third fourth fifth percent ' +
+    'monday tuesday wednesday thursday friday saturday sunday january february march april may june july august ' +
+    'september october november december today tomorrow yesterday ' +
+    '不 没 没有 无 非 未 别 莫 勿 一 二 三 四 五 六 七 八 九 十 百 千 万 亿 两 半 零'
+  ).split(' '),
+)
+
+/** Whether a word carries what its sentence says; "don't" and its like do. */
+export function isCarrying(word: string): boolean {
+  const lower = word.toLowerCase()
+  return CARRYING.has(lower) || /n['’]t$/.test(lower)
+}
