@@ -3,6 +3,7 @@ import { openLog } from '../src/adapters.ts'
 import { readConfig } from '../src/config.ts'
 import type { Bench, Figures } from './bench.ts'
 import { fillRecords } from './fill.ts'
+import { rebuildLive } from './live-rebuild.ts'
 import { serve, writtenPerSecond } from './measure.ts'
 import { freshKafkaParts, kafkaEnv } from './parts.ts'
 import { startPostgres } from './postgres.ts'
@@ -23,25 +24,32 @@ async function tellAll(env: Record<string, string>): Promise<void> {
   await log.stop()
 }
 
-async function rebuildInto(store: ReadStore, env: Record<string, string>, records: number): Promise<Figures> {
+async function rebuildInto(
+  store: ReadStore,
+  env: Record<string, string>,
+  records: number,
+  more: () => Promise<Figures>,
+): Promise<Figures> {
   try {
     await fillRecords(env, records)
     await tellAll(env)
     const service = serve(env)
+    let events_per_s: number
     try {
-      return { events_per_s: await writtenPerSecond(records, store.projected, [service.process]) }
+      events_per_s = await writtenPerSecond(records, store.projected, [service.process])
     } finally {
       await service.stop()
     }
+    return { events_per_s, ...(await more()) }
   } finally {
     await store.remove()
   }
 }
 
 /** From the embedded log in the same folder. */
-async function rebuildSqlite(records: number): Promise<Figures> {
+async function rebuildSqlite(records: number, profile: string | undefined): Promise<Figures> {
   const store = sqliteStore()
-  return rebuildInto(store, store.env, records)
+  return rebuildInto(store, store.env, records, () => rebuildLive(store.env, records, profile))
 }
 
 /** From Kafka, by a projector that is a process of its own. */
@@ -49,7 +57,8 @@ async function rebuildPostgres(records: number): Promise<Figures> {
   const [parts, postgres] = await Promise.all([freshKafkaParts(), startPostgres()])
   try {
     const store = await postgresStore(postgres)
-    return await rebuildInto(store, { ...kafkaEnv(parts), ...store.env, ROLES: 'projector' }, records)
+    const env = { ...kafkaEnv(parts), ...store.env, ROLES: 'projector' }
+    return await rebuildInto(store, env, records, async () => ({}))
   } finally {
     await postgres.stop()
     await parts.stop()
@@ -58,9 +67,9 @@ async function rebuildPostgres(records: number): Promise<Figures> {
 
 export const rebuild: Bench = {
   name: 'rebuild',
-  about: 'from the log into an empty read store: SQLite from the embedded log, PostgreSQL from Kafka',
+  about: 'from the log into an empty read store, and (SQLite) of a service that is read meanwhile',
   run(options) {
     const records = Number(options.records ?? 1_000_000)
-    return options.store === 'postgres' ? rebuildPostgres(records) : rebuildSqlite(records)
+    return options.store === 'postgres' ? rebuildPostgres(records) : rebuildSqlite(records, options.profile)
   },
 }

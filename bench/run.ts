@@ -1,6 +1,10 @@
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { asof } from './asof.ts'
+import { augment } from './augment.ts'
 import type { Bench } from './bench.ts'
+import { dilute } from './dilute.ts'
+import { experiment } from './experiment.ts'
 import { file } from './file.ts'
 import { ingest } from './ingest.ts'
 import { keys } from './keys.ts'
@@ -8,6 +12,7 @@ import { fanout, latency } from './live.ts'
 import { memory } from './memory.ts'
 import { project } from './project.ts'
 import { pull } from './pull.ts'
+import { choice, quality } from './quality.ts'
 import { rebuild } from './rebuild.ts'
 import { replay } from './replay.ts'
 import { resume } from './resume.ts'
@@ -30,6 +35,12 @@ const benches: readonly Bench[] = [
   webhook,
   file,
   pull,
+  quality,
+  choice,
+  dilute,
+  augment,
+  experiment,
+  asof,
 ]
 
 const machine = {

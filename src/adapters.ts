@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { MessagePort } from 'node:worker_threads'
@@ -15,6 +16,7 @@ import type { Migrated, Report } from './log/migrate/migrate.ts'
 import type { FileStore } from './store/files.ts'
 import type { SecretStore } from './store/secrets.ts'
 import type { Store } from './store/store.ts'
+import type { VerifyParts } from './workers/verify.ts'
 
 /*
  * The only file that names adapters: which log and which store the configuration means. Each is loaded when it is
@@ -80,6 +82,43 @@ export async function copyLogToKafka(config: Config, report: Report): Promise<Mi
   } finally {
     held.release()
   }
+}
+
+/** Opens what a verification looks at, and an empty store for it to fill in a folder of its own. */
+export async function openForVerify(
+  config: Config,
+): Promise<Omit<VerifyParts, 'projections'> & { close(): Promise<void> }> {
+  const file = join(config.dataDir, 'log.db')
+  if (isEmbedded(config) && !existsSync(file))
+    throw new DomainError('VALIDATION_ERROR', `DATA_DIR=${config.dataDir}: there is no log.db to look at`)
+  const log = await readable(isEmbedded(config) ? file : 'the log', openLog(config))
+  const dir = mkdtempSync(join(tmpdir(), 'superinsight-verify-'))
+  const { openSqliteStore } = await import('./store/sqlite.ts')
+  const scratch = openSqliteStore({ file: join(dir, 'read.db') })
+  const rows = join(config.dataDir, 'read.db')
+  const there = config.databaseUrl !== undefined || existsSync(rows)
+  const opening = there ? openStore(config, { readOnly: true, cacheMb: 16 }) : undefined
+  const live = opening && (await readable(config.databaseUrl ? 'DATABASE_URL' : rows, opening))
+  const { checkBatches } = await import('./log/embedded-check.ts')
+  return {
+    ...{ log, live, scratch, topics: readTopics().map(({ name }) => name) },
+    ...(isEmbedded(config) ? { checkBatches: () => checkBatches(file) } : {}),
+    async close() {
+      await scratch.stop()
+      await live?.stop()
+      await log.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What cannot be opened is told by its name, not by a stack. */
+async function readable<T>(what: string, opening: Promise<T>): Promise<T> {
+  return opening.catch(error => {
+    throw error instanceof DomainError
+      ? error
+      : new DomainError('UNAVAILABLE', `DAMAGED  ${what} cannot be read: ${(error as Error).message}`)
+  })
 }
 
 const TOPICS = fileURLToPath(new URL('../topics', import.meta.url))

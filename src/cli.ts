@@ -1,88 +1,57 @@
-#!/usr/bin/env node
-import { parseArgs } from 'node:util'
-import { fetchToken } from './cli/client.ts'
-import { MIGRATE_HELP, migrate } from './cli/migrate.ts'
-import { REPLAY_HELP, REPLAY_OPTIONS, replay } from './cli/replay.ts'
-import { watch } from './cli/watch.ts'
-import { type Config, readConfig, settingRows } from './config.ts'
-import { DomainError, invalid } from './kernel/errors.ts'
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
+import { readFileSync } from 'node:fs'
+import { meant, misused, readArguments } from './cli/arguments.ts'
+import type { Command } from './cli/command.ts'
+import { commands } from './cli/commands.ts'
+import { helpOf, helpOfAll } from './cli/help.ts'
+import { readConfig } from './config.ts'
+import { DomainError } from './kernel/errors.ts'
 
-const HELP = `superinsight-sync: takes data in, remembers every change as an event, shows it live
+/** As shells tell of a program that SIGPIPE ended. */
+const NO_READER = 141
 
-Usage
-  superinsight-sync serve                 run the service (npm start)
-  superinsight-sync token                 print an access token of the first client
-  superinsight-sync watch [--dataset D] [--since POSITION] [--count N]
-                                          print changes as they happen, a JSON line each
-  superinsight-sync replay [--topic T] [--from WHERE] [--output FILE | --into TOPIC]
-                                          print what happened, or copy it (replay --help)
-  superinsight-sync migrate               copy the embedded log in DATA_DIR to Kafka (migrate --help)
-  superinsight-sync --help                this text
-
-Settings (environment)
-`
-
-function help(): string {
-  const rows = settingRows()
-  const name = Math.max(...rows.map(([each]) => each.length))
-  const shown = Math.max(...rows.map(([, each]) => each.length))
-  return HELP + rows.map(([n, s, about]) => `  ${n.padEnd(name)}  ${s.padEnd(shown)}  ${about}`).join('\n')
+function find(name: string): Command {
+  const found = commands.find(command => command.name === name)
+  if (found) return found
+  const names = [...commands.map(command => command.name), 'help']
+  return misused(undefined, `"${name.slice(0, 60)}" is no command${meant(name, names)}`)
 }
 
-async function serve(config: Config): Promise<void> {
-  // Only here: the other commands need none of the service.
-  const { startService } = await import('./main.ts')
-  const service = await startService(config)
-  if (service.credentialsFile) console.error(`credentials of the first client: ${service.credentialsFile}`)
-  console.log(service.url)
-  let stopping = false
-  const stop = async () => {
-    // A second signal means now.
-    if (stopping) process.exit(1)
-    stopping = true
-    await service.stop()
-    process.exit(0)
+/** Runs what the arguments say. Resolves with the exit code, or nothing when the process is to go on. */
+async function main([name, ...args]: readonly string[]): Promise<number | undefined> {
+  if (name === undefined || name === '--help' || name === '-h') return tell(helpOfAll(commands))
+  if (name === '--version') return tell(version())
+  if (name === 'help') {
+    if (args.length > 1) misused(undefined, `help takes one command, got "${args.join(' ')}"`)
+    return tell(args[0] === undefined ? helpOfAll(commands) : helpOf(find(args[0])))
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  const command = find(name)
+  const { help, options, operands } = readArguments(command, args)
+  if (help) return tell(helpOf(command))
+  return command.run({ config: readConfig(process.env), options, operands })
 }
 
-async function main(): Promise<void> {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: {
-      help: { type: 'boolean', short: 'h' },
-      dataset: { type: 'string' },
-      since: { type: 'string' },
-      count: { type: 'string' },
-      ...REPLAY_OPTIONS,
-    },
-  })
-  const [command, ...rest] = positionals
-  if (values.help && command === 'migrate') return console.log(MIGRATE_HELP)
-  if (values.help && command === 'replay') return console.log(REPLAY_HELP)
-  if (values.help || command === undefined) return console.log(help())
-  if (rest.length > 0) throw invalid('arguments', `${rest.join(' ')} is too much; see --help`)
-  const config = readConfig(process.env)
-  if (command === 'serve') return serve(config)
-  if (command === 'token') return console.log(await fetchToken(config))
-  if (command === 'migrate') {
-    process.exitCode = await migrate(config)
-    return
-  }
-  if (command === 'replay') return replay(config, values)
-  if (command !== 'watch')
-    throw invalid('command', `${command} is none of serve, token, watch, replay, migrate; see --help`)
-  const count = values.count === undefined ? undefined : Number(values.count)
-  if (count !== undefined && !(Number.isInteger(count) && count > 0)) {
-    throw invalid('count', `expected a whole number from 1, got ${values.count}`)
-  }
-  await watch(config, { dataset: values.dataset, since: values.since, count })
+function tell(text: string): number {
+  console.log(text)
+  return 0
 }
 
-main().catch(error => {
-  const expected =
-    error instanceof DomainError || String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS')
-  console.error(expected ? `superinsight-sync: ${error.message}` : error)
-  process.exit(expected ? 2 : 1)
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+}
+
+process.stdout.on('error', error => {
+  // Whoever read it has had enough.
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(NO_READER)
+  throw error
 })
+
+main(process.argv.slice(2)).then(
+  code => {
+    if (code !== undefined) process.exitCode = code
+  },
+  error => {
+    console.error(error instanceof DomainError ? `superinsight-sync: ${error.message}` : error)
+    process.exit(error instanceof DomainError && error.code !== 'UNAVAILABLE' ? 2 : 1)
+  },
+)

@@ -1,5 +1,5 @@
-import type { FormatLimits } from './catalog/formats/format.ts'
 import { isAllowList } from './catalog/reach/guard.ts'
+import { graphqlSettings } from './graphql-settings.ts'
 import { isHttpUrl, isPostgresUrl, isRedisUrl } from './kernel/address.ts'
 import { DomainError } from './kernel/errors.ts'
 import { address, brokers, choice, hexKey, like, optional, type Setting, text, whole } from './settings.ts'
@@ -154,6 +154,38 @@ export const settings = {
   ),
   runRows: whole('MAX_RUN_ROWS', 10_000, 'about how many rows of a job go into one append', 1),
   fileRuns: whole('MAX_FILE_RUNS', 4, 'most imports of files at once in one process', 1, 64),
+  datasetRuns: whole('MAX_DATASET_RUNS', 2, 'most dilutions and augmentations at once in one process', 1, 64),
+  datasetWaitSeconds: whole(
+    'DATASET_WAIT_SECONDS',
+    300,
+    'how long a dilution or an augmentation is waited for before it is answered 202; 0: not at all',
+  ),
+  dilutionGroups: whole(
+    'MAX_DILUTION_GROUPS',
+    200_000,
+    'most different values of the matching fields of a dilution',
+    1,
+    2_000_000,
+  ),
+  multiplier: whole('MAX_MULTIPLIER', 10, 'highest multiplier of an augmentation', 2, 1000),
+  rememberedRows: whole(
+    'MAX_REMEMBERED_ROWS',
+    1_000_000,
+    'rows of a dilution or an augmentation that are remembered so that none is made twice; 16 to 32 bytes each',
+    1,
+    100_000_000,
+  ),
+  translateUrl: address(
+    'TRANSLATE_URL',
+    isHttpUrl,
+    'http://host:port or https://…',
+    'none',
+    'an apertium-apy or LibreTranslate server, which back_translation needs; ALLOW_PRIVATE_ADDRESSES goes for it, too',
+  ),
+  translateKey: optional('TRANSLATE_API_KEY', 'none', 'the key that a LibreTranslate server wants'),
+  translateMs: whole('TRANSLATE_TIMEOUT_MS', 10_000, 'how long it may take to translate one text', 100),
+  translateRetries: whole('TRANSLATE_RETRIES', 2, 'how often a text is sent to it again', 0, 20),
+  translations: whole('MAX_TRANSLATIONS', 4, 'most texts that one augmentation has it translate at once', 1, 64),
   jobs: whole('MAX_JOBS', 10_000, 'most jobs', 1),
   jobBytes: whole(
     'MAX_JOB_BYTES',
@@ -177,6 +209,12 @@ export const settings = {
     'how often in a row a run waits for its source or destination before it fails',
     0,
   ),
+  versionKeepSeconds: whole(
+    'VERSION_KEEP_SECONDS',
+    2_592_000,
+    'how long it is kept what a row was before it changed, which as_of reads; -1: for ever',
+    -1,
+  ),
   fileKeepSeconds: whole(
     'FILE_KEEP_SECONDS',
     604_800,
@@ -189,6 +227,13 @@ export const settings = {
     'answers of unknown length that read the history at once; each holds a page of every stream',
     1,
   ),
+  historyFollowers: whole(
+    'MAX_HISTORY_FOLLOWERS',
+    100,
+    'event streams of the history that are open at once; each holds a small page of every stream',
+    1,
+  ),
+  ...graphqlSettings,
   fileReaders: whole('MAX_FILE_READERS', 2, 'files that one edge looks through at once after an upload', 1, 16),
   fileBytes: whole('MAX_FILE_BYTES', 10_737_418_240, 'largest file that is uploaded', 1024),
   fileColumns: whole('MAX_FILE_COLUMNS', 16_384, 'most columns of an uploaded file', 1),
@@ -214,31 +259,6 @@ export const settings = {
   ),
   drainSeconds: whole('DRAIN_SECONDS', 20, 'how long a stop waits for requests under way', 1),
 } as const satisfies Record<string, Setting<unknown>>
-
-/** The bounds of what is done with rows. */
-export function rowLimits(config: Config) {
-  return {
-    transformations: config.transformations,
-    rowLength: config.lineBytes,
-    computeMs: config.computeMs,
-    dedupeKeys: config.dedupeKeys,
-    schemaLength: config.schemaLength,
-    schemasCached: config.schemasCached,
-    schemaColumns: config.schemaColumns,
-  }
-}
-
-/** The bounds of reading an uploaded file. */
-export function formatLimits(config: Config): FormatLimits {
-  return {
-    maxRowBytes: config.lineBytes,
-    maxColumns: config.fileColumns,
-    maxDepth: config.jsonDepth,
-    maxHeldBytes: config.fileHeldBytes,
-    maxInflatedBytes: config.fileInflatedBytes,
-    maxGrowth: config.fileGrowth,
-  }
-}
 
 export type Config = { readonly [Name in keyof typeof settings]: ReturnType<(typeof settings)[Name]['read']> }
 

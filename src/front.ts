@@ -1,8 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
-import { openFiles, openKeys, openSecrets, openStore } from './adapters.ts'
+import { isEmbedded, openFiles, openKeys, openSecrets, openStore, readTopics } from './adapters.ts'
 import { createGuard } from './catalog/reach/guard.ts'
 import { createSchemaCache } from './catalog/schemas/compile.ts'
-import { formatLimits, rowLimits } from './config.ts'
 import { startAccess } from './edge/auth/access.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
@@ -12,6 +11,7 @@ import type { Work } from './edge/health.ts'
 import { createHistoryReaders } from './edge/history/readers.ts'
 import type { Keys } from './edge/idempotency/keys.ts'
 import { createLimits } from './edge/limits.ts'
+import { namingEarliest } from './edge/past.ts'
 import type { Progress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
 import { openSharedRedis, type SharedRedis } from './edge/redis.ts'
@@ -20,17 +20,19 @@ import type { Events } from './events/index.ts'
 import { createGrow } from './intake/growth.ts'
 import { createRules, type Rules } from './intake/rules.ts'
 import { createSlots } from './kernel/slots.ts'
+import { augmentLimits, formatLimits, rowLimits } from './limits.ts'
 import { createCodec } from './log/codec.ts'
 import { startCommands } from './log/commands.ts'
 import { type FollowedView, followView } from './log/view.ts'
 import { healthOf, type Process } from './process.ts'
 import { projectedTopics, projections } from './projections/index.ts'
+import { evolveRebuilds, type RebuildsView } from './projections/rebuilds.ts'
 import { evolveSettings, type SettingsView } from './projections/settings.ts'
 import { evolveWebhooks, type WebhookView } from './projections/webhooks.ts'
 import type { SecretStore } from './store/secrets.ts'
 import type { Store } from './store/store.ts'
 import { keepThrough } from './threads/keys.ts'
-import { type ReadStore, readThrough } from './threads/store.ts'
+import { type ReadStore, readsOf, readThrough } from './threads/store.ts'
 
 /*
  * What an edge is made of, top to bottom.
@@ -52,7 +54,8 @@ export async function startFront(
   onStop(() => commands.stop())
   const webhooks = follow(parts, 'sync.webhooks', new Map() as WebhookView, evolveWebhooks)
   const settings = follow(parts, 'sync.datasets', new Map() as SettingsView, evolveSettings)
-  await Promise.all([access.caughtUp(), webhooks.caughtUp(), settings.caughtUp()])
+  const rebuilds = follow(parts, 'sync.projections', new Map() as RebuildsView, evolveRebuilds)
+  await Promise.all([access, webhooks, settings, rebuilds].map(view => view.caughtUp()))
   const [kept, files] = await Promise.all([openSecrets(config, keys.sealing), openFiles(config)])
   onStop(() => kept.stop())
   onStop(() => files.stop())
@@ -64,22 +67,25 @@ export async function startFront(
     logger,
     metrics,
     log,
+    topics: readTopics(),
     codec: createCodec(log),
-    store,
+    store: namingEarliest(store, log),
     progress,
     commands,
     access,
     webhooks,
     settings,
+    rebuilds,
     secrets: kept,
     guard: createGuard(config.allowPrivate),
     files,
     rules,
     grow: createGrow(settings, commands),
+    augmentLimits: augmentLimits(config),
     rowLimits: rowLimits(config),
     formatLimits: formatLimits(config),
     schemas: createSchemaCache(rowLimits(config)),
-    history: createHistoryReaders(config.historyReaders),
+    history: createHistoryReaders(log, { readers: config.historyReaders, followers: config.historyFollowers }),
     readers: createSlots(config.fileReaders),
     tokens: createTokens(keys, config.tokenSeconds),
     keys: await startKeys(parts, toKeeper, redis),
@@ -148,19 +154,21 @@ async function openReads(
     for (const { name } of streams) if (!progress.reached.has(name)) progress.advance(name, -1)
     return progress
   }
+  const own = works.find(({ topics }) => topics === projectedTopics)?.progress
   if (config.databaseUrl) {
     const store: Store = await openStore(config, { readOnly: true, cacheMb: 0 })
     onStop(() => store.stop())
+    // Of a log that only this process has its own projector tells more: checkpoints do not move over other topics' events.
+    if (isEmbedded(config)) return { store: readsOf(store), progress: begin(own!) }
     const checkpoints = followCheckpoints(
       store,
       projections.map(({ name }) => name),
       logger,
     )
     onStop(() => checkpoints.stop())
-    return { store, progress: begin(checkpoints.progress) }
+    return { store: readsOf(store), progress: begin(checkpoints.progress) }
   }
   const toReader = new MessageChannel()
   await thread('reader', { ports: [toReader.port1] })
-  const { progress } = works.find(({ topics }) => topics === projectedTopics)!
-  return { store: readThrough(toReader.port2), progress: begin(progress) }
+  return { store: readThrough(toReader.port2), progress: begin(own!) }
 }

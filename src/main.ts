@@ -103,6 +103,9 @@ async function startProjection({ metrics, thread }: Process, ports: MessagePort[
   await thread('projector', { ports }, news => {
     if ('holding' in news) return hold(news.holding)
     if ('conflicts' in news) return news.conflicts.forEach(labels => void metrics.conflicts.inc(labels))
+    if ('rebuilding' in news)
+      return metrics.rebuild.set({ projection: news.rebuilding.projection }, news.rebuilding.percent)
+    if ('rebuilt' in news) return metrics.rebuilt(news.rebuilt)
     if (!('progress' in news)) return
     for (const [stream, { through, events }] of news.progress) {
       advance(stream, through)

@@ -1,12 +1,12 @@
 import { setPriority } from 'node:os'
-import { isEmbedded, openFiles, openLog, openSecrets } from './adapters.ts'
+import { isEmbedded, openFiles, openLog, openSecrets, openStore } from './adapters.ts'
 import { createGuard } from './catalog/reach/guard.ts'
-import { formatLimits, rowLimits } from './config.ts'
 import { deriveKeys } from './edge/auth/keys.ts'
 import { loadSecrets } from './edge/auth/secrets.ts'
 import { createGrow } from './intake/growth.ts'
 import { createRules } from './intake/rules.ts'
 import { timeOrderedId } from './kernel/id.ts'
+import { augmentLimits, formatLimits, rowLimits, translatorOf } from './limits.ts'
 import { createCodec } from './log/codec.ts'
 import { startCommands } from './log/commands.ts'
 import type { Log } from './log/log.ts'
@@ -16,6 +16,7 @@ import type { FileStore } from './store/files.ts'
 import { createLogger, type Logger } from './telemetry/logger.ts'
 import type { News, ThreadData } from './thread.ts'
 import { appendThrough } from './threads/log.ts'
+import { readDatasets } from './workers/datasets-then.ts'
 import { startRunner } from './workers/runner.ts'
 
 /** How a thread tells the main one how it is doing. */
@@ -24,6 +25,7 @@ type Tell = (news: News) => void
 const BACKGROUND_NICENESS = 10
 const SWEEP_MS = 3_600_000
 const PAGE_BYTES = 4_194_304
+const READ_CACHE_MB = 16
 
 /** Runs jobs until what it gives back is called. */
 export async function startRunnerThread(
@@ -49,6 +51,11 @@ export async function startRunnerThread(
   void keepFiles()
   const sweeping = setInterval(keepFiles, SWEEP_MS).unref()
   const commands = await startCommands(log, logger)
+  const datasets = readDatasets({
+    ...{ log, waitMs: config.answerMs, augmentation: augmentLimits(config), translator: translatorOf(config) },
+    dilution: { groups: config.dilutionGroups, remembered: config.rememberedRows },
+    openStore: () => openStore(config, { readOnly: true, cacheMb: READ_CACHE_MB }),
+  })
   const runner = await startRunner({
     ...{ log, logger, commands, files, codec: createCodec(log) },
     ...{ rules, grow: createGrow({ ...followed, view: settings }, commands) },
@@ -69,7 +76,8 @@ export async function startRunnerThread(
     secrets,
     brokers: config.kafkaBrokers,
     folders: { allowed: config.sqliteFolders, own: config.dataDir },
-    concurrency: { open: config.openRuns, runs: config.runs, heavy: config.fileRuns },
+    concurrency: { open: config.openRuns, runs: config.runs, threads: config.fileRuns, memory: config.datasetRuns },
+    datasets,
     onTaken: taken => tell({ taken }),
     onEnded: (connector, status, seconds) => tell({ ended: { connector, status, seconds } }),
     onHolding: streams => tell({ holding: streams.map(({ name }) => name) }),
@@ -78,6 +86,7 @@ export async function startRunnerThread(
   return async () => {
     clearInterval(sweeping)
     await runner.stop()
+    await datasets.stop()
     await commands.stop()
     await followed.stop()
     await files.stop()

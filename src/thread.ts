@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { isEmbedded, openKeeper, openLog, openStore } from './adapters.ts'
 import type { Config } from './config.ts'
+import { timeOrderedId } from './kernel/id.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
+import { startCommands } from './log/commands.ts'
 import type { Log, LogStats } from './log/log.ts'
 import { projections } from './projections/index.ts'
 import { createLogger } from './telemetry/logger.ts'
@@ -12,12 +15,13 @@ import { appendThrough, serveAppends } from './threads/log.ts'
 import { serveReads } from './threads/store.ts'
 import type { Output } from './workers/outputs.ts'
 import { startProjector } from './workers/projector.ts'
+import { startRebuilder } from './workers/rebuilder.ts'
 
 /*
  * What each thread beside the main one is made of:
  *
  *   log        writes the log: SQLite with group commit, or a producer to Kafka; and idempotency keys
- *   projector  the records projection, into the read store
+ *   projector  the projections, into the read store, and their rebuilds
  *   reader     answers queries from the read store
  *   runner     runs jobs
  */
@@ -38,13 +42,15 @@ export const READY = 'ready'
 export const STOP = 'stop'
 
 /**
- * What threads tell: how far a stream is, by how many events; which streams are held; which conflicts were found; how the
- * thread's log is doing.
+ * What threads tell: how far a stream is, by how many events; which streams are held; how far a rebuild is, and in how many
+ * rows it differed that should not; which conflicts were found; how the thread's log is doing.
  */
 export type News = Progressed | { stats: LogStats }
 export type Progressed =
   | { progress: ReadonlyMap<string, { through: number; events: number }> }
   | { holding: readonly string[] }
+  | { rebuilding: { projection: string; percent: number } }
+  | { rebuilt: { projection: string; differing: number } }
   | { conflicts: readonly { type: string; policy: string }[] }
   | { taken: { accepted: number; rejected: number; bytes: number } }
   | { ended: { connector: string; status: 'success' | 'failure'; seconds: number } }
@@ -74,20 +80,24 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
     const store = await openStore(config, { readOnly: false, cacheMb: 64, log: own.id })
     await store.declare(projections.flatMap(({ tables }) => tables))
+    await store.generations.adopt(projections)
     const logger = createLogger(config.logLevel)
     const holding = new Map<string, readonly string[]>()
+    // A read store in a file of this process's own needs every stream.
+    const shared: Log = config.databaseUrl
+      ? log
+      : { ...log, share: (_group, topic, onStreams) => alone(log.streams(topic), onStreams) }
     const started = await Promise.all(
       projections.map(projection =>
         startProjector({
-          // A read store in a file of this process's own needs every stream.
-          log: config.databaseUrl
-            ? log
-            : { ...log, share: (_group, topic, onStreams) => alone(log.streams(topic), onStreams) },
+          log: shared,
           store,
           projection,
           logger,
           maxEvents: config.projectionEvents,
           maxBytes: config.projectionBytes,
+          keep:
+            config.versionKeepSeconds < 0 ? undefined : { ms: config.versionKeepSeconds * 1000, forget: store.forget },
           onHolding(topic, streams) {
             holding.set(topic, streams)
             tell({ holding: [...holding.values()].flat() })
@@ -97,7 +107,20 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
         }),
       ),
     )
+    const commands = await startCommands(log, logger)
+    const rebuilder = await startRebuilder({
+      ...{ log: shared, store, projections, commands, logger },
+      maxEvents: config.projectionEvents,
+      maxBytes: config.projectionBytes,
+      // Live rows wait for it.
+      atOnce: Math.min(config.projectionEvents, REBUILT_EVENTS),
+      newId: () => timeOrderedId('reb', Date.now(), randomBytes(16)),
+      onProgress: (projection, percent) => tell({ rebuilding: { projection, percent } }),
+      onRebuilt: (projection, differing) => tell({ rebuilt: { projection, differing } }),
+    })
     return async () => {
+      await rebuilder.stop()
+      await commands.stop()
       await Promise.all(started.map(projector => projector.stop()))
       await store.stop()
       await own.stop()
@@ -124,6 +147,7 @@ function conflictsAmong(outputs: readonly Output[]) {
 }
 
 const BACKGROUND_NICENESS = 10
+const REBUILT_EVENTS = 2500
 const STATS_MS = 1000
 
 function tell(news: News): void {

@@ -104,6 +104,7 @@ it('a projection is tables, wants and evolve', async () => {
   }
   const projection: Projection<{ source: string }, never> = {
     name: 'per_source',
+    version: 1,
     topics: ['sync.records'],
     tables: [perSource],
     wants: ({ stream }, want) => want(perSource, `erp\0${stream}`),
@@ -127,7 +128,16 @@ it('a projection is tables, wants and evolve', async () => {
     upsert: true,
     source: 'erp',
   } as const
-  const push = { ...record, actor: 'a', request_id: 'r', line: 0, received_at: 0, job_id: null, conflict: null }
+  const push = {
+    ...record,
+    actor: 'a',
+    request_id: 'r',
+    line: 0,
+    received_at: 0,
+    job_id: null,
+    conflict: null,
+    origin: null,
+  }
   const codec = createCodec(log)
   for (const id of ['1', '2', '3'])
     await log.append([codec.batch('sync.records', 'RecordPushed', `d\0${id}`, { ...push, id })])

@@ -3,12 +3,17 @@ import type { Config } from '../config.ts'
 import { withoutPassword } from '../kernel/address.ts'
 import { crashAt } from '../kernel/points.ts'
 import type { Report, Stage, Verified } from '../log/migrate/migrate.ts'
+import { command } from './command.ts'
+import { showProgress, type Told } from './progress.ts'
 
-export const MIGRATE_HELP = `superinsight-sync migrate: copies the embedded log in DATA_DIR to Kafka
+// As in thread.ts: the fault tests make it die at a point.
+if (process.env.CRASH_AT) crashAt(process.env.CRASH_AT, () => process.kill(process.pid, 'SIGKILL'))
 
-  DATA_DIR=./data KAFKA_BROKERS=host:9092 SCHEMA_REGISTRY_URL=http://host:8081 superinsight-sync migrate
-
-Stop the service first. The command reads the whole log once and holds every batch against its checksum, then copies
+export const migrate = command({
+  name: 'migrate',
+  summary: 'copies the embedded log in DATA_DIR to Kafka',
+  options: {},
+  about: `Stop the service first. The command reads the whole log once and holds every batch against its checksum, then copies
 every event of every topic, in order, with its key and time, and how far the decider and the projector have come. Then it
 reads all of it back out of Kafka, compares it event by event, and prints each topic with its count and checksum.
 
@@ -17,33 +22,39 @@ reads all of it back out of Kafka, compares it event by event, and prints each t
   - Until it has finished no service starts on that Kafka.
   - It refuses a Kafka whose topics hold other events, and a log that is damaged, before it writes anything.
   - Positions that were given out before stay valid. DATA_DIR is left as it is.
-  - The read store is not copied: it fills again from the topics when the service starts.
-
-It ends with 0 when all of Kafka is as it should be, else with another number and what is wrong, and where.
-`
-
-const REDRAW_MS = 200
-const LINE_MS = 5000
-
-// As in thread.ts: the fault tests make it die at a point.
-if (process.env.CRASH_AT) crashAt(process.env.CRASH_AT, () => process.kill(process.pid, 'SIGKILL'))
+  - The read store is not copied: it fills again from the topics when the service starts.`,
+  examples: [
+    {
+      about: 'copy ./data, whose service is stopped',
+      line: 'DATA_DIR=./data KAFKA_BROKERS=127.0.0.1:9092 SCHEMA_REGISTRY_URL=http://127.0.0.1:8081 superinsight-sync migrate',
+    },
+  ],
+  exits: {
+    0: 'all of Kafka is as it should be',
+    1: 'the copy differs, which is told with where, or it broke off: run it again',
+    2: 'refused before anything was written',
+  },
+  run: ({ config }) => copy(config),
+})
 
 /** Runs the copy and prints what it finds. Resolves with the process's exit code. */
-export async function migrate(config: Config): Promise<number> {
-  const progress = createProgress()
+async function copy(config: Config): Promise<number> {
+  let at: [stage: Stage, done: number, all: number] | undefined
+  const progress = showProgress(() => toldOf(at))
   const report: Report = {
     begins(from, to) {
       console.log(`log ${from.log} in ${config.dataDir}, to log ${to.log} on ${config.kafkaBrokers.join(',')}\n`)
       console.log(row('topic', 'events', 'bytes', 'checksum', 'ok'))
     },
-    progress: progress.show,
+    progress(...now) {
+      at = now
+    },
     verified(topic) {
-      progress.clear()
       const { events, bytes, found, difference } = topic
-      console.log(row(topic.topic, String(events), String(bytes), found, difference === undefined ? 'ok' : 'DIFFERS'))
+      progress.line(row(topic.topic, String(events), String(bytes), found, difference === undefined ? 'ok' : 'DIFFERS'))
     },
   }
-  const { written, topics } = await copyLogToKafka(config, report).finally(progress.clear)
+  const { written, topics } = await copyLogToKafka(config, report).finally(progress.stop)
   const wrong = topics.filter(({ difference }) => difference !== undefined)
   for (const topic of wrong) console.error(`superinsight-sync: ${differenceOf(topic)}`)
   if (wrong.length > 0) {
@@ -81,25 +92,8 @@ and ADMIN_CLIENT_ID and ADMIN_CLIENT_SECRET from ${dataDir}/credentials.json.`
 
 const WORDS: Record<Stage, string> = { checking: 'checked', copying: 'copied', verifying: 'compared' }
 
-/** Tells on stderr how far it is: on a terminal in one line that is drawn again, else a line every few seconds. */
-function createProgress() {
-  const { stderr } = process
-  let shownAt = Date.now()
-  let drawn = false
-  const clear = () => {
-    if (drawn) stderr.write('\r\x1b[K')
-    drawn = false
-  }
-  return {
-    clear,
-    show(stage: Stage, done: number, all: number) {
-      const now = Date.now()
-      if (now - shownAt < (stderr.isTTY ? REDRAW_MS : LINE_MS)) return
-      shownAt = now
-      const text = `${WORDS[stage]} ${done} of ${all} events`
-      clear()
-      stderr.write(stderr.isTTY ? text : `${text}\n`)
-      drawn = Boolean(stderr.isTTY)
-    },
-  }
+function toldOf(at: [stage: Stage, done: number, all: number] | undefined): Told {
+  if (!at) return { text: 'looking at what is there' }
+  const [stage, done, all] = at
+  return { text: `${WORDS[stage]} ${done} of ${all} events`, part: all === 0 ? 1 : done / all }
 }

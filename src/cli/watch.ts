@@ -1,13 +1,34 @@
 import type { Config } from '../config.ts'
-import { DomainError } from '../kernel/errors.ts'
+import { DomainError, invalid } from '../kernel/errors.ts'
 import { fetchToken, serviceUrl } from './client.ts'
+import { command } from './command.ts'
 
-export interface WatchOptions {
-  dataset?: string | undefined
-  since?: string | undefined
-  /** End after so many changes; undefined: go on. */
-  count?: number | undefined
-}
+export const watch = command({
+  name: 'watch',
+  summary: 'prints changes as they happen, a JSON line each',
+  options: {
+    dataset: { value: 'D', about: 'only changes of this data set' },
+    since: { value: 'POSITION', about: 'first all changes after this position; from now on unless said' },
+    count: { value: 'N', about: 'end after so many changes; goes on until Ctrl-C unless said' },
+  },
+  about: `Prints the messages of a WebSocket as they come. A connection that breaks is made again and goes on after the last
+message, so nothing is missed or printed twice, also over a restart of the service.`,
+  examples: [
+    { about: 'the next two changes of a data set', line: 'superinsight-sync watch --dataset products --count 2' },
+    {
+      about: 'all that came after a push whose answer named this position, and what comes',
+      line: 'superinsight-sync watch --since "$POSITION"',
+    },
+  ],
+  async run({ config, options: { dataset, since, count } }) {
+    const most = count === undefined ? Number.POSITIVE_INFINITY : Number(count)
+    if (count !== undefined && !(Number.isInteger(most) && most > 0)) {
+      throw invalid('--count', `expected a whole number from 1, got ${count}`)
+    }
+    await follow(config, dataset === undefined ? {} : { dataset }, { left: most, since })
+    return 0
+  },
+})
 
 const TRIES = 10
 const RETRY_MS = 500
@@ -18,20 +39,25 @@ interface Watched {
   since: string | undefined
 }
 
-/**
- * Prints every message of a subscription as a line until `count` changes have come. A connection that breaks is made
- * again and continues after the last message, so nothing is missed or printed twice.
- */
-export async function watch(config: Config, { dataset, since, count }: WatchOptions): Promise<void> {
-  const watched: Watched = { left: count ?? Number.POSITIVE_INFINITY, since }
+/** Prints every message of a subscription as a line until so many changes have come. */
+async function follow(config: Config, filters: object, watched: Watched): Promise<void> {
   for (let tries = 0; watched.left > 0; tries++) {
-    const url = `${serviceUrl(config).replace(/^http/, 'ws')}/ws?token=${await fetchToken(config)}`
     const before = watched.since
-    const why = await listen(url, dataset === undefined ? {} : { dataset }, watched)
+    const why = await connect(config, filters, watched, tries > 0 || before !== undefined)
     if (watched.since !== before) tries = 0
     if (watched.left > 0 && tries >= TRIES) throw new DomainError('UNAVAILABLE', `the socket was closed: ${why}`)
     if (watched.left > 0) await new Promise(resolve => setTimeout(resolve, RETRY_MS))
   }
+}
+
+/** `patient`: that no service answers is a connection that has broken too. */
+async function connect(config: Config, filters: object, watched: Watched, patient: boolean): Promise<string> {
+  const token = await fetchToken(config).catch((error: Error) => {
+    if (!patient || !(error instanceof DomainError) || error.code !== 'UNAVAILABLE') throw error
+    return error
+  })
+  if (token instanceof Error) return token.message
+  return listen(`${serviceUrl(config).replace(/^http/, 'ws')}/ws?token=${token}`, filters, watched)
 }
 
 /** One connection's life; resolves with why it ended. */

@@ -38,14 +38,17 @@ export const settingsBody = z.strictObject({
   conflict_policy: policy.nullish(),
 })
 
+/** A data set's category. */
+export const category = settingsBody.shape.category
+
 type Body = z.infer<typeof settingsBody>
-type Settings = Partial<Omit<DatasetConfigured, 'command_id' | 'by' | 'at' | 'dataset'>>
+type Settings = Partial<Omit<DatasetConfigured, 'command_id' | 'by' | 'at' | 'dataset' | 'made_by'>>
 
 function jsonOrNull(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
-function stepsOf(set: DatasetConfigured | undefined): unknown[] {
+function stepsOf(set: Pick<DatasetConfigured, 'transformations'> | undefined): unknown[] {
   return set?.transformations ? JSON.parse(set.transformations) : []
 }
 
@@ -97,8 +100,10 @@ async function removeUnused({ services }: Request, was?: DatasetConfigured, now?
   for (const reference of referencesIn(stepsOf(was))) if (!used.has(reference)) await services.secrets.remove(reference)
 }
 
+type Shown = Pick<DatasetConfigured, 'schema' | 'schema_contract' | 'transformations' | 'conflict_policy'>
+
 /** What is set for a data set, as the API shows it: secrets as "***". */
-export function shownSettings(set: DatasetConfigured | undefined) {
+export function shownSettings(set: Shown | undefined) {
   return {
     schema: set?.schema ? JSON.parse(set.schema) : null,
     schema_contract: set?.schema_contract ?? 'discard_row',

@@ -1,14 +1,19 @@
+import { z } from 'zod'
 import { nextRuns } from '../catalog/schedules/index.ts'
 import { showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { encodePosition, mergePositions, type Position, parsePosition } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
-import { jobs, type RunState } from '../projections/jobs.ts'
+import { streamOf } from '../log/commands.ts'
+import { jobs, LEVELS, placeOf, type RunState } from '../projections/jobs.ts'
+import type { FieldCondition, Moment } from '../store/store.ts'
 import type { JobConfig } from '../workers/jobs-held.ts'
+import { asOfThen } from './moment.ts'
 import { reach } from './reach.ts'
 import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
+const LOGS = 'sync.logs'
 /** Where what a run brings goes. */
 const BROUGHT = ['sync.records', 'sync.rejected', 'sync.forwarded']
 
@@ -18,10 +23,16 @@ export function reachJob(services: Services, position: Position): Promise<void> 
 }
 
 /** The job of this id. Throws NOT_FOUND, also for one that was deleted. */
-export async function findJob({ store }: Services, id: string): Promise<Row> {
-  const [row] = await store.load(jobs, [[id]])
-  if (!row || row.deleted === 1) throw new DomainError('NOT_FOUND', `there is no job ${id.slice(0, 100)}`)
-  return row
+export async function findJob({ store }: Services, id: string, asOf?: Moment): Promise<Row> {
+  const [row] = await store.load(jobs, [[id]], asOf)
+  if (row && row.deleted !== 1) return row
+  throw new DomainError('NOT_FOUND', `there is no job ${id.slice(0, 100)}${asOfThen(asOf)}`)
+}
+
+/** The place of the last that a job's runs had told at a moment, among all that they told. */
+export function lastLogged({ log }: Services, job: string, asOf: Moment): string {
+  const offset = asOf.get(streamOf(log, LOGS, `job/${job}`).name) ?? -1
+  return offset < 0 ? '' : placeOf({ offset })
 }
 
 function timeText(time: number | null | undefined): string | null {
@@ -68,15 +79,15 @@ export function progressOf(run: RunState | undefined) {
   }
 }
 
-/** A job as a list shows it. */
-export function shownJob(row: Row): object {
+/** A job as a list shows it; when it will be done is guessed for now only. */
+export function shownJob(row: Row, asOf?: Moment): object {
   const { id, name, connector_type, status } = row
   const run = runOf(row)
   return {
     ...{ id, name, connector_type, status },
     ...progressOf(run),
     started_at: timeText(run?.started_at),
-    eta: run ? etaOf(run, row.updated_at as number) : null,
+    eta: run && !asOf ? etaOf(run, row.updated_at as number) : null,
     created_at: timeText(row.created_at as number),
   }
 }
@@ -110,12 +121,36 @@ export function shownRun(run: RunState): object {
   }
 }
 
-/** A job with all there is to say of it. */
-export async function shownJobInFull(services: Services, row: Row): Promise<object> {
+const time = z.iso.datetime({ offset: true })
+/** Which entries of a job's logs are asked for: `level` is the least. */
+export const logFilter = z.strictObject({
+  level: z.enum(LEVELS).optional(),
+  since: time.optional(),
+  until: time.optional(),
+})
+
+export function logConditions({ level, since, until }: z.infer<typeof logFilter>): FieldCondition[] {
+  const fields: FieldCondition[] = []
+  const condition = (field: string, comparison: '>=' | '<=', value: number) =>
+    fields.push({ column: 'entry', field, comparison, value })
+  if (level) condition('rank', '>=', LEVELS.indexOf(level))
+  if (since) condition('at', '>=', Date.parse(since))
+  if (until) condition('at', '<=', Date.parse(until))
+  return fields
+}
+
+/** An entry of a job's logs as the API shows it. */
+export function shownLog({ level, message, metadata, entry, run_id }: Row): object {
+  const timestamp = timeText(JSON.parse(entry as string).at)
+  return { timestamp, level, message, run_id, metadata: JSON.parse(metadata as string) }
+}
+
+/** A job with all there is to say of it; as it was, its schedule has no next runs. */
+export async function shownJobInFull(services: Services, row: Row, asOf?: Moment): Promise<object> {
   const { connector, schedule, transformations, destination, target } = showHidden(configOf(row))
   const run = runOf(row)
   return {
-    ...shownJob(row),
+    ...shownJob(row, asOf),
     connector,
     schedule: schedule ?? { type: 'manual' },
     transformations: transformations ?? [],
@@ -124,7 +159,9 @@ export async function shownJobInFull(services: Services, row: Row): Promise<obje
     records_rejected: run?.rejected ?? 0,
     ended_at: timeText(run?.ended_at),
     waiting_until: timeText(run?.waiting_until),
-    next_runs: nextRuns(schedule ?? { type: 'manual' }, Date.now(), row.created_at as number, 5).map(timeText),
+    next_runs: asOf
+      ? []
+      : nextRuns(schedule ?? { type: 'manual' }, Date.now(), row.created_at as number, 5).map(timeText),
     last_skipped: skippedOf(row),
     error: run?.error ? JSON.parse(run.error) : null,
     result: run?.result ? JSON.parse(run.result) : null,

@@ -1,5 +1,7 @@
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Config } from '../config.ts'
 import { DomainError } from '../kernel/errors.ts'
+import type { Principal } from './auth/authenticate.ts'
 import type { SharedRedis } from './redis.ts'
 
 const WINDOW_SECONDS = 60
@@ -15,6 +17,24 @@ export interface LimitState {
 /** Counts calls in windows of a minute. A limit of 0 counts nothing and allows all. */
 export interface Limits {
   consume(caller: string, limit: number): Promise<LimitState>
+}
+
+type Caller = Pick<Principal, 'id' | 'rateLimit'>
+
+/** How many calls of a kind a caller has in a minute. */
+export function limitOf(config: Config, kind: string, { rateLimit }: Caller): number {
+  const fallback = kind === 'push' ? config.rateLimitPush : config.rateLimitApi
+  return rateLimit === null ? fallback : Math.min(rateLimit, fallback || rateLimit)
+}
+
+/** Counts a call of somebody, who is known by his address when by nothing else. */
+export function countCall(
+  { limits, config }: { limits: Limits; config: Config },
+  kind: 'api' | 'push',
+  caller: Caller,
+  ip: string,
+): Promise<LimitState> {
+  return limits.consume(`${kind} ${caller.id || ip}`, limitOf(config, kind, caller))
 }
 
 /** Counts what one caller does who is known to this process alone; false past the limit. 0 counts nothing. */

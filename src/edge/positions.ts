@@ -8,11 +8,17 @@ const ASKED = ['sync.records']
 type KnownLog = Pick<Log, 'id' | 'streams' | 'place' | 'adopt'>
 
 /**
- * Reads a position that a caller sends back. One of the log that this log was copied from is as good as one of its own.
+ * Reads a position that a caller sends back. One of the log that this log was copied from is as good as one of its own, as
+ * far as it is about these topics.
  * Throws VALIDATION_ERROR naming `field` when it is not a position, names a stream that this log does not have, or
  * belongs to a log that this one knows nothing of.
  */
-export async function readPosition(log: KnownLog, text: string, field: string): Promise<Position> {
+export async function readPosition(
+  log: KnownLog,
+  text: string,
+  field: string,
+  topics: readonly string[] = ASKED,
+): Promise<Position> {
   const position = parsePosition(text, field)
   if (position.log === log.id) {
     const unknown = [...position.offsets.keys()].find(name => !hasStream(log, name))
@@ -22,7 +28,7 @@ export async function readPosition(log: KnownLog, text: string, field: string): 
       `this log has no stream "${unknown.slice(0, 60)}"; send back a position that this API gave out`,
     )
   }
-  const adopted = await log.adopt(position, ASKED)
+  const adopted = await log.adopt(position, topics)
   if (!adopted) throw ofAnotherLog(position, log.id, field)
   return adopted
 }

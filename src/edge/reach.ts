@@ -15,10 +15,15 @@ export async function reach({ progress }: Services, topic: string, position: Pos
 }
 
 /** Waits until what a request reads, made of these topics, has reached its `min_position`, when it names one. */
-export async function reachMinPosition({ exchange, services }: Request, topics: readonly string[]): Promise<void> {
+export async function reachMinPosition(request: Request, topics: readonly string[]): Promise<void> {
   // An answer from now would be taken for one from then.
-  if (exchange.query.get('as_of') !== null)
-    throw invalid('as_of', 'this service cannot answer for a time in the past yet')
+  if (request.exchange.query.get('as_of') !== null)
+    throw invalid('as_of', 'this has no past states; data sets, records, jobs, runs and conflicts have')
+  await reachAsked(request, topics)
+}
+
+/** The same for a read that may also be of a moment in the past. */
+export async function reachAsked({ exchange, services }: Request, topics: readonly string[]): Promise<void> {
   const text = exchange.query.get('min_position')
   if (text !== null) await services.progress.wait(await readPosition(services.log, text, 'min_position'), topics)
 }

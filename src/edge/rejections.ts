@@ -177,6 +177,7 @@ export async function replay({ services, exchange, principal }: Request, row: Ro
     ...{ source: row.source as string, actor: principal.id, request_id: exchange.requestId },
     ...{ line: row.line as number, received_at: Date.now(), job_id: row.job_id as string | null },
     conflict: rules.conflictOf(dataset, made),
+    origin: null,
   }
   const key = recordKey(dataset, mended.id)
   const id = row.id as string

@@ -1,6 +1,7 @@
 import { DomainError } from '../kernel/errors.ts'
 import type { Principal, Scope } from './auth/authenticate.ts'
 import type { Exchange } from './exchange.ts'
+import type { Problem } from './problem.ts'
 import type { Probes, Services } from './services.ts'
 
 export interface Reply {
@@ -28,6 +29,8 @@ export interface Route<S extends Probes = Services> {
   identify?(request: Omit<Request<S>, 'principal'>): Promise<Principal>
   /** Which limit it counts against; `free` is for probes, which are never refused. */
   readonly limit: 'api' | 'push' | 'free'
+  /** The body of a refusal, for clients that expect another than everywhere. */
+  refused?(body: Problem['body']): object
   /** A reply, or undefined when the handler has answered through the exchange itself. */
   handle(request: Request<S>): Promise<Reply | undefined> | Reply
 }

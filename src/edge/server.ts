@@ -10,7 +10,7 @@ import { DomainError } from '../kernel/errors.ts'
 import { authenticate, type Credentials, credentialsOf, type Principal, requireScope } from './auth/authenticate.ts'
 import { createBodies, type Held } from './bodies.ts'
 import { createExchange, type Exchange } from './exchange.ts'
-import { type LimitState, limitHeaders, rateLimited } from './limits.ts'
+import { countCall, type LimitState, limitHeaders, limitOf, rateLimited } from './limits.ts'
 import { problemOf } from './problem.ts'
 import { limitReceiveWindow } from './receive-window.ts'
 import { createRouter, type Match, MethodNotAllowed, type Reply, type Route } from './router.ts'
@@ -73,9 +73,7 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
     exchange: Exchange,
   ): Promise<LimitState | undefined> {
     const kind = match?.route.limit ?? 'api'
-    const fallback = kind === 'push' ? config.rateLimitPush : config.rateLimitApi
-    const most =
-      principal.rateLimit === null ? fallback : Math.min(principal.rateLimit, fallback || principal.rateLimit)
+    const most = limitOf(config, kind, principal)
     if (kind === 'free') {
       Object.assign(
         exchange.always,
@@ -83,7 +81,7 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
       )
       return undefined
     }
-    const state = await services.limits.consume(`${kind} ${principal.id || exchange.ip}`, most)
+    const state = await countCall(services, kind, principal, exchange.ip)
     Object.assign(exchange.always, limitHeaders(state))
     return state
   }
@@ -115,10 +113,12 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
     let status = 200
     // Counted by the route's own text: what a caller may make up would be a new series each time.
     let counted = 'none'
+    let refused: Route<S>['refused']
     active.add(exchange)
     try {
-      const reply = await answer(exchange, ({ method, path }) => {
-        counted = `${method} ${path}`
+      const reply = await answer(exchange, route => {
+        counted = `${route.method} ${route.path}`
+        refused = route.refused
       })
       if (reply) {
         status = reply.status
@@ -130,7 +130,7 @@ async function startServer<S extends Probes>(services: S, { routes, identify, at
       if (error instanceof MethodNotAllowed) headers.Allow = error.allow
       if (code === 500)
         logger.error({ err: error, request_id: exchange.requestId, path: exchange.path }, 'a request failed')
-      sendReply(exchange, { status, headers, body })
+      sendReply(exchange, { status, headers, body: refused?.(body) ?? body })
     } finally {
       exchange.onDelivered(() => active.delete(exchange))
       held.give()

@@ -1,3 +1,4 @@
+import type { AugmentLimits } from '../catalog/augmenters/index.ts'
 import type { FormatLimits } from '../catalog/formats/format.ts'
 import type { Guard } from '../catalog/reach/guard.ts'
 import type { Validator } from '../catalog/schemas/compile.ts'
@@ -9,8 +10,9 @@ import type { Position } from '../kernel/position.ts'
 import type { Slots } from '../kernel/slots.ts'
 import type { Codec } from '../log/codec.ts'
 import type { Commands } from '../log/commands.ts'
-import type { Log } from '../log/log.ts'
+import type { Log, TopicSpec } from '../log/log.ts'
 import type { FollowedView } from '../log/view.ts'
+import type { RebuildsView } from '../projections/rebuilds.ts'
 import type { SettingsView } from '../projections/settings.ts'
 import type { WebhookView } from '../projections/webhooks.ts'
 import type { FileStore } from '../store/files.ts'
@@ -42,6 +44,8 @@ export interface Probes {
 /** What routes and sockets work with. */
 export interface Services extends Probes {
   readonly log: Log
+  /** What its topics are. */
+  readonly topics: readonly TopicSpec[]
   /** Follows the log for those who listen. */
   readonly live: Live
   readonly codec: Codec
@@ -57,6 +61,8 @@ export interface Services extends Probes {
   readonly webhooks: FollowedView & { readonly view: WebhookView }
   /** What was set for data sets. */
   readonly settings: FollowedView & { readonly view: SettingsView }
+  /** Rebuilds of read models. */
+  readonly rebuilds: FollowedView & { readonly view: RebuildsView }
   readonly secrets: SecretStore
   readonly files: FileStore
   /** Which addresses may be connected to that users name. */
@@ -67,6 +73,8 @@ export interface Services extends Probes {
   readonly grow: Grow
   /** The bounds of reading uploaded files. */
   readonly formatLimits: FormatLimits
+  /** The bounds of making rows of others. */
+  readonly augmentLimits: AugmentLimits
   /** The bounds of what is done with rows. */
   readonly rowLimits: RulesLimits
   /** Compiles users' schemas, and keeps the last ones. */

@@ -68,10 +68,11 @@ export interface Intake {
   readonly tally: Tally
 }
 
-/** A record that did not come as a record's own JSON: a webhook's delivery, a file's row. `data`: JSON text of an object. */
+/** A record that came as something else than its own JSON, as a file's row does. `data`: JSON text of an object. */
 export interface GivenRecord {
   readonly id: string
   readonly data: string
+  readonly origin?: RecordPushed['origin']
 }
 
 export interface Tally {
@@ -119,6 +120,7 @@ export function createIntake(options: IntakeOptions): Intake {
     received_at: Date.now(),
     job_id: options.jobId ?? null,
     conflict: null,
+    origin: null,
   }
   const writeEvent = (buffer: Buffer, at: number) => codec.write('RecordPushed', event, buffer, at)
 
@@ -160,9 +162,9 @@ export function createIntake(options: IntakeOptions): Intake {
     put(number, () => bytes.subarray(start, end))
   }
 
-  function acceptGiven({ id, data }: GivenRecord, number: number, original: () => Buffer): void {
+  function acceptGiven({ id, data, origin = null }: GivenRecord, number: number, original: () => Buffer): void {
     checkName(id, 'id')
-    Object.assign(event, { dataset: options.dataset, id, op: 'upsert', data, version: null, updated_at: null })
+    Object.assign(event, { dataset: options.dataset, id, op: 'upsert', data, version: null, updated_at: null, origin })
     put(number, original)
   }
 

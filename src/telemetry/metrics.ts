@@ -39,6 +39,18 @@ export function createMetrics() {
       labelNames: ['stream'],
       registers,
     }),
+    rebuild: new Gauge({
+      name: 'sync_projection_rebuild_percent',
+      help: 'How much of a rebuild is done that this process is at',
+      labelNames: ['projection'],
+      registers,
+    }),
+    rebuildDifferences: new Counter({
+      name: 'sync_projection_rebuild_differing_rows_total',
+      help: 'Live rows that a rebuild by the same version found otherwise than the events make them',
+      labelNames: ['projection'],
+      registers,
+    }),
     lastCommit: new Gauge({
       name: 'sync_last_commit_timestamp_seconds',
       help: 'When work on a stream that this process holds was last committed',
@@ -88,6 +100,11 @@ export function createMetrics() {
       labelNames: ['route', 'status'],
       registers,
     }),
+    /** Counts what a rebuild has found; it is not under way any more. */
+    rebuilt({ projection, differing }: { projection: string; differing: number }): void {
+      metrics.rebuild.remove({ projection })
+      metrics.rebuildDifferences.inc({ projection }, differing)
+    },
     /** Counts what has been taken in. */
     taken({ accepted, rejected, bytes }: { accepted: number; rejected: number; bytes: number }): void {
       metrics.ingested.inc({ result: 'accepted' }, accepted)

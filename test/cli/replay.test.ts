@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { call, pushLines } from '../kit/api.ts'
-import { run, until } from '../kit/processes.ts'
+import { CLI, runCli, startCli } from '../kit/cli.ts'
+import { freePort, run, until } from '../kit/processes.ts'
 import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
+import { outsider } from '../kit/topics.ts'
 
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const kafka = inject('kafka')
 const RECORDS = 300
 
@@ -26,11 +26,8 @@ afterAll(async () => {
 })
 
 async function replay(args: readonly string[], env: Record<string, string> = {}) {
-  const { hostname, port } = new URL(service.url)
-  const options = { env: { PATH: process.env.PATH!, HOST: hostname, PORT: port, DATA_DIR: service.dataDir, ...env } }
-  const ended = run(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'replay', ...args], options)
-  const code = await new Promise<number>(resolve => ended.child.on('close', resolve))
-  return { code, output: ended.output() }
+  const { code, stdout, stderr } = await runCli(service, ['replay', ...args], { env })
+  return { code, output: stdout + stderr }
 }
 
 describe('replay', () => {
@@ -74,6 +71,12 @@ describe('replay', () => {
     await consumer.disconnect()
     const lines = whole.trimEnd().split('\n')
     expect(got).toEqual(lines.map(line => [JSON.parse(line).key, line]))
+    const [message] = await outsider(kafka!.brokers).messagesOf(topic)
+    const { id, time, position } = JSON.parse(lines[0]!)
+    expect(message!.headers).toMatchObject({
+      ...{ ce_id: id, ce_time: time, ce_specversion: '1.0', ce_type: 'superinsight.sync.RecordPushed' },
+      ...{ ce_source: `/sync/${position.split('~')[0]}`, 'content-type': 'application/json' },
+    })
   })
 
   it.each([
@@ -86,5 +89,53 @@ describe('replay', () => {
   ])('says what is wrong with %j', async (args, named) => {
     const { code, output } = await replay(args)
     expect([code, output]).toEqual([2, expect.stringContaining(named)])
+  })
+})
+
+describe('replay, over a restart of the service', () => {
+  const port: Record<string, string> = {}
+  let own: Service
+  let end: string
+  beforeAll(async () => {
+    port.PORT = String(await freePort())
+    own = await startService(port)
+    const text = 'x'.repeat(1000)
+    const lines = Array.from({ length: 60_000 }, (_, n) => JSON.stringify({ id: `r${n}`, data: { n, text } })).join(
+      '\n',
+    )
+    end = (await pushLines(own, 'dataset=long', lines)).body.position
+    await untilProjected(own, end)
+  })
+  afterAll(async () => {
+    await own?.stop()
+    removeData(own)
+  })
+
+  it.each(['ndjson', 'csv', 'parquet'])('writes %s as if nothing had been', async format => {
+    const query = `topic=sync.records&to=${end}`
+    const answer = await fetch(`${own.url}/events/export?${query}&format=${format}`, {
+      headers: { authorization: `Bearer ${own.token}` },
+    })
+    const whole = Buffer.from(await answer.arrayBuffer())
+    const started = startCli(own, ['replay', '--topic', 'sync.records', '--to', end, '--format', format])
+    await until('some to be printed', () => started.printed() > 0)
+    // More is left than fits in between.
+    started.pause()
+    await own.stop('SIGKILL')
+    own = await startService(port, { dataDir: own.dataDir })
+    started.resume()
+    const { code, bytes, stderr } = await started.ended
+    expect([code, stderr]).toEqual([0, expect.stringContaining('trying again')])
+    expect(bytes.equals(whole)).toBe(true)
+  })
+
+  it('ends quietly when its reader has enough', async () => {
+    const { hostname, port } = new URL(own.url)
+    const env = { PATH: process.env.PATH!, HOST: hostname, PORT: port, DATA_DIR: own.dataDir }
+    const program = `'${process.execPath}' --disable-warning=ExperimentalWarning '${CLI}'`
+    const line = `set -o pipefail; ${program} replay | head -2 | wc -l; echo $?`
+    const shell = run('bash', ['-c', line], { env })
+    await new Promise(resolve => shell.child.on('close', resolve))
+    expect(shell.output()).toBe('2\n141\n')
   })
 })

@@ -167,12 +167,31 @@ describe('history', () => {
     expect(rows).toEqual(flat.map(row => ({ ...row, key: row.key.replace('\0', '\ufffd') })))
   })
 
+  it('begins nowhere beyond its end: what came next would be left out without a word', async () => {
+    const { body } = await call<{ items: { position: string }[] }>(service, '/events?topic=sync.records&limit=1')
+    const beyond = `${body.items[0]!.position.split('~')[0]}~log.zzzzzz`
+    for (const [query, headers] of [
+      [`from=${beyond}`, {}],
+      [`from=${beyond}`, { Accept: 'application/x-ndjson' }],
+      [`cursor=${beyond}`, {}],
+      [`from=${beyond}`, { Accept: 'text/event-stream' }],
+      ['topic=sync.records', { Accept: 'text/event-stream', 'Last-Event-ID': beyond }],
+    ] as [string, Record<string, string>][]) {
+      const answer = await call(service, `/events?${query}`, { headers })
+      expect([answer.status, answer.body.error.message]).toEqual([
+        400,
+        expect.stringContaining('beyond the end of the log'),
+      ])
+    }
+  })
+
   it.each([
     ['topic=sync.everything', 'topic'],
     ['type=Nothing', 'type'],
     ['from=yesterday', 'from'],
     ['from=zzzzzzzz~log.1', 'from'],
     ['to=2026-13-40', 'to'],
+    ['cursor=yesterday', 'cursor'],
     ['limit=0', 'limit'],
     ['order=desc', 'order'],
     ['from=2026-01-02&to=2026-01-01', 'from'],

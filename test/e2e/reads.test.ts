@@ -110,7 +110,7 @@ describe('GET /datasets/{id}/records', () => {
     }
     const { body } = await read<Page>('/datasets/numbers/records')
     expect(body.items).toHaveLength(20)
-    expect(Object.keys(body.items[0]!)).toEqual(['id', 'data', 'version', 'updated_at', 'position'])
+    expect(Object.keys(body.items[0]!)).toEqual(['id', 'data', 'version', 'updated_at', 'origin', 'position'])
   })
 
   it('does not lose its place when rows come and go between pages', async () => {
@@ -132,7 +132,7 @@ describe('GET /datasets/{id}/records', () => {
     expect(last.body.next_cursor).toBeNull()
   })
 
-  it.each(['0', '-1', '1001', '1.5', 'ten', '', '1e3', '0x10', '%201'])('refuses limit=%s', async limit => {
+  it.each(['0', '-1', '10001', '1.5', 'ten', '', '1e3', '0x10', '%201'])('refuses limit=%s', async limit => {
     const { status, body } = await read(`/datasets/numbers/records?limit=${limit}`)
     expect([status, body.error?.details[0]?.field]).toEqual([400, 'limit'])
   })

@@ -78,7 +78,7 @@ export function changeMaker(log: Log, codec: Codec) {
     if (change) {
       const event: RecordChanged = {
         ...{ ...about, operation: 'create', version: 1, changes: '{"n":{"old":null,"new":1}}', source: 'till' },
-        ...{ changed_at: 1_750_000_000_000, told_more: news !== undefined, ...change },
+        ...{ changed_at: 1_750_000_000_000, told_more: news !== undefined, removed: [], ...change },
       }
       writer.add(Buffer.from(key), (buffer, at) => codec.write('RecordChanged', event, buffer, at))
     }

@@ -6,6 +6,8 @@ import type { Message } from './sockets.ts'
 /** One event as it was sent. */
 export interface SentEvent {
   readonly id: string | undefined
+  /** Undefined for the usual one, which is "message". */
+  readonly name: string | undefined
   readonly data: string
   readonly message: Message
 }
@@ -27,15 +29,25 @@ export interface EventListener {
   close(): void
 }
 
+interface How {
+  headers?: Record<string, string>
+  as?: string | null
+}
+
 /** Asks for an event stream; `query` is without its question mark. */
-export function openEvents(
+export function openEvents(target: Target, query = '', how: How = {}): Promise<EventListener> {
+  return openEventsAt(target, `/stream?${query}`, how)
+}
+
+/** The same wherever there is one. */
+export function openEventsAt(
   target: Target,
-  query = '',
-  { headers = {}, as = target.token }: { headers?: Record<string, string>; as?: string | null } = {},
+  path: string,
+  { headers = {}, as = target.token }: How = {},
 ): Promise<EventListener> {
-  const all = { ...(as === null ? {} : { authorization: `Bearer ${as}` }), ...headers }
+  const all = { ...(as === null ? {} : { authorization: `Bearer ${as}` }), accept: 'text/event-stream', ...headers }
   return new Promise((resolve, reject) => {
-    const request = get(`${target.url}/stream?${query}`, { headers: all, agent: false }, response =>
+    const request = get(`${target.url}${path}`, { headers: all, agent: false }, response =>
       resolve(listenTo(response, () => request.destroy())),
     )
     request.on('error', reject)
@@ -85,6 +97,6 @@ function readEvent(block: string): SentEvent[] {
   const fields = block.split('\n').map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)])
   const data = fields.filter(([name]) => name === 'data').map(([, value]) => value)
   if (data.length === 0) return []
-  const id = fields.find(([name]) => name === 'id')?.[1]
-  return [{ id, data: data.join('\n'), message: JSON.parse(data.join('\n')) }]
+  const [id, name] = ['id', 'event'].map(wanted => fields.find(([name]) => name === wanted)?.[1])
+  return [{ id, name, data: data.join('\n'), message: JSON.parse(data.join('\n')) }]
 }

@@ -1,4 +1,4 @@
-import type { Projection, Row, Rows, Source, Table } from '../../src/kernel/projection.ts'
+import { followed, type Projection, type Row, type Rows, type Source, type Table } from '../../src/kernel/projection.ts'
 import { cut, type Random } from './random.ts'
 
 /** An event with its type and the place it was read from. */
@@ -17,6 +17,8 @@ type AnyProjection = Projection<any>
  */
 export function foldedTables(projection: AnyProjection) {
   const tables = new Map<string, Map<string, Row>>(projection.tables.map(({ name }) => [name, new Map()]))
+  const keep = ({ name, columns }: Table, key: string, row: Row) =>
+    tables.get(name)!.set(key, Object.fromEntries(Object.keys(columns).map(column => [column, row[column]!])))
   return {
     fold(batch: readonly Sourced[]): void {
       const seen = new Map<string, Row | undefined>()
@@ -29,11 +31,13 @@ export function foldedTables(projection: AnyProjection) {
           if (!seen.has(place(table, key))) throw new Error(`${place(table, key)} was not asked for`)
           return seen.get(place(table, key))
         },
-        put(table, key, row) {
+        put(table, key, row, was) {
           const columns = Object.keys(table.columns)
           if (columns.some(column => row[column] === undefined)) throw new Error(`${place(table, key)} lacks a column`)
+          const version = followed(table, was === undefined ? seen.get(place(table, key)) : was, row)
+          if (version) keep(table.versions!, `${key}@${version.offset}`, version)
           seen.set(place(table, key), row)
-          tables.get(table.name)!.set(key, Object.fromEntries(columns.map(column => [column, row[column]!])))
+          keep(table, key, row)
         },
       }
       const emit = () => {

@@ -1,4 +1,5 @@
-import { formatLimits, readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config.ts'
+import { formatLimits } from '../../src/limits.ts'
 
 /** The bounds of reading a file, where nothing is set. */
 export const DEFAULT_LIMITS = formatLimits(readConfig({}))

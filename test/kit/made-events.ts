@@ -152,7 +152,8 @@ export function randomSettings(random: Random, count: number): Sourced[] {
       },
       ...{ schema: random.pick([null, '{"type":"object"}']), transformations: random.pick([null, '[]']) },
       schema_contract: random.pick(['evolve', 'freeze', 'discard_row', 'discard_value']),
-      ...{ conflict_policy: random.pick([null, '"manual"']), by: 'cli_1', at: 1_750_000_000_000 + offset },
+      ...{ conflict_policy: random.pick([null, '"manual"']), made_by: random.pick([null, 'job_1']) },
+      ...{ by: 'cli_1', at: 1_750_000_000_000 + offset },
     }
     const source = { stream: `sync.datasets-${dataset.length % 2}`, offset, key: `dataset/${dataset}` }
     return { type: 'DatasetConfigured', event, source }

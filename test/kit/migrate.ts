@@ -21,7 +21,7 @@ export interface Migration {
   readonly stderr: string
 }
 
-const PROGRESS = /^(checked|copied|compared) \d+ of \d+ events\n/gm
+const PROGRESS = /^(looking at what is there|\d+ % {2}(checked|copied|compared) \d+ of \d+ events.*)\n/gm
 
 /** Runs the command to its end, or kills it so long after it has found a log and a Kafka that go together. */
 export function migrate(

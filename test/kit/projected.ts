@@ -30,6 +30,7 @@ export async function pushInto(log: Log, ...pushes: Partial<RecordPushed>[]): Pr
       received_at: TIME + line,
       job_id: null,
       conflict: null,
+      origin: null,
       ...push,
     }
     const key = Buffer.from(recordKey(event.dataset, event.id))

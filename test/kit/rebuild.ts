@@ -13,6 +13,7 @@ import type { EventBatch, Log } from '../../src/log/log.ts'
 import { conflictsProjection } from '../../src/projections/conflicts.ts'
 import type { AnyProjection } from '../../src/projections/index.ts'
 import { recordsProjection } from '../../src/projections/records.ts'
+import { allTables } from '../../src/store/generations.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { startProjector } from '../../src/workers/projector.ts'
@@ -39,7 +40,7 @@ export async function auditReadModel(log: Log, live: string, changes: Changes): 
 
 /** What records and their conflicts are read from. */
 const PROJECTIONS: readonly AnyProjection[] = [recordsProjection, conflictsProjection]
-const TABLES = PROJECTIONS.flatMap(({ tables }) => tables)
+const TABLES = allTables(PROJECTIONS.flatMap(({ tables }) => tables))
 
 /** Folds the whole log into a fresh store. The outputs go nowhere but into the answer. */
 async function rebuild(log: Log, file: string): Promise<EventBatch[]> {
@@ -120,8 +121,10 @@ export async function compareStores(live: string, rebuilt: string): Promise<Faul
 /** The rows of a table in a SQLite file or a PostgreSQL database, in the order of their keys, as text. */
 async function rowsOf(where: string, table: Table): Promise<string[]> {
   const columns = Object.keys(table.columns).map(name => `"${name}"`)
-  const sql = (schema: string, order: string) =>
-    `select ${columns} from ${schema}"${table.name}" order by ${table.key.map(key => `"${key}" ${order}`)}`
+  const sql = (schema: string, order: string) => {
+    const keys = table.key.map(key => `"${key}" ${table.columns[key] === 'text' ? order : ''}`)
+    return `select ${columns} from ${schema}"${table.name}" order by ${keys}`
+  }
   if (!where.startsWith('postgres:')) {
     const db = new DatabaseSync(where)
     const rows = db

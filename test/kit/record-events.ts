@@ -1,5 +1,5 @@
 import type { ConflictDetected, ConflictTold, RecordChanged, RecordPushed } from '../../src/events/index.ts'
-import type { Emit, Row, Rows, Source, Table } from '../../src/kernel/projection.ts'
+import { type Emit, followed, type Row, type Rows, type Source, type Table } from '../../src/kernel/projection.ts'
 import { type RecordOutputs, recordKey, recordsProjection } from '../../src/projections/records.ts'
 import type { Random } from './random.ts'
 
@@ -32,6 +32,8 @@ export function memory() {
         },
         put(table, key, row) {
           if (!wanted.has(place(table, key))) throw new Error(`${place(table, key)} was not asked for`)
+          const version = followed(table, wanted.get(place(table, key)), row)
+          if (version) written.push([table.versions!, `${key}@${version.offset}`, version])
           wanted.set(place(table, key), row)
           written.push([table, key, row])
         },
@@ -40,7 +42,8 @@ export function memory() {
       const emit: Emit<RecordOutputs> = (type, event, key) =>
         void outputs.push({ type, event, ...(key === undefined ? {} : { key }) } as Output)
       for (const { event, source } of batch) recordsProjection.evolve(rows, event, source, 'RecordPushed', emit)
-      if (keep) for (const [table, key, row] of written) tables.get(table.name)!.set(key, row)
+      // As a store does: what is written is values, whatever happens to the row's object.
+      if (keep) for (const [table, key, row] of written) tables.get(table.name)!.set(key, { ...row })
       return outputs
     },
     rows: (table = ''): Row[] => [...(tables.get(table)?.values() ?? [])],
@@ -73,6 +76,11 @@ function randomHandling(random: Random): RecordPushed['conflict'] {
   return policy === null ? null : { policy, resolves: null, resolution: null, write: true }
 }
 
+function randomOrigin(random: Random): RecordPushed['origin'] {
+  const strategy = random.pick(['dilution', 'noise'])
+  return { dataset_id: random.pick(['ds_1', 'ds_2']), record_id: `r"${random.int(3)}`, strategy, seed: '7' }
+}
+
 /** Pushes to a few records of a few data sets, in two streams as their keys would have it. */
 export function randomEvents(random: Random, count: number): Sourced[] {
   const offsets = [0, 0]
@@ -97,6 +105,7 @@ export function randomEvents(random: Random, count: number): Sourced[] {
       received_at: time,
       job_id: null,
       conflict: randomHandling(random),
+      origin: random.chance(0.3) ? randomOrigin(random) : null,
     }
     const source = { stream: `sync.records-${partition}`, offset: offsets[partition]!, key: recordKey(dataset, id) }
     return { event, source }

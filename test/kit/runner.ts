@@ -1,6 +1,7 @@
 import { createGuard } from '../../src/catalog/reach/guard.ts'
-import { formatLimits, readConfig, rowLimits } from '../../src/config.ts'
+import { readConfig } from '../../src/config.ts'
 import { createRules } from '../../src/intake/rules.ts'
+import { formatLimits, rowLimits } from '../../src/limits.ts'
 import { createCodec } from '../../src/log/codec.ts'
 import { startCommands } from '../../src/log/commands.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -33,7 +34,8 @@ export async function startTestRunner(log: Log): Promise<{ stop(): Promise<void>
       ...{ answerBytes: config.answerBytes, answerMs: config.answerMs },
     },
     ...{ guard: createGuard(''), secrets: {} as SecretStore, brokers: [], folders: { allowed: '/', own: '/nowhere' } },
-    concurrency: { open: config.openRuns, runs: config.runs, heavy: config.fileRuns },
+    datasets: undefined as never,
+    concurrency: { open: config.openRuns, runs: config.runs, threads: config.fileRuns, memory: config.datasetRuns },
     ...{ onTaken: nothing, onEnded: nothing, onHolding: nothing, onProgress: nothing },
   })
   return {

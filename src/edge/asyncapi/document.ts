@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import type { TopicSpec } from '../../log/log.ts'
 import { BASE } from '../router.ts'
 import { type ClientMessage, clientMessages } from './client-messages.ts'
 import { closeCodes } from './close-codes.ts'
 import { type ServerMessage, serverMessages } from './server-messages.ts'
+import { describeTopics } from './topics.ts'
 
 const TIMESTAMP = '2024-01-01T00:00:00.000Z'
 const POSITION = '5f0c2a9e~log.2s'
@@ -126,22 +128,29 @@ const components = {
 
 const security = [{ $ref: '#/components/securitySchemes/token' }, { $ref: '#/components/securitySchemes/apiKey' }]
 
-/** What can be heard live, as an AsyncAPI 3.0 document, for whoever reached the service under this host. */
-export function asyncApi(host: string, secure: boolean): object {
+/**
+ * What can be heard live and read from topics, as an AsyncAPI 3.0 document, for whoever reached the service under this
+ * host.
+ */
+export function asyncApi(host: string, secure: boolean, topics: readonly TopicSpec[]): object {
+  const onKafka = describeTopics(topics)
   return {
     asyncapi: '3.0.0',
     info: {
       title: 'SuperInsight data sync, live',
       version: '1.0.0',
-      description: 'Changes of records, conflicts and jobs as they happen; a position continues them.',
+      description:
+        'Changes of records, conflicts and jobs as they happen; a position continues them. And the topics, for services ' +
+        'that read them from Kafka.',
     },
     defaultContentType: 'application/json',
     servers: {
       socket: { host, protocol: secure ? 'wss' : 'ws', security },
       events: { host, protocol: secure ? 'https' : 'http', security },
+      ...onKafka.servers,
     },
-    channels,
-    operations,
-    components,
+    channels: { ...channels, ...onKafka.channels },
+    operations: { ...operations, ...onKafka.operations },
+    components: { ...components, messages: { ...components.messages, ...onKafka.messages } },
   }
 }

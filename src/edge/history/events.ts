@@ -36,9 +36,10 @@ export async function* readEvents(
   asked: Asked,
   range: Range,
   signal: AbortSignal,
+  pageBytes = PAGE_BYTES,
 ): AsyncGenerator<readonly Seen[]> {
   const key = asked.key === undefined ? undefined : Buffer.from(asked.key)
-  for await (const told of readHistory({ log, topics: asked.topics, ...range, pageBytes: PAGE_BYTES, signal })) {
+  for await (const told of readHistory({ log, topics: asked.topics, ...range, pageBytes, signal })) {
     await codec.prepare(told.events)
     for (let from = 0; from < told.events.length; from += EVENTS_A_TURN) {
       const to = Math.min(told.events.length, from + EVENTS_A_TURN)

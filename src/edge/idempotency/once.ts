@@ -37,8 +37,13 @@ export async function once(request: Request, fingerprint: Fingerprint, push: () 
 /** The key that a request bears; undefined when it bears none. */
 export function keyOf(exchange: Exchange): string | undefined {
   const key = exchange.header(HEADER.toLowerCase())
-  if (key === undefined || KEY.test(key)) return key
-  throw invalid(HEADER, `expected 1 to 255 visible ASCII characters, got ${key.length} characters`)
+  return key === undefined ? undefined : checkKey(HEADER, key)
+}
+
+/** Throws VALIDATION_ERROR for a key that is none. */
+export function checkKey(field: string, key: string): string {
+  if (KEY.test(key)) return key
+  throw invalid(field, `expected 1 to 255 visible ASCII characters, got ${key.length} characters`)
 }
 
 /** `once` for a key that comes another way, as a delivery's id does. */

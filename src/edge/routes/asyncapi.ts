@@ -10,7 +10,7 @@ const document: Route = {
     const { host, port } = services.config
     // A proxy that ends TLS says so.
     const secure = exchange.header('x-forwarded-proto') === 'https'
-    return { status: 200, body: asyncApi(exchange.header('host') || `${host}:${port}`, secure) }
+    return { status: 200, body: asyncApi(exchange.header('host') || `${host}:${port}`, secure, services.topics) }
   },
 }
 

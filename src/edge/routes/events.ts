@@ -1,8 +1,10 @@
 import { invalid } from '../../kernel/errors.ts'
+import { authenticate, credentialsAnywhere, credentialsOf } from '../auth/authenticate.ts'
 import type { Exchange } from '../exchange.ts'
 import { jsonOf, readEvents } from '../history/events.ts'
 import { type ExportFormat, FORMATS, findFormat } from '../history/exports.ts'
-import { readAsked, readRange } from '../history/range.ts'
+import { namedIn, readAsked, readRange } from '../history/range.ts'
+import { LAST_EVENT_ID, streamHistory } from '../history/stream.ts'
 import { watchIdle } from '../idle.ts'
 import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
@@ -10,34 +12,56 @@ import { limitOf } from './pages.ts'
 
 const PARAMETERS = ['topic', 'type', 'key', 'from', 'to', 'min_position']
 /** Events that one page looks at, so that a rare key does not make one request read all there are. */
-const MOST_LOOKED_AT = 100_000
+export const MOST_LOOKED_AT = 100_000
+
+const NO_CREDENTIALS = { authorization: undefined, apiKey: undefined }
 
 type Read = ReturnType<typeof readEvents>
 
-/** The events that a request asks for. Throws VALIDATION_ERROR, FORBIDDEN. */
-async function readAskedEvents(request: Request, more: readonly string[]): Promise<Read> {
-  const { exchange, services, principal } = request
+/** What a request asks for, once the read model is as far as it wants. Throws VALIDATION_ERROR, FORBIDDEN. */
+async function readWanted(request: Request, more: readonly string[]) {
+  const { exchange, principal } = request
   const { query } = exchange
   const known = [...PARAMETERS, ...more]
   const unknown = [...query.keys()].find(name => !known.includes(name))
   if (unknown !== undefined) throw invalid(unknown.slice(0, 60), `expected one of ${known.join(', ')}`)
   await reachMinPosition(request, [])
-  const asked = readAsked(query, principal)
-  const from = query.get('cursor') ?? query.get('from') ?? undefined
-  const range = await readRange(services.log, asked.topics, from, query.get('to') ?? undefined)
-  return readEvents(services.log, services.codec, asked, range, exchange.gone)
+  return { asked: readAsked(query, principal), from: namedIn(query, ['cursor', 'from']), to: namedIn(query, ['to']) }
 }
+
+/** The events that are there of what a request asks for. */
+async function readAskedEvents(request: Request, more: readonly string[]): Promise<Read> {
+  const { asked, from, to } = await readWanted(request, more)
+  const { log, codec } = request.services
+  const range = await readRange(log, asked.topics, from, to)
+  return readEvents(log, codec, asked, range, request.exchange.gone)
+}
+
+const isStream = (exchange: Exchange) => exchange.header('accept')?.includes('text/event-stream') === true
 
 const events: Route = {
   method: 'GET',
   path: '/events',
   auth: 'sync:read',
   limit: 'api',
+  async identify({ exchange, services }) {
+    // A browser's EventSource has no headers of its own.
+    const given = isStream(exchange) ? credentialsAnywhere(exchange) : credentialsOf(exchange)
+    return authenticate(given ?? NO_CREDENTIALS, services.access, services.tokens)
+  },
   async handle(request) {
     const { exchange } = request
+    const limit = exchange.query.get('limit') === null ? Number.POSITIVE_INFINITY : limitOf(exchange)
+    if (isStream(exchange)) {
+      const wanted = await readWanted(request, ['limit', 'token'])
+      const last = exchange.header('last-event-id')
+      // A browser that connects again asks for the same URL: what it has seen since counts.
+      const from = last ? { field: LAST_EVENT_ID, text: last } : wanted.from
+      await streamHistory(request, { ...wanted, from, limit })
+      return undefined
+    }
     const read = await readAskedEvents(request, ['limit', 'cursor'])
     if (!exchange.header('accept')?.includes('application/x-ndjson')) return page(exchange, read)
-    const limit = exchange.query.get('limit') === null ? Number.POSITIVE_INFINITY : limitOf(exchange)
     return send(request, read, findFormat('ndjson')!, {}, limit)
   },
 }

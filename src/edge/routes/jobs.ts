@@ -1,15 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { z } from 'zod'
 import { invalid } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
-import { jobs as jobsTable, LEVELS, type RunState, runLogs, runs as runsTable } from '../../projections/jobs.ts'
-import type { FieldCondition } from '../../store/store.ts'
+import { jobs as jobsTable, type RunState, runLogs, runs as runsTable } from '../../projections/jobs.ts'
 import { check } from '../body.ts'
-import { findJob, reachJob, shownJob, shownJobInFull, shownRun } from '../jobs.ts'
-import { reachMinPosition } from '../reach.ts'
+import { type Control, controlJob, deleteJob } from '../job-commands.ts'
+import { findJob, lastLogged, logConditions, logFilter, shownJob, shownJobInFull, shownLog, shownRun } from '../jobs.ts'
+import { readMoment } from '../moment.ts'
 import type { Reply, Request, Route } from '../router.ts'
-import { removeSecrets } from './job-settings.ts'
 import { cursorOf, limitOf, nextCursor, wholeParameter } from './pages.ts'
 
 /** What these routes read is made of. */
@@ -37,10 +33,10 @@ const list: Route = {
     }
     const connector = query.get('connector_type')
     if (connector !== null) equal.connector_type = connector
-    await reachMinPosition(request, TOPICS)
-    const asked = { table: jobsTable, equal, limit: per_page, offset: (page - 1) * per_page }
+    const asOf = await readMoment(request, TOPICS)
+    const asked = { table: jobsTable, equal, limit: per_page, offset: (page - 1) * per_page, asOf }
     const [rows, total] = await Promise.all([services.store.page(asked), services.store.count(asked)])
-    return { status: 200, body: { items: rows.map(shownJob), total, page, per_page } }
+    return { status: 200, body: { items: rows.map(row => shownJob(row, asOf)), total, page, per_page } }
   },
 }
 
@@ -50,26 +46,14 @@ const one: Route = {
   auth: 'sync:read',
   limit: 'api',
   async handle(request) {
-    await reachMinPosition(request, TOPICS)
-    return {
-      status: 200,
-      body: await shownJobInFull(request.services, await findJob(request.services, request.params.id!)),
-    }
+    const { services, params } = request
+    const asOf = await readMoment(request, TOPICS)
+    return { status: 200, body: await shownJobInFull(services, await findJob(services, params.id!, asOf), asOf) }
   },
 }
 
-type Control =
-  | { type: 'PauseJob' | 'ResumeJob' | 'CancelJob' }
-  | { type: 'StartJob'; run: { run_id: string; trigger: string } }
-
-async function control({ services, principal, exchange, params }: Request, command: Control): Promise<Reply> {
-  const id = params.id!
-  const by = { actor: principal.id, requestId: exchange.requestId }
-  const data = { job_id: id, ...('run' in command ? command.run : {}) }
-  const asked = { type: command.type, data } as Parameters<typeof services.commands.send>[1]
-  const position = await services.commands.send(`job/${id}`, asked, by)
-  await reachJob(services, position)
-  const row = await findJob(services, id)
+async function control(request: Request, command: Control): Promise<Reply> {
+  const { row, data, position } = await controlJob(request, request.params.id!, command)
   return { status: 202, body: { ...shownJob(row), ...data, position: encodePosition(position) } }
 }
 
@@ -84,10 +68,7 @@ function startRoute(path: string): Route {
     path,
     auth: 'sync:write',
     limit: 'api',
-    handle(request) {
-      const run = { run_id: timeOrderedId('run', Date.now(), randomBytes(12)), trigger: 'manual' }
-      return control(request, { type: 'StartJob', run })
-    },
+    handle: request => control(request, { type: 'StartJob' }),
   }
 }
 
@@ -96,14 +77,8 @@ const remove: Route = {
   path: '/jobs/:id',
   auth: 'sync:write',
   limit: 'api',
-  async handle({ services, principal, exchange, params }) {
-    const id = params.id!
-    const force = exchange.query.get('force') === 'true'
-    const by = { actor: principal.id, requestId: exchange.requestId }
-    const command = { type: 'DeleteJob' as const, data: { job_id: id, force } }
-    const was = await findJob(services, id)
-    await reachJob(services, await services.commands.send(`job/${id}`, command, by))
-    await removeSecrets(services, was)
+  async handle(request) {
+    await deleteJob(request, request.params.id!, request.exchange.query.get('force') === 'true')
     return { status: 204 }
   },
 }
@@ -117,17 +92,14 @@ const runs: Route = {
     const { exchange, services, params } = request
     const limit = limitOf(exchange)
     const after = cursorOf(exchange)
-    await reachMinPosition(request, TOPICS)
-    const { id } = await findJob(services, params.id!)
-    const page = { table: runsTable, equal: { job_id: id! }, limit, ...(after === undefined ? {} : { after }) }
+    const asOf = await readMoment(request, TOPICS)
+    const { id } = await findJob(services, params.id!, asOf)
+    const page = { table: runsTable, equal: { job_id: id! }, limit, asOf, ...(after === undefined ? {} : { after }) }
     const rows = await services.store.page(page)
     const items = rows.map(row => shownRun(row as unknown as RunState))
     return { status: 200, body: { items, next_cursor: nextCursor(rows, limit, 'id') } }
   },
 }
-
-const time = z.iso.datetime({ offset: true })
-const logQuery = z.strictObject({ level: z.enum(LEVELS).optional(), since: time.optional(), until: time.optional() })
 
 const logs: Route = {
   method: 'GET',
@@ -138,25 +110,16 @@ const logs: Route = {
     const { exchange, services, params } = request
     const { query } = exchange
     const asked = ['level', 'since', 'until'].flatMap(name => (query.has(name) ? [[name, query.get(name)]] : []))
-    const { level, since, until } = check(Object.fromEntries(asked), logQuery)
+    const filter = check(Object.fromEntries(asked), logFilter)
     const limit = limitOf(exchange, 100)
-    await reachMinPosition(request, TOPICS)
-    const { id } = await findJob(services, params.id!)
-    const fields: FieldCondition[] = []
-    const condition = (field: string, comparison: '>=' | '<=', value: number) =>
-      fields.push({ column: 'entry', field, comparison, value })
-    if (level) condition('rank', '>=', LEVELS.indexOf(level))
-    if (since) condition('at', '>=', Date.parse(since))
-    if (until) condition('at', '<=', Date.parse(until))
+    const asOf = await readMoment(request, TOPICS)
+    const { id } = await findJob(services, params.id!, asOf)
     // Without a time to begin at, whoever asks wants to know what was last.
-    const asking = { table: runLogs, equal: { job_id: id! }, fields, limit, newest: since === undefined }
+    const newest = filter.since === undefined
+    const upTo = asOf && lastLogged(services, id as string, asOf)
+    const asking = { table: runLogs, equal: { job_id: id! }, fields: logConditions(filter), limit, newest, upTo }
     const rows = await services.store.page(asking)
-    const shown = rows.map(({ level, message, metadata, entry, run_id }) => ({
-      timestamp: new Date(JSON.parse(entry as string).at).toISOString(),
-      ...{ level, message, run_id },
-      metadata: JSON.parse(metadata as string),
-    }))
-    return { status: 200, body: { logs: shown } }
+    return { status: 200, body: { logs: rows.map(shownLog) } }
   },
 }
 

@@ -4,7 +4,7 @@ import { PAGE_BYTES, rowBytes } from '../../store/store.ts'
 import type { Exchange } from '../exchange.ts'
 
 export const MAX_PAGE = 1000
-const DEFAULT_PAGE = 20
+export const DEFAULT_PAGE = 20
 
 /** How many items a request wants at most. Throws VALIDATION_ERROR. */
 export function limitOf(exchange: Exchange, fallback = DEFAULT_PAGE): number {
@@ -23,10 +23,14 @@ export function wholeParameter({ query }: Exchange, name: string, fallback: numb
 /** A cursor is the last key of the page before, in base64url. */
 export function cursorOf(exchange: Exchange): string | undefined {
   const text = exchange.query.get('cursor')
-  if (text === null) return undefined
+  return text === null ? undefined : readCursor(text, 'cursor')
+}
+
+/** The key that a cursor stands for. Throws VALIDATION_ERROR naming `field`. */
+export function readCursor(text: string, field: string): string {
   const key = Buffer.from(text, 'base64url').toString()
   if (text !== '' && Buffer.from(key).toString('base64url') === text) return key
-  throw invalid('cursor', `"${text.slice(0, 60)}" is not a cursor that this API gave out`)
+  throw invalid(field, `"${text.slice(0, 60)}" is not a cursor that this API gave out`)
 }
 
 export function cursorAfter(key: string): string {

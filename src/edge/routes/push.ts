@@ -116,7 +116,8 @@ const pushBatch: Route = {
 
 const NOT_UTF8 = { code: 'INVALID_UTF8', field: null, message: 'the record is not valid UTF-8' }
 
-async function takeBatch(request: Request, bytes: Buffer, started: number): Promise<Reply> {
+/** Takes in a batch, whose body this is: as POST /push/batch does. */
+export async function takeBatch(request: Request, bytes: Buffer, started: number): Promise<Reply> {
   const { exchange, services, principal } = request
   const batch = readBatch(bytes, services.config.batchRecords)
   const source = named('source', batch.source, principal.name)

@@ -10,7 +10,7 @@ import { check, readBody } from '../body.ts'
 import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once } from '../idempotency/once.ts'
 import { reach, reachMinPosition } from '../reach.ts'
-import { readMend, replay as sendAgain } from '../rejections.ts'
+import { type Mend, readMend, replay as sendAgain } from '../rejections.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { cursorAfter, cursorOf, limitOf } from './pages.ts'
 import { answer, summary } from './push.ts'
@@ -169,6 +169,15 @@ const one: Route = {
   },
 }
 
+/** Sends a refused row in again. Rejects with NOT_FOUND, CONFLICT, and VALIDATION_ERROR when it is still bad. */
+export async function replayRejection(request: Request, given: string, mend: Mend) {
+  const { row, replay } = await findOne(request, given)
+  if (replay) throw new DomainError('CONFLICT', `${row.id} was replayed already`)
+  const place = await sendAgain(request, row, mend)
+  await reach(request.services, REPLAYS, place)
+  return { id: row.id as string, position: encodePosition(place) }
+}
+
 const replayOne: Route = {
   method: 'POST',
   path: '/rejected/:id/replay',
@@ -181,14 +190,10 @@ const replayOne: Route = {
     await reachMinPosition(request, TOPICS)
     return once(request, fingerprintOf(exchange, [], body), async () => {
       const mend = readMend(body, jsonDepth)
-      const { row, replay } = await findOne(request, params.id!)
-      if (replay) throw new DomainError('CONFLICT', `${row.id} was replayed already`)
-      const place = await sendAgain(request, row, mend)
-      await reach(services, REPLAYS, place)
-      const position = encodePosition(place)
+      const { id, position } = await replayRejection(request, params.id!, mend)
       return {
         status: 200,
-        body: { request_id: exchange.requestId, id: row.id, status: 'replayed', replay: { position }, position },
+        body: { request_id: exchange.requestId, id, status: 'replayed', replay: { position }, position },
       }
     })
   },

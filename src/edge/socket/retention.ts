@@ -1,5 +1,4 @@
-import { topicOf } from '../../events/index.ts'
-import { eventAt, isTotal, offsetIn, type Position } from '../../kernel/position.ts'
+import type { Position } from '../../kernel/position.ts'
 import type { Log, StoredEvent, Stream } from '../../log/log.ts'
 import type { Services } from '../services.ts'
 import { CHANGES, createSeen, decodeChanges, SOURCES, sourceStream, sourcesOf } from './changes.ts'
@@ -54,23 +53,4 @@ async function firstAfter(log: Log, stream: Stream, after: number): Promise<Stor
     through = page.through
   }
   return undefined
-}
-
-/**
- * Whether a position includes events that the log does not have: it was given out by a state of the log that is lost. One
- * that the log has just given out does not, for what is acknowledged is written.
- */
-export async function liesBeyond(log: Log, position: Position): Promise<boolean> {
-  const sources = log.streams(SOURCES)
-  const total = isTotal(log.place(sources[0]!, 0))
-  // In one order of all events the last one may be of any topic, and retention may have taken it.
-  const topics = total ? new Set(Object.values(topicOf)) : [SOURCES]
-  const ends = new Map<string, number>()
-  for (const topic of topics) {
-    const forgotten = await log.forgotten(topic)
-    for (const stream of log.streams(topic))
-      ends.set(stream.name, Math.max(await log.written(stream), forgotten.get(stream.name)!))
-  }
-  const head = Math.max(...ends.values())
-  return sources.some(({ name }) => eventAt(offsetIn(position, name)) > (total ? head : ends.get(name)!))
 }

@@ -4,6 +4,7 @@ import { DomainError, invalid } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition, type Position } from '../../kernel/position.ts'
 import { check } from '../body.ts'
+import { isBeyondEnd } from '../ends.ts'
 import { readPosition } from '../positions.ts'
 import type { Services } from '../services.ts'
 import { earlier, placeBefore } from './changes.ts'
@@ -14,7 +15,7 @@ import { createHearing } from './hearing.ts'
 import type { Hub } from './hub.ts'
 import { isProgress, message } from './messages.ts'
 import { createResuming } from './resuming.ts'
-import { earliestKept, liesBeyond } from './retention.ts'
+import { earliestKept } from './retention.ts'
 
 export const CHANNEL = 'sync_updates'
 /** What may wait for a client that is sent the past: enough for it to have something to read always, and no more. */
@@ -136,7 +137,7 @@ export function createSubscriptions(
       const reason = 'the position belongs to another log; subscribe without since, or from a position of this one'
       return sendEnd('other_log', reason, subscription_id)
     }
-    if (from && (await liesBeyond(log, from))) {
+    if (from && (await isBeyondEnd(log, from))) {
       const reason = 'the position lies beyond the end of the log, which was put back to an earlier state'
       return sendEnd('beyond_end', reason, subscription_id)
     }
