@@ -44,7 +44,7 @@ export async function lineageOf(services: Services, row: Row, asked: LineageAske
     made_records: origins.reduce((sum, each) => sum + each.records, 0),
     made_by,
     sources,
-    items: rows.map(record => ({ id: record.id, origin: originOf(record) })),
+    items: rows.map(record => ({ id: record.id, ...originOf(record) })),
     next_cursor: nextCursor(rows, limit, 'id'),
   }
 }

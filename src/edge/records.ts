@@ -48,15 +48,15 @@ export function placeOfRecord({ log }: Services, row: Row): Position {
   return log.place(stream, row.offset as number)
 }
 
-/** The record that a record was made of; null for one that was pushed. */
-export function originOf({ origin }: Row): object | null {
-  return origin ? JSON.parse(origin as string) : null
+/** The record that a record was made of, as a member of an answer; nothing for one that was pushed. */
+export function originOf({ origin }: Row): { origin?: object } {
+  return origin ? { origin: JSON.parse(origin as string) } : {}
 }
 
 /** A record as JSON text: its data goes out as it came in, so no number is rounded on the way. */
 export function recordJson(services: Services, row: Row): string {
   const { id, data, version, updated_at } = row
   const position = encodePosition(placeOfRecord(services, row))
-  const rest = JSON.stringify({ version, updated_at, origin: originOf(row), position })
+  const rest = JSON.stringify({ version, updated_at, ...originOf(row), position })
   return `{"id":${JSON.stringify(id)},"data":${data},${rest.slice(1)}`
 }

@@ -95,7 +95,7 @@ function operationOf({ version, deleted }: Row, afterRemoval: boolean | undefine
 function versionJson({ row, operation, position }: Version): string {
   const { version, data, updated_at } = row
   const head = JSON.stringify({ version, operation })
-  const rest = JSON.stringify({ updated_at, origin: originOf(row), position })
+  const rest = JSON.stringify({ updated_at, ...originOf(row), position })
   return `${head.slice(0, -1)},"data":${data},${rest.slice(1)}`
 }
 

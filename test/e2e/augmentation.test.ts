@@ -51,13 +51,13 @@ describe('POST /datasets/augment', () => {
     )
     expect([status, body]).toMatchObject([200, { original_records: ROWS / 2 }])
     const made = await madeRecords(service, 'more reviews', body.position)
-    const added = made.filter(({ origin }) => origin !== null)
+    const added = made.filter(({ origin }) => origin)
     expect(made).toHaveLength(body.final_records)
     expect(added).toHaveLength(body.augmented_records)
     expect(body.final_records).toBe(ROWS / 2 + body.augmented_records)
     expect(body.augmented_records).toBeGreaterThan(ROWS * 0.9)
     expect(body.augmented_records).toBeLessThanOrEqual(ROWS)
-    const source = made.filter(({ origin }) => origin === null)
+    const source = made.filter(({ origin }) => !origin)
     expect(source.map(({ id, data }) => [id, data])).toEqual(
       rows.map((row, n) => [`r${String(n).padStart(6, '0')}`, JSON.parse(row)]),
     )

@@ -50,7 +50,7 @@ describe('POST /datasets/dilute', () => {
       madeRecords(service, 'better', body.position),
     ])
     expect(made).toHaveLength(SOURCE * 1.5)
-    const own = made.filter(({ origin }) => origin === null)
+    const own = made.filter(({ origin }) => !origin)
     expect(own.map(({ id, data }) => [id, data])).toEqual(source.map(({ id, data }) => [id, data]))
     const sets = new Map<string, Map<string, object>>()
     for (const name of ['good', 'more']) {
@@ -58,7 +58,7 @@ describe('POST /datasets/dilute', () => {
       sets.set(id, new Map((await madeRecords(service, name, position)).map(each => [each.id, each.data])))
     }
     const there = new Set(source.map(({ data }) => matched(data)))
-    const added = made.filter(({ origin }) => origin !== null)
+    const added = made.filter(({ origin }) => origin)
     for (const { data, origin } of added) {
       expect(origin).toMatchObject({ strategy: 'dilution', seed: '7' })
       // Values may have become the source's type: 300 is a text among titles.
@@ -70,7 +70,7 @@ describe('POST /datasets/dilute', () => {
     expect(list.body.datasets).toMatchObject([
       { id: body.output_dataset_id, name: 'better', records_count: made.length },
     ])
-    expect((await call<MadeAnswer>(service, `/datasets/better/records/${made[0]!.id}`)).body).toHaveProperty('origin')
+    expect((await call<MadeAnswer>(service, `/datasets/better/records/${added[0]!.id}`)).body).toHaveProperty('origin')
   })
 
   it('is the same again with the same seed, and another with another', async () => {
@@ -130,7 +130,7 @@ describe('POST /datasets/dilute', () => {
     const made = await madeRecords(service, begun.body.output_dataset_id, job.position)
     const same = await madeRecords(service, before.body.output_dataset_id, before.body.position)
     // It may have begun before or after that, never in between.
-    const count = made.filter(({ origin }) => origin === null).length
+    const count = made.filter(({ origin }) => !origin).length
     expect([SOURCE, SOURCE + 50]).toContain(count)
     if (count === SOURCE) expect(plain(made)).toEqual(plain(same))
     expect(first.id).toBe('r000000')
@@ -182,7 +182,7 @@ describe('GET /datasets/{d}/lineage', () => {
       service,
       `/datasets/traced/records/${one.id}/history`,
     )
-    expect(versions.body.items.map(({ origin }) => origin !== null)).toEqual([true, false])
+    expect(versions.body.items.map(({ origin }) => origin !== undefined)).toEqual([true, false])
     const history = await call<{ items: { payload: { origin: object | null } }[] }>(
       service,
       `/events?topic=sync.records&key=${encodeURIComponent(`traced\0${one.id}`)}`,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { call, pushLines } from '../kit/api.ts'
 import { until } from '../kit/processes.ts'
-import { head, openRaw, openStream, type RawClient, receiptsOf } from '../kit/raw.ts'
+import { chunkedBody, head, openRaw, openStream, type RawClient, receiptsOf } from '../kit/raw.ts'
 import { removeData, type Service, startService } from '../kit/service.ts'
 
 const COUNT = 9
@@ -66,7 +66,7 @@ it('SIGTERM waits until a slow reader of receipts has the last of them', async (
   const ended = service.stop()
   client.readSlowly()
   await client.closed
-  const text = client.received()
+  const text = chunkedBody(client)
   const summary = JSON.parse(/^(\{"error":.*"request_id".*\}) *$/m.exec(text)![1]!)
   expect(summary).toMatchObject({
     error: { code: 'UNAVAILABLE' },
@@ -74,7 +74,7 @@ it('SIGTERM waits until a slow reader of receipts has the last of them', async (
     rejected: receiptsOf(client).at(-1)!.through,
   })
   expect(text.match(/^\{"error":\{"index"/gm)).toHaveLength(summary.rejected)
-  expect(text.endsWith('\n\r\n0\r\n\r\n')).toBe(true)
+  expect(client.received().endsWith('\n\r\n0\r\n\r\n')).toBe(true)
   expect(await ended).toBe(0)
 })
 

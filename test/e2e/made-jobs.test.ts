@@ -47,7 +47,7 @@ async function undisturbed(): Promise<object[]> {
 describe('an augmentation by a translator', () => {
   it('makes rows of what comes back', async () => {
     const rows = (await undisturbed()) as { data: { text: string }; origin: { strategy: string } | null }[]
-    const translated = rows.filter(({ origin }) => origin !== null)
+    const translated = rows.filter(({ origin }) => origin)
     expect(translated.length).toBeGreaterThan(ROWS / 2)
     for (const { data, origin } of translated) {
       expect(origin!.strategy).toBe('back_translation')

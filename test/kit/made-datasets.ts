@@ -7,7 +7,7 @@ export interface Origin {
   seed: string
 }
 
-export type MadeItem = Item & { origin: Origin | null }
+export type MadeItem = Item & { origin?: Origin }
 
 /** What a dilution or an augmentation answers, at once or in the end. */
 export interface MadeAnswer extends Problem {

@@ -33,7 +33,7 @@ export async function live(target: Target, life: Life, random: Random): Promise<
   const step = random.pick(Object.values(STEPS))
   const position = await step(target, life, random)
   if (position !== undefined) life.position = both(life.position, position)
-  // What answers without a position is before this.
+  // So that time goes on in what is not named by the step's position.
   const { body } = await pushBatch(target, 'ticks', [{ id: 't', data: { n: random.int(1e9) } }])
   life.position = both(life.position, body.position)
   const path = `/conflicts?limit=1000&min_position=${life.position}`
@@ -83,10 +83,17 @@ async function decide(target: Target, { conflicts }: Life, random: Random): Prom
   return status === 200 ? decided.position : undefined
 }
 
-async function job(target: Target, { jobs }: Life, random: Random): Promise<undefined> {
+async function job(target: Target, { jobs }: Life, random: Random): Promise<string> {
   const config = { base_url: 'http://127.0.0.1:9', endpoints: [{ path: '/rows' }] }
-  const { id } = await makeJob(target, { name: `job ${random.int(9)}`, connector: { type: 'rest_api', config } })
-  jobs.push(id)
+  const made = await makeJob(target, { name: `job ${random.int(9)}`, connector: { type: 'rest_api', config } })
+  jobs.push(made.id)
+  return made.position
+}
+
+/** Where what the jobs are shown from is: it includes a job's end, which is answered without a position. */
+async function jobsAt(target: Target): Promise<string> {
+  const { body } = await call<{ items: { name: string; position: string }[] }>(target, '/projections')
+  return body.items.find(({ name }) => name === 'jobs')!.position
 }
 
 /** Where it may not connect to, so each run fails. */
@@ -95,7 +102,7 @@ async function command(target: Target, { jobs }: Life, random: Random): Promise<
   const id = random.pick(jobs)
   if (random.chance(0.2)) {
     await call(target, `/jobs/${id}`, { method: 'DELETE' })
-    return undefined
+    return jobsAt(target)
   }
   // One that is deleted, or has imported its file, is not started again.
   const { status } = await call(target, `/jobs/${id}/start`, { method: 'POST' })

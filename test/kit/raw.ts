@@ -96,8 +96,21 @@ export interface Receipt {
   position: string
 }
 
+/** The body so far of an answer that comes in chunks: their bounds may be anywhere in a line. */
+export function chunkedBody(client: RawClient): string {
+  const bytes = Buffer.from(client.received())
+  const body: Buffer[] = []
+  for (let at = bytes.indexOf('\r\n\r\n') + 4; ; ) {
+    const end = bytes.indexOf('\r\n', at)
+    const length = Number.parseInt(bytes.toString('latin1', at, end), 16)
+    if (end < 0 || !(length > 0)) return Buffer.concat(body).toString()
+    body.push(bytes.subarray(end + 2, end + 2 + length))
+    at = end + 2 + length + 2
+  }
+}
+
 /** The receipts in an answer so far. */
 export function receiptsOf(client: RawClient): Receipt[] {
-  const lines = client.received().match(/^\{"through":.*\}$/gm) ?? []
+  const lines = chunkedBody(client).match(/^\{"through":.*\}$/gm) ?? []
   return lines.map(line => JSON.parse(line))
 }
