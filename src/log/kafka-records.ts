@@ -13,6 +13,8 @@ export interface RecordBatch {
   add(bytes: Uint8Array, keyStart: number, valueStart: number, valueEnd: number, headers?: Buffer): void
   /** The finished batch, numbered for an idempotent producer; `time` in milliseconds since 1970. */
   finish(producer: Identity, sequence: number, time: number, transactional: boolean): Buffer
+  /** The memory that it was put together in, for the next one when nobody needs this one any more. */
+  readonly room: Buffer
 }
 
 /** A producer as brokers know it. */
@@ -30,8 +32,9 @@ const TRANSACTIONAL = 1 << 4
 export const RECORD_OVERHEAD = 24
 const NO_HEADERS = Buffer.from([0])
 
-export function recordBatch(initialBytes = 16 * 1024): RecordBatch {
-  let buffer = Buffer.allocUnsafeSlow(initialBytes)
+/** `room`: memory to put it together in, or how many bytes to begin with. */
+export function recordBatch(room: Buffer | number = 16 * 1024): RecordBatch {
+  let buffer = typeof room === 'number' ? Buffer.allocUnsafeSlow(room) : room
   let size = HEAD
   let count = 0
 
@@ -50,6 +53,9 @@ export function recordBatch(initialBytes = 16 * 1024): RecordBatch {
     },
     get size() {
       return size
+    },
+    get room() {
+      return buffer
     },
     add(bytes, keyStart, valueStart, valueEnd, headers = NO_HEADERS) {
       const keyLength = valueStart - keyStart

@@ -74,6 +74,8 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const producer = createBatchProducer(options)
   const waiting: Waiting[] = []
   const rooms = new Map<string, number>()
+  /** Memory of batches that brokers have: none is kept when nothing waits. */
+  const spares = new Map<string, Buffer>()
   const { sessionMs } = options
   let rebalances = 0
   let pendingBytes = 0
@@ -88,8 +90,12 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     while (waiting.length > 0) {
       const { parts, entries, finished } = takeSome()
       await underWay
+      const { retries } = producer
       underWay = producer.send(parts).then(
         offsets => {
+          // A try that was not answered may be on its way out still.
+          if (producer.retries === retries)
+            for (const { topic, partition, batch } of parts) spares.set(streamName(topic, partition), batch.room)
           for (const entry of entries) entry.position = mergePositions(entry.position, { log: id, offsets })
           for (const entry of finished) settle(entry, () => entry.resolve(entry.position))
         },
@@ -99,6 +105,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
       )
       if (waiting.length === 0) await underWay
     }
+    spares.clear()
     sending = undefined
   }
 
@@ -110,9 +117,11 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
     answer()
   }
 
-  /** As much room as the last one took: batches that grow are copied, and fresh memory costs as much as what is put in. */
+  /** In the memory of one that is done, else with as much room as the last one took: growing copies, fresh memory is slow. */
   function openBatch(stream: string): RecordBatch {
-    return recordBatch(rooms.get(stream))
+    const spare = spares.get(stream)
+    spares.delete(stream)
+    return recordBatch(spare ?? rooms.get(stream))
   }
 
   function taken(parts: ReadonlyMap<string, Part>): Part[] {

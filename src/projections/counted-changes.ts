@@ -21,18 +21,17 @@ export interface CountedChange {
 
 const SIGNS = ['-', '=', '+'] as const
 
-/** Adds a change to those of a text, of which `before` is the last. */
-export function withChange(
-  changes: string,
+/** A change as text, to be added to a text of which `before` is the last. */
+export function changeText(
   before: Pick<CountedChange, 'offset' | 'time'> | undefined,
   { by, offset, time }: CountedChange,
 ): string {
   const sign = SIGNS[by + 1]!
   const passed = before ? offset - before.offset - 1 : offset
   const later = before ? time - before.time : time
-  if (passed === 0 && later === 0) return changes + sign
+  if (passed === 0 && later === 0) return sign
   const place = passed === 0 ? '' : passed.toString(36)
-  return `${changes}${sign}${place}${later === 0 ? '' : `@${later < 0 ? '~' : ''}${Math.abs(later).toString(36)}`}`
+  return `${sign}${place}${later === 0 ? '' : `@${later < 0 ? '~' : ''}${Math.abs(later).toString(36)}`}`
 }
 
 const CHANGE = /([-=+])([0-9a-z]*)(?:@(~?)([0-9a-z]+))?/g
@@ -63,9 +62,16 @@ export function countBefore(
   return { records: later.reduce((count, { by }) => count - by, records), updated_at: last.time, last: last.offset }
 }
 
-/** Adds an id to those of a text: its length in base 36, a colon, and the id. */
-export function withId(ids: string, id: string): string {
-  return `${ids}${id.length.toString(36)}:${id}`
+/** An id as text, to be added to that of others: its length in base 36, a colon, and the id. */
+export function idText(id: string): string {
+  return `${id.length.toString(36)}:${id}`
+}
+
+/** How much longer a text becomes by an id. */
+export function idTextLength({ length }: string): number {
+  let digits = 1
+  for (let rest = length; rest >= 36; rest /= 36) digits++
+  return digits + 1 + length
 }
 
 /** The ids of a text, in their order. */

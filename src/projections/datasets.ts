@@ -1,7 +1,7 @@
 import type { RecordPushed } from '../events/index.ts'
 import { fingerprint } from '../kernel/hash.ts'
 import { KEY_SEPARATOR, type Row, type Rows, type Table, versioned } from '../kernel/projection.ts'
-import { countBefore, MOST_CHANGES, withChange, withId } from './counted-changes.ts'
+import { changeText, countBefore, idText, idTextLength, MOST_CHANGES } from './counted-changes.ts'
 import { originsAfter } from './counted-origins.ts'
 
 /** The data sets. A row is made by a data set's first record; everything in it follows from the name. */
@@ -28,7 +28,7 @@ export const datasetCounts = versioned({
     /** How many changes it has, and what each did: `withChange`. */
     size: 'integer',
     changes: 'text',
-    /** The id of the record that each of them was about: `withId`. */
+    /** The id of the record that each of them was about: `idText`. */
     ids: 'text',
     /** How many of the records were made of others, JSON text by data set and strategy: `originsAfter`; null for none. */
     origins: 'text',
@@ -53,6 +53,61 @@ export function datasetId(name: string): string {
   return `ds_${fingerprint(name)}`
 }
 
+/** A row whose texts are put together when they are asked for: piece by piece they would be a burden to the memory. */
+interface LiveCounts extends Row {
+  records: number
+  updated_at: number
+  readonly offset: number
+  last: number
+  size: number
+  origins: string | null
+}
+
+interface Texts {
+  changes: string
+  readonly newChanges: string[]
+  ids: string
+  readonly newIds: string[]
+  /** Of the text of all ids. */
+  length: number
+}
+
+const texts = new WeakMap<Row, Texts>()
+let lastTexts: { row: Row; texts: Texts } | undefined
+
+/** The texts of a row, if it is a live one, remembering the last: most changes go where the one before went. */
+function textsOf(row: Row): Texts | undefined {
+  if (lastTexts?.row === row) return lastTexts.texts
+  const found = texts.get(row)
+  if (found) lastTexts = { row, texts: found }
+  return found
+}
+
+type Start = Pick<LiveCounts, 'records' | 'updated_at' | 'offset' | 'last' | 'size' | 'origins'> & {
+  dataset: string
+  stream: string
+}
+
+function liveCounts(was: Start, changes: string, ids: string): LiveCounts {
+  const own: Texts = { changes, newChanges: [], ids, newIds: [], length: ids.length }
+  const { dataset, stream, records, updated_at, offset, last, size, origins } = was
+  const row = {
+    ...{ dataset, stream, records, updated_at, offset, last, size, origins },
+    get changes() {
+      own.changes += own.newChanges.join('')
+      own.newChanges.length = 0
+      return own.changes
+    },
+    get ids() {
+      own.ids += own.newIds.map(idText).join('')
+      own.newIds.length = 0
+      return own.ids
+    },
+  }
+  texts.set(row, own)
+  return row
+}
+
 /**
  * Takes a change of `by` records (1, 0 or -1) into account, which was about the record of this id. `origins` are those of
  * the record before, as its row has it, and after it.
@@ -63,32 +118,38 @@ export function countRecords(
   id: string,
   by: number,
   origins: { readonly was: string | null; readonly now: RecordPushed['origin'] },
-  at: { stream: string; offset: number; time: number },
+  { stream, offset }: { stream: string; offset: number },
+  time: number,
 ): void {
-  const key = countKey(dataset, at.stream)
-  const was = rows.get(datasetCounts, key)
+  const key = countKey(dataset, stream)
+  const was = rows.get(datasetCounts, key) as LiveCounts | undefined
   if (!rows.get(datasets, dataset)) {
     rows.put(datasets, dataset, { name: dataset, id: datasetId(dataset), category: null })
   }
-  const size = (was?.size as number | null | undefined) ?? 0
+  const row = openCounts(was, dataset, stream, offset)
+  const own = textsOf(row)!
+  const before = row.size === 0 ? undefined : { offset: row.last, time: row.updated_at }
+  own.newChanges.push(changeText(before, { by, offset, time }))
+  own.newIds.push(id)
+  own.length += idTextLength(id)
+  row.records += by
+  row.updated_at = time
+  row.last = offset
+  row.size++
+  row.origins = originsAfter(row.origins, origins.was, origins.now)
+  // A live row has been put already: its texts are asked for when the transaction is written.
+  if (row !== was) rows.put(datasetCounts, key, row)
+}
+
+/** The row that the next change goes into. */
+function openCounts(was: LiveCounts | undefined, dataset: string, stream: string, offset: number): LiveCounts {
+  const ids = was ? (textsOf(was)?.length ?? (was.ids as string | null)?.length ?? 0) : 0
   // One from before there were changes in it has none, and is followed as one that has all it may.
-  const ids = (was?.ids as string | null | undefined) ?? ''
-  const goesOn = size > 0 && size < MOST_CHANGES && ids !== '' && ids.length < MOST_IDS_TEXT
-  const change = { by, offset: at.offset, time: at.time }
-  rows.put(datasetCounts, key, {
-    dataset,
-    stream: at.stream,
-    records: ((was?.records as number | undefined) ?? 0) + by,
-    updated_at: at.time,
-    offset: goesOn ? was!.offset! : at.offset,
-    last: at.offset,
-    size: goesOn ? size + 1 : 1,
-    changes: goesOn
-      ? withChange(was!.changes as string, { offset: was!.last as number, time: was!.updated_at as number }, change)
-      : withChange('', undefined, change),
-    ids: withId(goesOn ? ids : '', id),
-    origins: originsAfter((was?.origins as string | null | undefined) ?? null, origins.was, origins.now),
-  })
+  if (was && ids > 0 && was.size > 0 && was.size < MOST_CHANGES && ids < MOST_IDS_TEXT) {
+    return textsOf(was) ? was : liveCounts(was as LiveCounts & Start, was.changes as string, was.ids as string)
+  }
+  const { records, origins } = { records: was?.records ?? 0, origins: was?.origins ?? null }
+  return liveCounts({ dataset, stream, records, updated_at: 0, offset, last: offset, size: 0, origins }, '', '')
 }
 
 /** What a row of counts says of the moment after `offset`, which is not before its own. */

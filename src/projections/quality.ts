@@ -25,7 +25,7 @@ export const datasetQuality = versioned({
 })
 
 /** A state costs 5 KB, and a moment between two the reading of so many records at most. */
-export const MOST_QUALITY_CHANGES = 1024
+export const MOST_QUALITY_CHANGES = 2048
 
 /** A row whose texts are made when they are asked for: once a transaction, whatever happens in it. */
 interface LiveRow extends Row, QualityTexts {
@@ -44,6 +44,15 @@ interface Held {
 }
 
 const helds = new WeakMap<Row, Held>()
+let last: { row: Row; held: Held } | undefined
+
+/** What a row stands for, if it is a live one, remembering the last: most changes go where the one before went. */
+function heldBy(row: Row): Held | undefined {
+  if (last?.row === row) return last.held
+  const held = helds.get(row)
+  if (held) last = { row, held }
+  return held
+}
 
 /**
  * States that were written last, which nobody counts in: whoever reads the same texts need not parse them. They are taken
@@ -103,7 +112,7 @@ function openRow(key: string, before: Row | undefined, dataset: string, stream: 
   const fresh = { dataset, stream, offset, last: offset, size: 0 }
   if (!before) return liveRow({ key, state: createQuality(), texts: undefined }, fresh)
   const goesOn = (before.size as number) < MOST_QUALITY_CHANGES
-  if (goesOn && helds.has(before)) return before as LiveRow
+  if (goesOn && heldBy(before)) return before as LiveRow
   // Asked for now, for it stays as it is.
   const { profile, sample } = before as unknown as QualityTexts
   return liveRow({ key, state: undefined, texts: { profile, sample } }, goesOn ? (before as LiveRow) : fresh)
@@ -123,7 +132,7 @@ export function countQuality(
   // Of records from before there was a score nothing is known: they get one when the rows are made anew.
   if (!before && rows.get(datasetCounts, key)) return
   const row = openRow(key, before, dataset, stream, offset)
-  const state = stateOf(helds.get(row)!)
+  const state = stateOf(heldBy(row)!)
   const old = (was?.data as string | null | undefined) ?? null
   const oldVerdict = (was?.verdict as number | null | undefined) ?? 0
   if (old === null) addRecord(state, data!, verdict)
@@ -131,5 +140,6 @@ export function countQuality(
   else replaceRecord(state, old, oldVerdict, data, verdict)
   row.last = offset
   row.size++
-  rows.put(datasetQuality, key, row)
+  // A live row has been put already: its texts are asked for when the transaction is written.
+  if (row !== before) rows.put(datasetQuality, key, row)
 }

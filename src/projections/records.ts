@@ -96,7 +96,7 @@ export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
         now: state.data === null ? null : event.origin,
       }
       countQuality(rows, event.dataset, source, row, state.data, verdict)
-      countRecords(rows, event.dataset, event.id, by, origins, { ...source, time: event.received_at })
+      countRecords(rows, event.dataset, event.id, by, origins, source, event.received_at)
       emit('RecordChanged', {
         dataset: event.dataset,
         id: event.id,

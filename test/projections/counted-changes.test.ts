@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { type CountedChange, changesIn, countBefore, withChange } from '../../src/projections/counted-changes.ts'
+import {
+  type CountedChange,
+  changesIn,
+  changeText,
+  countBefore,
+  idsIn,
+  idText,
+  idTextLength,
+} from '../../src/projections/counted-changes.ts'
 import { property, type Random } from '../kit/random.ts'
 
 function randomChanges(random: Random): CountedChange[] {
@@ -13,7 +21,7 @@ function randomChanges(random: Random): CountedChange[] {
 }
 
 function textOf(changes: readonly CountedChange[]): string {
-  return changes.reduce((text, change, i) => withChange(text, changes[i - 1], change), '')
+  return changes.reduce((text, change, i) => text + changeText(changes[i - 1], change), '')
 }
 
 describe('counted changes', () => {
@@ -42,3 +50,12 @@ describe('counted changes', () => {
       }
     }))
 })
+
+it('keeps ids as they are, in their order, and knows how long their text becomes', () =>
+  property(50, random => {
+    const parts = ['', ':', '1:', 'ä', '😀', '\n', 'x'.repeat(35), 'x'.repeat(36), 'y'.repeat(1296), '12']
+    const ids = Array.from({ length: random.int(20) }, () => random.pick(parts) + random.pick(parts))
+    const text = ids.map(idText).join('')
+    expect(idsIn(text)).toEqual(ids)
+    expect(ids.reduce((sum, id) => sum + idTextLength(id), 0)).toBe(text.length)
+  }))
