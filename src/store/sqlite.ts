@@ -12,6 +12,8 @@ import { PAGE_BYTES, type PageQuery, refusedCommit, rowBytes, rowOf, type Store,
 /** Rows and keys in one statement: what a statement costs by itself is more than what a row does. */
 const ROWS_A_STATEMENT = 20
 const KEYS_A_STATEMENT = 32
+/** Statements that stay prepared: what callers ask may have any number of texts. */
+const MOST_PREPARED = 500
 
 /**
  * The read models in one SQLite file. Commits are not fsynced one by one (synchronous = NORMAL): after a power cut the
@@ -29,6 +31,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
   function statement(sql: string): StatementSync {
     let found = prepared.get(sql)
     if (!found) {
+      if (prepared.size === MOST_PREPARED) prepared.clear()
       found = db.prepare(sql)
       prepared.set(sql, found)
     }
