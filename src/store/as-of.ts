@@ -74,14 +74,14 @@ export interface Kept {
  */
 export function readerOfThePast(look: () => Promise<Kept>) {
   let live: number | undefined
-  return async function read<Found>(moment: Moment, reading: () => Promise<Found>): Promise<Found> {
+  return async function read<Found>(table: Table, moment: Moment, reading: () => Promise<Found>): Promise<Found> {
     live ??= (await look()).live
     for (;;) {
       const before = live
       const found = await reading()
       const kept = await look()
       live = kept.live
-      const gone = goneIn(moment, kept.floors)
+      const gone = goneIn(moment, kept.floors, table)
       if (gone) throw notKept(...gone)
       if (kept.live === before) return found
     }

@@ -190,7 +190,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
     claim: (projection, stream) => withClient(client => claimIn(client, projection, stream)),
     async load(table, keys, asOf) {
       if (keys.length === 0) return []
-      return asOf ? readThen(asOf, () => load(table, keys, asOf)) : load(table, keys)
+      return asOf ? readThen(table, asOf, () => load(table, keys, asOf)) : load(table, keys)
     },
     async commit(changes, checkpoint, before) {
       // What was waited for may fail before it is waited for, and its failure is not the store's.
@@ -217,8 +217,10 @@ export function openPostgresStore(options: PostgresOptions): Store {
       }
     },
     checkpoints: projections => withClient(client => offsetsIn(client, projections)),
-    page: query => (query.asOf ? readThen(query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query)),
-    count: query => (query.asOf ? readThen(query.asOf, () => counted(countThenSql(query))) : counted(countSql(query))),
+    page: query =>
+      query.asOf ? readThen(query.table, query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query),
+    count: query =>
+      query.asOf ? readThen(query.table, query.asOf, () => counted(countThenSql(query))) : counted(countSql(query)),
     floors: async () => (await kept()).floors,
     forget: (table, claimed, through, limit) => withClient(client => forgetIn(client, table, claimed, through, limit)),
     stop: () => pool.end(),

@@ -170,7 +170,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     claim: (projection, stream) => inTurn(projection, async () => claimIn(statement, projection, stream)),
     load: (table, keys, asOf) =>
       asOf
-        ? readThen(asOf, () => exclusively(async () => loadThen(statement, table, keys, asOf)))
+        ? readThen(table, asOf, () => exclusively(async () => loadThen(statement, table, keys, asOf)))
         : exclusively(async () => load(table, keys)),
     commit: (changes, checkpoint, before) =>
       inTurn(checkpoint.projection, async () => {
@@ -185,10 +185,11 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
         })
       }),
     checkpoints: projections => exclusively(async () => offsetsIn(statement, projections)),
-    page: query => (query.asOf ? readThen(query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query)),
+    page: query =>
+      query.asOf ? readThen(query.table, query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query),
     count: query =>
       query.asOf
-        ? readThen(query.asOf, () => exclusively(async () => countThen(statement, query)))
+        ? readThen(query.table, query.asOf, () => exclusively(async () => countThen(statement, query)))
         : exclusively(async () => countNow(statement, query)),
     floors: async () => (await kept()).floors,
     forget: (table, claimed, through, limit) =>
