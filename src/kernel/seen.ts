@@ -43,7 +43,7 @@ export function createSeen(limit: number): Seen {
   }
 }
 
-/** Hashes of which none is forgotten: one that was added is always found, one that was not in 1 of 50 cases at most. */
+/** Hashes of which none is forgotten: one that was added is always found, one that was not in 1 of 120 cases for each part. */
 export interface Filter {
   add(hash: number): void
   /** Whether a hash may have been added; false: it was not. */

@@ -15,7 +15,7 @@ export function eventTypeOf(record: string): string {
 }
 
 /** The context of a log's events: its id, under which no two events have the same `ce_id`. */
-export function sourceOf(log: string): string {
+function sourceOf(log: string): string {
   return `/sync/${log}`
 }
 

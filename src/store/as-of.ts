@@ -1,5 +1,5 @@
 import type { Row, Table } from '../kernel/projection.ts'
-import { PAGE_BYTES, type PageQuery, rowBytes } from './store.ts'
+import { goneIn, type Moment, notKept, PAGE_BYTES, type PageQuery, rowBytes } from './store.ts'
 
 /**
  * A page as of a moment, slice by slice. A table has its rows in the order of their keys, those too that were not there
@@ -58,6 +58,34 @@ export async function pageInSlices(query: PageQuery, read: SliceReader): Promise
     if (from === undefined) break
   }
   return inOrder(query, page)
+}
+
+/** How far back the past goes. */
+export interface Kept {
+  /** `Store.floors`. */
+  readonly floors: ReadonlyMap<string, number>
+  /** The numbers of the live generations, added up: it grows with each swap. */
+  readonly live: number
+}
+
+/**
+ * Gives what reads what was true at a moment, if all that it needs was still there afterwards: a floor moves before versions
+ * go. A swap takes floors back, those of what it has put in place: what was read before it is read again.
+ */
+export function readerOfThePast(look: () => Promise<Kept>) {
+  let live: number | undefined
+  return async function read<Found>(table: Table, moment: Moment, reading: () => Promise<Found>): Promise<Found> {
+    live ??= (await look()).live
+    for (;;) {
+      const before = live
+      const found = await reading()
+      const kept = await look()
+      live = kept.live
+      const gone = goneIn(moment, kept.floors, table)
+      if (gone) throw notKept(...gone)
+      if (kept.live === before) return found
+    }
+  }
 }
 
 function inOrder(query: PageQuery, page: Row[]): Row[] {

@@ -7,9 +7,8 @@ export interface Dialect {
   quoted(identifier: string): string
   /** Unequal, where null equals null. */
   readonly isNot: string
-  parameter(number: number): string
-  /** A parameter where the database cannot see that it is a number. */
-  integer(number: number): string
+  /** A parameter; with its type where the database cannot see it. */
+  parameter(number: number, type?: 'text' | 'integer'): string
   query(sql: string, values: readonly Value[]): Promise<readonly (readonly Value[])[]>
 }
 
@@ -73,7 +72,8 @@ function between(
   if (to) bound('<=', to)
   if (floors.size > 0 && table.columns.until) {
     const whens = [...floors].map(
-      ([stream, floor]) => `when ${dialect.parameter(values.push(stream))} then ${dialect.integer(values.push(floor))}`,
+      ([stream, floor]) =>
+        `when ${dialect.parameter(values.push(stream))} then ${dialect.parameter(values.push(floor), 'integer')}`,
     )
     conditions.push(`${alias}."until" > case ${alias}."stream" ${whens.join(' ')} else -1 end`)
   }
@@ -97,13 +97,10 @@ async function lastKey(
 async function leastKey(dialect: Dialect, table: Table, keys: readonly Key[]): Promise<Key | undefined> {
   const [a, b] = keys
   if (!a || !b) return a ?? b
-  const typed = (part: Value, i: number, from: number) =>
-    dialect.isNot === 'is not'
-      ? dialect.parameter(from + i)
-      : `${dialect.parameter(from + i)}::${table.columns[table.key[i]!] === 'integer' ? 'bigint' : 'text'}${typeof part === 'string' ? ' collate "C"' : ''}`
-  const left = a.map((part, i) => typed(part, i, 1)).join(', ')
-  const right = b.map((part, i) => typed(part, i, 1 + a.length)).join(', ')
-  const [row] = await dialect.query(`select case when (${left}) <= (${right}) then 1 else 0 end`, [...a, ...b])
+  const parameters = (from: number) =>
+    table.key.map((column, i) => dialect.parameter(from + i, table.columns[column])).join(', ')
+  const sql = `select case when (${parameters(1)}) <= (${parameters(1 + a.length)}) then 1 else 0 end`
+  const [row] = await dialect.query(sql, [...a, ...b])
   return row![0] === 1 ? a : b
 }
 

@@ -1,5 +1,6 @@
+import { DomainError } from '../kernel/errors.ts'
 import type { Row, Table, Value } from '../kernel/projection.ts'
-import type { Store } from './store.ts'
+import { claimLost, type Store } from './store.ts'
 
 /*
  * A projection is made anew beside the rows that are read: in a generation of tables of its own, with checkpoints of its
@@ -10,10 +11,11 @@ import type { Store } from './store.ts'
  * 3. Who writes under a claim from before a swap writes nothing, and is told that it was a swap (`isReplaced`).
  * 4. While a projection is held its live rows and checkpoints stay as they are, and reads go on.
  * 5. What is left over of a generation never gets in the way of the next one.
+ * 6. One that has been put in place, or given up, is changed by nobody who was at it before: CONFLICT.
  */
 
-/** Filling, comparing and swapping are the steps of one that is being made; an old one is about to be removed. */
-export type GenerationState = 'filling' | 'comparing' | 'swapping' | 'live' | 'old'
+/** The steps of one that is being made. */
+export type Step = 'filling' | 'comparing' | 'swapping'
 
 /** The tables of a projection that one version of it has filled. */
 export interface Generation {
@@ -22,7 +24,8 @@ export interface Generation {
   readonly number: number
   /** The projection's version that fills it. */
   readonly version: number
-  readonly state: GenerationState
+  /** An old one is about to be removed. */
+  readonly state: Step | 'live' | 'old'
   /** The rebuild that it is made by; null for what was there before there were any. */
   readonly rebuild: string | null
   /** When it was begun, milliseconds since 1970. */
@@ -53,12 +56,13 @@ export interface Generations {
   list(): Promise<readonly Generation[]>
   /** Begins a generation: its tables are there and empty. Whatever else is being made of the projection is old from now on. */
   begin(plan: Plan): Promise<Generation>
-  mark(generation: Generation, state: 'filling' | 'comparing' | 'swapping' | 'old'): Promise<void>
+  /** Notes at which step the making of one is. */
+  mark(generation: Generation, step: Step): Promise<void>
   /** Keeps how far it is, for who asks. */
   tell(generation: Generation, done: number, total: number): Promise<void>
   /** Keeps everybody from committing rows of a projection. Rejects with UNAVAILABLE when that cannot be had soon. */
   hold(projection: string, tables: readonly Table[]): Promise<Hold>
-  /** Removes some of the rows of one that is old, and with the last of them its tables. False when nothing is left. */
+  /** Removes some of the rows of one that is not live, and with the last of them its tables. False when nothing is left. */
   removeSome(generation: Generation): Promise<boolean>
   /** Everything as it is at one moment, for as long as it is not closed; the less long the better. */
   snapshot(): Promise<Snapshot>
@@ -69,7 +73,7 @@ export interface Hold {
   readonly checkpoints: ReadonlyMap<string, number>
   /**
    * Puts a generation in the place of the live one, and ends the hold. `epochs` are the claims it was filled under, by
-   * stream: CONFLICT when somebody else has claimed one since.
+   * stream: CONFLICT when somebody else has claimed one since, or it is not being made any more.
    */
   swap(generation: Generation, epochs: ReadonlyMap<string, number>, result: string): Promise<void>
   release(): Promise<void>
@@ -122,9 +126,35 @@ export function besideName(name: string, number: number): string {
   return `${name}~${number}`
 }
 
-/** The live tables that a swap replaces: of those that were made some may have come to the live ones since these began. */
-export function replacedTables(live: Generation, made: Generation): string[] {
-  return [...new Set([...live.tables, ...made.tables])]
+/** The refusal of whoever is at a generation that is not being made any more. */
+export function madeNoMore({ projection, number }: Pick<Generation, 'projection' | 'number'>): DomainError {
+  return new DomainError(
+    'CONFLICT',
+    `generation ${number} of ${projection} has been put in place or given up meanwhile`,
+  )
+}
+
+/**
+ * What a swap replaces: the live generation, and the live tables: of those that were made some may have come to them since
+ * it began. `all` are the generations as they are now, and `claims` those of the checkpoints of `made`: it must have been
+ * filled under these and no others.
+ */
+export function replacedBy(
+  made: Generation,
+  all: readonly Generation[],
+  claims: ReadonlyMap<string, number>,
+  epochs: ReadonlyMap<string, number>,
+): { live: Generation; tables: string[] } {
+  const { projection, number, rebuild } = made
+  const ours = all.filter(each => each.projection === projection)
+  // One that was removed has left its number to the next one.
+  const state = ours.find(each => each.number === number && each.rebuild === rebuild)?.state
+  if (!state || state === 'live' || state === 'old') throw madeNoMore(made)
+  for (const stream of new Set([...claims.keys(), ...epochs.keys()]))
+    if (claims.get(stream) !== epochs.get(stream))
+      throw claimLost({ projection: besideName(projection, number), stream, epoch: epochs.get(stream) ?? 0 })
+  const live = ours.find(each => each.state === 'live')!
+  return { live, tables: [...new Set([...live.tables, ...made.tables])] }
 }
 
 /** A table as a generation has it that is not the live one. */

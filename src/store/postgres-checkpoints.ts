@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import type { Table } from '../kernel/projection.ts'
+import type { Kept } from './as-of.ts'
 import { nameOf } from './postgres-sql.ts'
 import { type Checkpoint, type Claim, refusedCommit } from './store.ts'
 
@@ -17,10 +18,20 @@ export async function claimIn(client: PoolClient, projection: string, stream: st
   return rows[0]!
 }
 
-export async function floorsIn(client: PoolClient): Promise<Map<string, number>> {
-  const text = `select stream, max(${FLOOR}) as floor from superinsight.checkpoints c where ${FLOOR} >= 0 group by stream`
-  const { rows } = await client.query<{ stream: string; floor: number }>(text)
-  return new Map(rows.map(({ stream, floor }) => [stream, floor]))
+/** How far projections have come, in the streams that they have begun. */
+export async function offsetsIn(client: PoolClient, projections: readonly string[]): Promise<Map<string, number>> {
+  const text = 'select stream, "offset" from superinsight.checkpoints where projection = any($1) and "offset" >= 0'
+  const { rows } = await client.query<{ stream: string; offset: number }>(text, [projections])
+  return new Map(rows.map(({ stream, offset }) => [stream, offset]))
+}
+
+export async function keptIn(client: PoolClient): Promise<Kept> {
+  const text = `select stream, max(${FLOOR}) as floor from superinsight.checkpoints c where ${FLOOR} >= 0 group by stream
+    union all select null, coalesce(sum(number), 0)::bigint from superinsight.generations where state = 'live'`
+  const { rows } = await client.query<{ stream: string | null; floor: number }>(text)
+  const { floor: live } = rows.find(({ stream }) => stream === null)!
+  const floors = rows.flatMap(({ stream, floor }) => (stream === null ? [] : [[stream, floor] as const]))
+  return { floors: new Map(floors), live }
 }
 
 /** Moves the floor in a transaction of its own: who commits rows of the stream meanwhile waits for that, not for the versions to go. */
@@ -46,7 +57,12 @@ export async function forgetIn(
     [until, projection, stream, epoch],
   )
   if (moved.rowCount === 0) throw refusedCommit(claimed, await epochOf(client, projection, stream))
-  const gone = await client.query(`delete from ${table} where stream = $1 and until <= $2`, [stream, until])
+  // A table that a swap has put in this one's place since has a floor of its own, and keeps what it has.
+  const gone = await client.query(
+    `delete from ${table} where stream = $1 and until <= $2 and exists (
+       select 1 from superinsight.checkpoints where projection = $3 and stream = $1 and epoch = $4)`,
+    [stream, until, projection, epoch],
+  )
   return gone.rowCount!
 }
 

@@ -10,12 +10,12 @@ import {
   type Generations,
   type Hold,
   type Key,
-  replacedTables,
+  madeNoMore,
+  replacedBy,
   type Snapshot,
 } from './generations.ts'
-import { floorsIn, replaceIn } from './postgres-checkpoints.ts'
-import { createSql, quoted } from './postgres-sql.ts'
-import { claimLost } from './store.ts'
+import { keptIn, offsetsIn, replaceIn } from './postgres-checkpoints.ts'
+import { createSql, quoted, TYPES } from './postgres-sql.ts'
 
 /** How long a hold waits for commits under way, and how long it lasts at most: commits wait for it in turn. */
 const COMMITS_MS = 3000
@@ -72,7 +72,7 @@ export function postgresGenerations({ withClient, inTransaction }: PostgresParts
       await client.query(`set local lock_timeout = ${COMMITS_MS}`)
       // In the order that commits write in. Readers are let in.
       for (const { name } of allTables(tables)) await client.query(`lock table ${nameOf(name)} in exclusive mode`)
-      const checkpoints = await lockCheckpoints(client, projection)
+      const { offsets: checkpoints } = await lockCheckpoints(client, projection)
       held.resolve({
         checkpoints,
         swap: (made, epochs, result) => end(at => swap(at, made, checkpoints, epochs, result)),
@@ -100,13 +100,12 @@ export function postgresGenerations({ withClient, inTransaction }: PostgresParts
     const { projection, number } = made
     const beneath = besideName(projection, number)
     // A stream that somebody has begun meanwhile is not in the rows that were made.
-    const now = await lockCheckpoints(client, projection)
-    for (const [stream, offset] of now) if (checkpoints.get(stream) !== offset) throw moved(projection, stream)
-    await checkClaims(client, beneath, epochs)
-    const live = (await list(client, projection)).find(({ state }) => state === 'live')!
-    const replaced = replacedTables(live, made)
-    await shutOut(client, [...replaced, ...made.tables.map(name => besideName(name, number))])
-    for (const name of replaced) await rename(client, name, besideName(name, live.number))
+    const { offsets } = await lockCheckpoints(client, projection)
+    for (const [stream, offset] of offsets) if (checkpoints.get(stream) !== offset) throw moved(projection, stream)
+    const filled = await lockCheckpoints(client, beneath)
+    const { live, tables } = replacedBy(made, await list(client, projection), filled.epochs, epochs)
+    await shutOut(client, [...tables, ...made.tables.map(name => besideName(name, number))])
+    for (const name of tables) await rename(client, name, besideName(name, live.number))
     for (const name of made.tables) {
       await rename(client, besideName(name, number), name)
       await client.query(`alter table ${nameOf(name)} reset (autovacuum_enabled)`)
@@ -115,7 +114,7 @@ export function postgresGenerations({ withClient, inTransaction }: PostgresParts
     const set = 'update superinsight.generations set state = $3, result = $4 where projection = $1 and number = $2'
     await client.query(set, [projection, live.number, 'old', live.result])
     const own = 'update superinsight.generations set tables = $3 where projection = $1 and number = $2'
-    await client.query(own, [projection, live.number, JSON.stringify(replaced)])
+    await client.query(own, [projection, live.number, JSON.stringify(tables)])
     await client.query(set, [projection, number, 'live', result])
   }
 
@@ -158,13 +157,16 @@ export function postgresGenerations({ withClient, inTransaction }: PostgresParts
         )
         return (await list(client, projection)).find(each => each.number === number)!
       }),
-    mark: ({ projection, number, tables }, state) =>
+    mark: (generation, step) =>
       withClient(async client => {
+        const { projection, number, rebuild, tables } = generation
+        const text = `update superinsight.generations set state = $3
+          where projection = $1 and number = $2 and rebuild = $4 and state not in ('live', 'old')`
+        const { rowCount } = await client.query(text, [projection, number, step, rebuild])
+        if (rowCount === 0) throw madeNoMore(generation)
         // Before it is compared and read: plans would else be for a table of which nothing is known.
-        if (state === 'comparing')
+        if (step === 'comparing')
           for (const name of tables) await client.query(`analyze ${nameOf(besideName(name, number))}`)
-        const text = 'update superinsight.generations set state = $3 where projection = $1 and number = $2'
-        await client.query(text, [projection, number, state])
       }),
     tell: ({ projection, number }, done, total) =>
       withClient(async client => {
@@ -175,12 +177,12 @@ export function postgresGenerations({ withClient, inTransaction }: PostgresParts
     // To drop a table is to unlink its files: it need not be done in pieces.
     removeSome: ({ projection, number, tables }) =>
       inTransaction(async client => {
+        const text = `delete from superinsight.generations where projection = $1 and number = $2 and state <> 'live'`
+        if ((await client.query(text, [projection, number])).rowCount === 0) return false
         await client.query('delete from superinsight.checkpoints where projection = $1', [
           besideName(projection, number),
         ])
         for (const name of tables) await client.query(`drop table if exists ${nameOf(besideName(name, number))}`)
-        const text = 'delete from superinsight.generations where projection = $1 and number = $2'
-        await client.query(text, [projection, number])
         return false
       }),
     snapshot: () => openSnapshot(withClient),
@@ -195,22 +197,17 @@ function moved(projection: string, stream: string): DomainError {
   return new DomainError('UNAVAILABLE', `${projection} has gone on in ${stream}`, { retryAfter: 1 })
 }
 
-/** Where a projection is in each stream; nobody moves or claims these until the transaction ends. */
-async function lockCheckpoints(client: PoolClient, projection: string): Promise<Map<string, number>> {
-  const { rows } = await client.query<{ stream: string; offset: number }>(
-    'select stream, "offset" from superinsight.checkpoints where projection = $1 order by stream for update',
+/** Where a projection is in each stream, and under which claims; nobody moves or claims these until the transaction ends. */
+async function lockCheckpoints(client: PoolClient, projection: string) {
+  const { rows } = await client.query<{ stream: string; offset: number; epoch: number }>(
+    'select stream, "offset", epoch from superinsight.checkpoints where projection = $1 order by stream for update',
     [projection],
   )
-  return new Map(rows.filter(({ offset }) => offset >= 0).map(({ stream, offset }) => [stream, offset]))
-}
-
-async function checkClaims(client: PoolClient, name: string, epochs: ReadonlyMap<string, number>): Promise<void> {
-  const { rows } = await client.query<{ stream: string; epoch: number }>(
-    'select stream, epoch from superinsight.checkpoints where projection = $1 for update',
-    [name],
-  )
-  for (const { stream, epoch } of rows)
-    if (epochs.get(stream) !== epoch) throw claimLost({ projection: name, stream, epoch: epochs.get(stream) ?? 0 })
+  const begun = rows.filter(({ offset }) => offset >= 0)
+  return {
+    offsets: new Map(begun.map(({ stream, offset }) => [stream, offset])),
+    epochs: new Map(rows.map(({ stream, epoch }) => [stream, epoch])),
+  }
 }
 
 /** Waits for the reads of tables that are under way, each time only for as long as those behind it may wait. */
@@ -269,17 +266,12 @@ async function openSnapshot(withClient: PostgresParts['withClient']): Promise<Sn
     nameOf: table => nameOf(table.name),
     quoted,
     isNot: 'is distinct from',
-    parameter: number => `$${number}`,
-    integer: number => `$${number}::bigint`,
+    parameter: (number, type) => `$${number}${type ? `::${TYPES[type]}` : ''}`,
     query,
   }
   return {
-    async checkpoints(projections) {
-      const text = 'select stream, "offset" from superinsight.checkpoints where projection = any($1) and "offset" >= 0'
-      const { rows } = await client.query<[string, number]>({ text, values: [projections], rowMode: 'array' })
-      return new Map(rows)
-    },
-    floors: () => floorsIn(client),
+    checkpoints: projections => offsetsIn(client, projections),
+    floors: async () => (await keptIn(client)).floors,
     async rows(table, after, limit) {
       const key = table.key.map(quoted).join(', ')
       const columns = Object.keys(table.columns).map(quoted).join(', ')

@@ -1,8 +1,8 @@
 import type { Table } from '../kernel/projection.ts'
 import { type FieldCondition, PAGE_BYTES, type PageQuery } from './store.ts'
 
-const TYPES = { text: 'text collate "C"', integer: 'bigint' } as const
-export const ARRAYS = { text: 'text[]', integer: 'bigint[]' } as const
+export const TYPES = { text: 'text collate "C"', integer: 'bigint' } as const
+const ARRAYS = { text: 'text[]', integer: 'bigint[]' } as const
 
 export function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`
@@ -63,7 +63,7 @@ export function loadedSql(table: Table, keyed: string): string {
 }
 
 /** How much text a row holds; octet_length needs no look at a long value itself, only at what stands for it in the row. */
-export function bytesSql(table: Table): string {
+function bytesSql(table: Table): string {
   const texts = Object.entries(table.columns).filter(([, type]) => type === 'text')
   return texts.map(([name]) => `coalesce(octet_length(${quoted(name)}), 0)`).join(' + ')
 }

@@ -1,19 +1,17 @@
 import { Pool, type PoolClient, types } from 'pg'
 import { DomainError } from '../kernel/errors.ts'
 import type { Row, Table, Value } from '../kernel/projection.ts'
-import { pageInSlices, type SliceReader } from './as-of.ts'
+import { pageInSlices, readerOfThePast, type SliceReader } from './as-of.ts'
 import { allTables } from './generations.ts'
 import { migrate, readMigrations } from './migrations.ts'
 import { binaryArray } from './postgres-arrays.ts'
 import { countThenSql, loadThenSql, type Query, sliceCountSql, sliceEndSql, sliceRowsSql } from './postgres-as-of.ts'
-import { claimIn, epochOf, floorsIn, forgetIn } from './postgres-checkpoints.ts'
+import { claimIn, epochOf, forgetIn, keptIn, offsetsIn } from './postgres-checkpoints.ts'
 import { postgresGenerations } from './postgres-generations.ts'
 import { unavailable } from './postgres-pool.ts'
 import { addColumnsSql, COLUMNS_SQL, countSql, createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
 import {
-  goneIn,
   type Moment,
-  notKept,
   PAGE_BYTES,
   type PageQuery,
   refusedCommit,
@@ -172,13 +170,8 @@ export function openPostgresStore(options: PostgresOptions): Store {
     }
   }
 
-  /** What was read of the past, if what it needs was still there afterwards: the floor moves before versions go. */
-  async function thenKept<T>(moment: Moment, reading: Promise<T>): Promise<T> {
-    const found = await reading
-    const gone = goneIn(moment, await withClient(floorsIn))
-    if (gone) throw notKept(...gone)
-    return found
-  }
+  const kept = () => withClient(keptIn)
+  const readThen = readerOfThePast(kept)
 
   return {
     parallel: true,
@@ -197,7 +190,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
     claim: (projection, stream) => withClient(client => claimIn(client, projection, stream)),
     async load(table, keys, asOf) {
       if (keys.length === 0) return []
-      return asOf ? thenKept(asOf, load(table, keys, asOf)) : load(table, keys)
+      return asOf ? readThen(table, asOf, () => load(table, keys, asOf)) : load(table, keys)
     },
     async commit(changes, checkpoint, before) {
       // What was waited for may fail before it is waited for, and its failure is not the store's.
@@ -223,20 +216,12 @@ export function openPostgresStore(options: PostgresOptions): Store {
         throw failure ? failure.error : error
       }
     },
-    checkpoints: projections =>
-      withClient(async client => {
-        const { rows } = await client.query<{ stream: string; offset: number }>(
-          'select stream, "offset" from superinsight.checkpoints where projection = any($1) and "offset" >= 0',
-          [projections],
-        )
-        return new Map(rows.map(row => [row.stream, row.offset]))
-      }),
-    page: query => (query.asOf ? thenKept(query.asOf, pageInSlices(query, slices(query))) : pageNow(query)),
-    async count(query) {
-      const counting = counted(query.asOf ? countThenSql(query) : countSql(query))
-      return query.asOf ? thenKept(query.asOf, counting) : counting
-    },
-    floors: () => withClient(floorsIn),
+    checkpoints: projections => withClient(client => offsetsIn(client, projections)),
+    page: query =>
+      query.asOf ? readThen(query.table, query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query),
+    count: query =>
+      query.asOf ? readThen(query.table, query.asOf, () => counted(countThenSql(query))) : counted(countSql(query)),
+    floors: async () => (await kept()).floors,
     forget: (table, claimed, through, limit) => withClient(client => forgetIn(client, table, claimed, through, limit)),
     stop: () => pool.end(),
   }

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Table } from '../kernel/projection.ts'
+import type { Kept } from './as-of.ts'
 import { quoted } from './sqlite-sql.ts'
 import { type Checkpoint, type Claim, refusedCommit } from './store.ts'
 
@@ -32,11 +33,23 @@ export function claimIn(statement: (sql: string) => StatementSync, projection: s
   return { epoch: row.epoch as number, offset: row.offset as number }
 }
 
-export function floorsIn(statement: (sql: string) => StatementSync): Map<string, number> {
+/** How far projections have come, in the streams that they have begun. */
+export function offsetsIn(
+  statement: (sql: string) => StatementSync,
+  projections: readonly string[],
+): Map<string, number> {
+  const rows = statement(
+    'select stream, "offset" from checkpoints where projection in (select value from json_each(?)) and "offset" >= 0',
+  ).all(JSON.stringify(projections))
+  return new Map(rows.map(row => [row.stream as string, row.offset as number]))
+}
+
+export function keptIn(statement: (sql: string) => StatementSync): Kept {
   const rows = statement(
     `select stream, max(${FLOOR}) as floor from checkpoints where ${FLOOR} >= 0 group by stream`,
   ).all()
-  return new Map(rows.map(row => [row.stream as string, row.floor as number]))
+  const { live } = statement("select coalesce(sum(number), 0) as live from generations where state = 'live'").get()!
+  return { floors: new Map(rows.map(row => [row.stream as string, row.floor as number])), live: live as number }
 }
 
 /** Inside a transaction. */

@@ -8,13 +8,13 @@ import {
   type Generation,
   type Generations,
   type Key,
-  replacedTables,
+  madeNoMore,
+  replacedBy,
   type Snapshot,
 } from './generations.ts'
-import { floorsIn, replaceIn } from './sqlite-checkpoints.ts'
+import { keptIn, offsetsIn, replaceIn } from './sqlite-checkpoints.ts'
 import { quoted } from './sqlite-sql.ts'
 import { declareTable } from './sqlite-tables.ts'
-import { claimLost } from './store.ts'
 
 /** Rows that are removed at once: a few milliseconds in which nobody else can write. */
 const REMOVED_AT_ONCE = 2000
@@ -24,60 +24,30 @@ export interface SqliteParts {
   readonly db: DatabaseSync
   readonly file: string
   exclusively<T>(work: () => Promise<T>): Promise<T>
+  /** While nobody else uses the connection. */
+  transaction<T>(work: () => Promise<T>): Promise<T>
   /** Keeps everybody from committing rows of a projection from now on; a commit under way is waited for. */
   close(projection: string): Promise<() => void>
 }
 
-export function sqliteGenerations({ db, file, exclusively, close }: SqliteParts): Generations {
+export function sqliteGenerations({ db, file, exclusively, transaction, close }: SqliteParts): Generations {
   function inTransaction<T>(work: () => T): Promise<T> {
-    return exclusively(async () => {
-      db.exec('begin immediate')
-      try {
-        const result = work()
-        db.exec('commit')
-        return result
-      } catch (error) {
-        if (db.isTransaction) db.exec('rollback')
-        throw error
-      }
-    })
-  }
-
-  const offsetsOf = (projection: string): Map<string, number> =>
-    new Map(
-      db
-        .prepare('select stream, "offset" from checkpoints where projection = ? and "offset" >= 0')
-        .all(projection)
-        .map(row => [row.stream as string, row.offset as number]),
-    )
-
-  function setState(projection: string, number: number, state: string): void {
-    db.prepare('update generations set state = ? where projection = ? and number = ?').run(state, projection, number)
-  }
-
-  /** Under the claims that the new rows were written under, and none after them. */
-  function checkClaims(name: string, epochs: ReadonlyMap<string, number>): void {
-    const rows = db.prepare('select stream, epoch from checkpoints where projection = ?').all(name)
-    for (const { stream, epoch } of rows)
-      if (epochs.get(stream as string) !== epoch)
-        throw claimLost({
-          projection: name,
-          stream: stream as string,
-          epoch: epochs.get(stream as string) ?? 0,
-        })
+    return exclusively(() => transaction(async () => work()))
   }
 
   function swap(made: Generation, epochs: ReadonlyMap<string, number>, result: string): void {
     const { projection, number } = made
-    checkClaims(besideName(projection, number), epochs)
-    const live = listed(db).find(each => each.projection === projection && each.state === 'live')!
-    const replaced = replacedTables(live, made)
-    for (const name of replaced)
+    const claimed = db
+      .prepare('select stream, epoch from checkpoints where projection = ?')
+      .all(besideName(projection, number))
+    const claims = new Map(claimed.map(({ stream, epoch }) => [stream as string, epoch as number]))
+    const { live, tables } = replacedBy(made, listed(db), claims, epochs)
+    for (const name of tables)
       if (isThere(db, name)) db.exec(`alter table ${quoted(name)} rename to ${quoted(besideName(name, live.number))}`)
     for (const name of made.tables) db.exec(`alter table ${quoted(besideName(name, number))} rename to ${quoted(name)}`)
     replaceIn(db, projection, besideName(projection, number))
     db.prepare("update generations set state = 'old', tables = ? where projection = ? and number = ?").run(
-      JSON.stringify(replaced),
+      JSON.stringify(tables),
       projection,
       live.number,
     )
@@ -104,7 +74,7 @@ export function sqliteGenerations({ db, file, exclusively, close }: SqliteParts)
       inTransaction(() => {
         const { projection, version, rebuild, at } = plan
         const all = listed(db).filter(each => each.projection === projection)
-        for (const { number, state } of all) if (state !== 'live') setState(projection, number, 'old')
+        db.prepare("update generations set state = 'old' where projection = ? and state <> 'live'").run(projection)
         const number = Math.max(1, ...all.map(each => each.number)) + 1
         const tables = allTables(plan.tables)
         for (const table of tables) declareTable(db, beside(table, number))
@@ -114,7 +84,14 @@ export function sqliteGenerations({ db, file, exclusively, close }: SqliteParts)
         )
         return listed(db).find(each => each.projection === projection && each.number === number)!
       }),
-    mark: ({ projection, number }, state) => inTransaction(() => setState(projection, number, state)),
+    mark: (generation, step) =>
+      inTransaction(() => {
+        const { projection, number, rebuild } = generation
+        const text = `update generations set state = ?
+          where projection = ? and number = ? and rebuild = ? and state not in ('live', 'old')`
+        const { changes } = db.prepare(text).run(step, projection, number, rebuild)
+        if (changes === 0) throw madeNoMore(generation)
+      }),
     tell: ({ projection, number }, done, total) =>
       inTransaction(() => {
         const text = 'update generations set done = ?, total = ? where projection = ? and number = ?'
@@ -122,7 +99,11 @@ export function sqliteGenerations({ db, file, exclusively, close }: SqliteParts)
       }),
     async hold(projection) {
       const open = await close(projection)
-      const checkpoints = await exclusively(async () => offsetsOf(projection))
+      const reading = exclusively(async () => offsetsIn(sql => db.prepare(sql), [projection]))
+      const checkpoints = await reading.catch(error => {
+        open()
+        throw error
+      })
       return {
         checkpoints,
         swap: (made, epochs, result) => inTransaction(() => swap(made, epochs, result)).finally(open),
@@ -132,6 +113,8 @@ export function sqliteGenerations({ db, file, exclusively, close }: SqliteParts)
     removeSome: ({ projection, number, tables }) =>
       inTransaction(() => {
         const name = besideName(projection, number)
+        const own = db.prepare("select 1 from generations where projection = ? and number = ? and state <> 'live'")
+        if (!own.get(projection, number)) return false
         // Nobody who still fills it can go on.
         db.prepare('delete from checkpoints where projection = ?').run(name)
         for (const table of tables.map(each => besideName(each, number))) {
@@ -154,7 +137,6 @@ function isThere(db: DatabaseSync, table: string): boolean {
 /** Every generation that the store has; a file of before there were any has none. */
 function listed(db: DatabaseSync): Generation[] {
   if (!isThere(db, 'generations')) return []
-  const offsets = db.prepare('select stream, "offset" from checkpoints where projection = ? and "offset" >= 0')
   return db
     .prepare(
       'select projection, number, version, state, rebuild, started_at, result, tables, done, total from generations',
@@ -164,9 +146,7 @@ function listed(db: DatabaseSync): Generation[] {
       ...rest,
       ...{ projection, number, startedAt: started_at },
       tables: JSON.parse(tables as string),
-      offsets: new Map(
-        offsets.all(besideName(projection as string, number as number)).map(row => [row.stream, row.offset]),
-      ),
+      offsets: offsetsIn(sql => db.prepare(sql), [besideName(projection as string, number as number)]),
     })) as unknown as Generation[]
 }
 
@@ -200,16 +180,11 @@ function openSnapshot(file: string): Snapshot {
     quoted,
     isNot: 'is not',
     parameter: () => '?',
-    integer: () => '?',
     query: async (sql, values) => query(sql, values),
   }
   return {
-    async checkpoints(projections) {
-      const sql = `select stream, "offset" from checkpoints
-        where projection in (select value from json_each(?)) and "offset" >= 0`
-      return new Map(query(sql, [JSON.stringify(projections)]) as [string, number][])
-    },
-    floors: async () => floorsIn(sql => db.prepare(sql)),
+    checkpoints: async projections => offsetsIn(sql => db.prepare(sql), projections),
+    floors: async () => keptIn(sql => db.prepare(sql)).floors,
     async rows(table, after, limit) {
       const key = table.key.map(quoted).join(', ')
       const columns = Object.keys(table.columns).map(quoted).join(', ')

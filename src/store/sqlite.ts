@@ -1,28 +1,19 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import type { Row, Table, Value } from '../kernel/projection.ts'
-import { pageInSlices, type SliceReader } from './as-of.ts'
+import { pageInSlices, readerOfThePast, type SliceReader } from './as-of.ts'
 import { allTables } from './generations.ts'
 import { countSlice, countThen, endOfSlice, loadThen, readSlice } from './sqlite-as-of.ts'
-import { claimIn, epochOf, floorsIn, forgetIn } from './sqlite-checkpoints.ts'
+import { claimIn, epochOf, forgetIn, keptIn, offsetsIn } from './sqlite-checkpoints.ts'
 import { sqliteGenerations } from './sqlite-generations.ts'
 import { countNow, pageSql, quoted, rowsUntilFull } from './sqlite-sql.ts'
 import { declareOwn, declareTable } from './sqlite-tables.ts'
-import {
-  goneIn,
-  type Moment,
-  notKept,
-  PAGE_BYTES,
-  type PageQuery,
-  refusedCommit,
-  rowBytes,
-  rowOf,
-  type Store,
-  type TableChange,
-} from './store.ts'
+import { PAGE_BYTES, type PageQuery, refusedCommit, rowBytes, rowOf, type Store, type TableChange } from './store.ts'
 
 /** Rows and keys in one statement: what a statement costs by itself is more than what a row does. */
 const ROWS_A_STATEMENT = 20
 const KEYS_A_STATEMENT = 32
+/** Statements that stay prepared: what callers ask may have any number of texts. */
+const MOST_PREPARED = 500
 
 /**
  * The read models in one SQLite file. Commits are not fsynced one by one (synchronous = NORMAL): after a power cut the
@@ -40,6 +31,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
   function statement(sql: string): StatementSync {
     let found = prepared.get(sql)
     if (!found) {
+      if (prepared.size === MOST_PREPARED) prepared.clear()
       found = db.prepare(sql)
       prepared.set(sql, found)
     }
@@ -164,17 +156,12 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     }
   }
 
-  /** What was read of the past, if what it needs was still there afterwards: the floor moves before versions go. */
-  async function thenKept<T>(moment: Moment, reading: Promise<T>): Promise<T> {
-    const found = await reading
-    const gone = goneIn(moment, await exclusively(async () => floorsIn(statement)))
-    if (gone) throw notKept(...gone)
-    return found
-  }
+  const kept = () => exclusively(async () => keptIn(statement))
+  const readThen = readerOfThePast(kept)
 
   return {
     parallel: false,
-    generations: sqliteGenerations({ db, file: options.file, exclusively, close }),
+    generations: sqliteGenerations({ db, file: options.file, exclusively, transaction, close }),
     // In turn as well: inside a commit that fails, a new table would be rolled back with it.
     declare: tables =>
       exclusively(async () => {
@@ -183,10 +170,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     claim: (projection, stream) => inTurn(projection, async () => claimIn(statement, projection, stream)),
     load: (table, keys, asOf) =>
       asOf
-        ? thenKept(
-            asOf,
-            exclusively(async () => loadThen(statement, table, keys, asOf)),
-          )
+        ? readThen(table, asOf, () => exclusively(async () => loadThen(statement, table, keys, asOf)))
         : exclusively(async () => load(table, keys)),
     commit: (changes, checkpoint, before) =>
       inTurn(checkpoint.projection, async () => {
@@ -200,22 +184,14 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
           await before
         })
       }),
-    checkpoints: projections =>
-      exclusively(async () => {
-        const rows = statement(
-          'select stream, "offset" from checkpoints where projection in (select value from json_each(?)) and "offset" >= 0',
-        ).all(JSON.stringify(projections))
-        return new Map(rows.map(row => [row.stream as string, row.offset as number]))
-      }),
-    page: query => (query.asOf ? thenKept(query.asOf, pageInSlices(query, slices(query))) : pageNow(query)),
+    checkpoints: projections => exclusively(async () => offsetsIn(statement, projections)),
+    page: query =>
+      query.asOf ? readThen(query.table, query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query),
     count: query =>
       query.asOf
-        ? thenKept(
-            query.asOf,
-            exclusively(async () => countThen(statement, query)),
-          )
+        ? readThen(query.table, query.asOf, () => exclusively(async () => countThen(statement, query)))
         : exclusively(async () => countNow(statement, query)),
-    floors: () => exclusively(async () => floorsIn(statement)),
+    floors: async () => (await kept()).floors,
     forget: (table, claimed, through, limit) =>
       exclusively(() => transaction(async () => forgetIn(statement, table, claimed, through, limit))),
     async stop() {

@@ -134,11 +134,19 @@ export function notKept(stream: string, floor: number): DomainError {
   return new DomainError('GONE', `as_of: ${message}`, { details: [{ field: 'as_of', message }] })
 }
 
-/** A stream of a moment, and the floor there, that the moment is before; a moment before all events is before no floor. */
-export function goneIn(moment: Moment, floors: ReadonlyMap<string, number>): readonly [string, number] | undefined {
+/**
+ * A stream of a moment, and the floor there, that the moment is before. One before all events of a stream is before no floor
+ * there, but for a table whose rows count from places in other streams on: such a row may be there before its own event.
+ */
+export function goneIn(
+  moment: Moment,
+  floors: ReadonlyMap<string, number>,
+  table?: Table,
+): readonly [string, number] | undefined {
+  const early = table?.since !== undefined && [...moment.values()].some(offset => offset >= 0)
   return [...floors].find(([stream, floor]) => {
-    const offset = moment.get(stream) ?? -1
-    return offset >= 0 && offset < floor
+    const offset = moment.get(stream)
+    return offset !== undefined && offset < floor && (offset >= 0 || early)
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Row, Table } from '../kernel/projection.ts'
 import type { Key, Snapshot } from '../store/generations.ts'
+import { turn } from './pause.ts'
 
 /** A row that is not as it should be: both are there and differ in these columns, or only one of them is. */
 export interface UnlikeRow {
@@ -20,8 +21,9 @@ export async function compareRows(
   made: Snapshot,
   floors: ReadonlyMap<string, number>,
   onUnlike: (row: UnlikeRow) => void,
+  signal: AbortSignal,
 ): Promise<number> {
-  const [left, right] = [rowsOf(live, table, floors), rowsOf(made, table, floors)]
+  const [left, right] = [live, made].map(each => rowsOf(each, table, floors, signal)) as [Rows, Rows]
   let [a, b] = [await left.next(), await right.next()]
   let rows = 0
   while (!(a.done && b.done)) {
@@ -40,13 +42,18 @@ export async function compareRows(
   return rows
 }
 
+type Rows = AsyncGenerator<Row, undefined>
+
 async function* rowsOf(
   snapshot: Snapshot,
   table: Table,
   floors: ReadonlyMap<string, number>,
-): AsyncGenerator<Row, undefined> {
+  signal: AbortSignal,
+): Rows {
   const counts = (row: Row) => (row.until as number) > (floors.get(row.stream as string) ?? -1)
   for (let after: Key | undefined; ; ) {
+    await turn()
+    signal.throwIfAborted()
     const rows = await snapshot.rows(table, after, AT_ONCE)
     yield* table.columns.until && floors.size > 0 ? rows.filter(counts) : rows
     if (rows.length < AT_ONCE) return undefined

@@ -1,5 +1,6 @@
 import type { Table } from '../kernel/projection.ts'
-import { beside, type Generation, type Key, type Snapshot } from '../store/generations.ts'
+import { beside, type Generation, type Key, NAMED_KEYS, type Snapshot } from '../store/generations.ts'
+import { turn } from './pause.ts'
 
 /** How the rows of a table that were made anew compare with the live ones. */
 export interface ComparedTable {
@@ -24,7 +25,6 @@ export interface Compared {
 
 /** Rows that are compared at once. */
 const STRETCH = 5000
-const NAMED = 5
 
 /** Compares the tables of a generation with the live ones, in a snapshot in which both are at the same checkpoints. */
 export async function compareGeneration(
@@ -69,10 +69,9 @@ async function compareTable(
     changed += found.changed
     live_only += found.liveOnly
     made_only += found.madeOnly
-    keys.push(...found.keys.slice(0, NAMED - keys.length))
+    keys.push(...found.keys.slice(0, NAMED_KEYS - keys.length))
     after = found.next
-    // Others of this thread have their turn.
-    await new Promise(resolve => setImmediate(resolve))
+    await turn()
     signal.throwIfAborted()
   } while (after)
   return { table: table.name, rows, changed, live_only, made_only, keys }

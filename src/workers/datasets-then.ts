@@ -7,7 +7,7 @@ import { recordsProjection, records as recordsTable } from '../projections/recor
 import { settingsProjection, settings as settingsTable } from '../projections/settings.ts'
 import type { Moment, Store } from '../store/store.ts'
 import { type DilutionLimits, startDiluting } from './diluting.ts'
-import { pause } from './pause.ts'
+import { pause, turn } from './pause.ts'
 
 export interface DatasetsOptions extends Pick<Datasets, 'augmentation' | 'translator'> {
   readonly log: Log
@@ -26,7 +26,11 @@ export function readDatasets(options: DatasetsOptions): Datasets & { stop(): Pro
   const { log, waitMs } = options
   let opened: Promise<Store> | undefined
   const store = () => {
-    opened ??= options.openStore()
+    opened ??= options.openStore().catch(error => {
+      // Not for all runs to come.
+      opened = undefined
+      throw error
+    })
     return opened
   }
 
@@ -64,8 +68,7 @@ export function readDatasets(options: DatasetsOptions): Datasets & { stop(): Pro
         for (const page of cut(rows, asked)) {
           if (asked.signal.aborted) return
           yield page
-          // A store in a file answers at once, and whoever reads it to the end would let nobody else have a turn.
-          await new Promise(resolve => setImmediate(resolve))
+          await turn()
         }
         after = rows.at(-1)!.id as string
       }

@@ -2,6 +2,7 @@ import type { Log, Page } from '../log/log.ts'
 import type { AnyProjection } from '../projections/index.ts'
 import { type Generation, storeBeside } from '../store/generations.ts'
 import type { Store } from '../store/store.ts'
+import { turn } from './pause.ts'
 import { projectStreams } from './projector.ts'
 
 export interface FillingOptions {
@@ -66,8 +67,8 @@ export function startFilling(
         ...beside,
         async commit(...commit) {
           await beside.commit(...commit)
-          // Others of this thread have their turn: live rows, whoever asks it to stop.
-          await new Promise(resolve => setImmediate(resolve))
+          // Live rows, and whoever asks it to stop.
+          await turn()
         },
       },
       onProgress(stream, through, events) {

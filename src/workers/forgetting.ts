@@ -1,4 +1,5 @@
 import type { Projection } from '../kernel/projection.ts'
+import type { Slots } from '../kernel/slots.ts'
 import type { Log, Stream } from '../log/log.ts'
 import type { Store } from '../store/store.ts'
 import { pause } from './pause.ts'
@@ -10,19 +11,21 @@ const EVERY_MS = 60_000
 const LEAST_MS = 1000
 
 /**
- * Forgets what rows were that were followed longer ago than `keep.ms`, for as long as a stream is held under a claim. It
- * rests as long as each step took: whoever commits has the store at least half of the time.
+ * Forgets what rows were that were followed longer ago than `keep.ms`, for as long as a stream is held under a claim. One
+ * stream of a projection at a time, and it rests as long as each step took: whoever commits has the store at least half of
+ * the time.
  */
 export async function forgetVersions(
   work: {
     log: Pick<Log, 'reachedBy'>
     projection: Pick<Projection<never>, 'name' | 'tables'>
+    forgetting: Slots
   },
   held: { stream: Stream; epoch: number },
   keep: { ms: number; forget: Store['forget'] },
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, projection } = work
+  const { log, projection, forgetting } = work
   const { stream, epoch } = held
   const claimed = { projection: projection.name, stream: stream.name, epoch }
   const tables = projection.tables.filter(({ versions }) => versions)
@@ -30,9 +33,12 @@ export async function forgetVersions(
     const through = (await log.reachedBy(stream.topic, Date.now() - keep.ms)).get(stream.name)!
     for (const table of tables) {
       for (let forgotten = ROWS; forgotten >= ROWS && !signal.aborted; ) {
-        const began = performance.now()
-        forgotten = await keep.forget(table, claimed, through, ROWS)
-        await pause(performance.now() - began, signal)
+        forgotten = await forgetting.take(signal, async () => {
+          const began = performance.now()
+          const some = await keep.forget(table, claimed, through, ROWS)
+          await pause(performance.now() - began, signal)
+          return some
+        })
       }
     }
     await pause(Math.max(LEAST_MS, Math.min(EVERY_MS, keep.ms / 10)), signal)

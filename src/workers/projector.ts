@@ -104,7 +104,8 @@ export async function projectStreams<Name extends keyof Events>(
 }
 
 function workOf<Options extends { log: Log }>(options: Options) {
-  return { ...options, codec: createCodec(options.log), slots: createSlots(STREAMS_AT_ONCE) }
+  const slots = { slots: createSlots(STREAMS_AT_ONCE), forgetting: createSlots(1) }
+  return { ...options, codec: createCodec(options.log), ...slots }
 }
 
 /** A group shares the streams of one topic: a member that follows another topic would be given some, and leave them. */
@@ -116,6 +117,7 @@ function groupOf({ name, topics }: { name: string; topics: readonly string[] }, 
 interface Work<Name extends keyof Events> extends Omit<ProjectorOptions<Name>, 'logger' | 'onHolding'> {
   readonly codec: Codec
   readonly slots: Slots
+  readonly forgetting: Slots
 }
 
 /** A stream that is held. */

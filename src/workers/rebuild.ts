@@ -2,11 +2,12 @@ import { DomainError } from '../kernel/errors.ts'
 import { passPoint } from '../kernel/points.ts'
 import { eventsAfter, isShortened } from '../log/progress.ts'
 import type { AnyProjection } from '../projections/index.ts'
-import { allTables, type Generation, type Hold } from '../store/generations.ts'
+import { allTables, type Generation, type Hold, type Snapshot } from '../store/generations.ts'
 import type { Store } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type Compared, compareGeneration } from './compare.ts'
 import { type Filling, type FillingOptions, startFilling } from './filling.ts'
+import { pause, turn } from './pause.ts'
 
 export interface RebuildOptions extends FillingOptions {
   readonly logger: Logger
@@ -138,7 +139,7 @@ async function held<Result>(
     } finally {
       await hold?.release().catch(error => logger.debug({ err: error }, 'the hold had ended already'))
     }
-    await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+    await pause(RETRY_MS, signal)
     await fillUp(options, filling, signal)
   }
 }
@@ -152,7 +153,7 @@ async function compare(
 ): Promise<Compared> {
   const { log, store, projection } = options
   await store.generations.mark(generation, 'comparing')
-  const snapshot = await held(options, filling, signal, () => store.generations.snapshot())
+  const snapshot = await held(options, filling, signal, hold => snapshotOf(options, hold))
   try {
     passPoint('rebuild.comparing')
     const shortened = await isShortened(log, projection.topics)
@@ -160,6 +161,20 @@ async function compare(
   } finally {
     await snapshot.close()
   }
+}
+
+/** What is there while the live rows are held: a hold that the store has taken back meanwhile has kept nothing as it was. */
+async function snapshotOf({ store, projection }: RebuildOptions, { checkpoints }: Hold): Promise<Snapshot> {
+  const snapshot = await store.generations.snapshot()
+  let same = false
+  try {
+    const there = await snapshot.checkpoints([projection.name])
+    same = there.size === checkpoints.size && [...there].every(([stream, offset]) => checkpoints.get(stream) === offset)
+  } finally {
+    if (!same) await snapshot.close()
+  }
+  if (!same) throw new DomainError('UNAVAILABLE', `${projection.name} has gone on while it was held`)
+  return snapshot
 }
 
 /** Removes old generations, and those that nobody wants, a piece at a time. */
@@ -170,7 +185,6 @@ export async function removeOld(
 ): Promise<void> {
   for (const generation of await store.generations.list()) {
     if (generation.state === 'live' || (generation.state !== 'old' && wanted(generation))) continue
-    while (!signal.aborted && (await store.generations.removeSome(generation)))
-      await new Promise(resolve => setImmediate(resolve))
+    while (!signal.aborted && (await store.generations.removeSome(generation))) await turn()
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from '../domain/deciders.ts'
 import type { RebuildRequested } from '../events/index.ts'
 import { DomainError } from '../kernel/errors.ts'
@@ -8,10 +7,11 @@ import type { Log, Stream } from '../log/log.ts'
 import type { AnyProjection } from '../projections/index.ts'
 import type { Store } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { pause } from './pause.ts'
 import { type Rebuilt, rebuildProjection, removeOld } from './rebuild.ts'
 import { shareOut } from './share-out.ts'
 
-export const REBUILDS = 'sync.projections'
+const REBUILDS = 'sync.projections'
 const GROUP = 'rebuilder'
 const LIMITS = { maxEvents: 1000, maxBytes: 1_048_576 }
 /** How often in a row a rebuild may fail without having come further before it is given up. */
@@ -98,7 +98,7 @@ async function askForNewVersions(options: RebuilderOptions, underWay: UnderWay, 
     if (state !== 'live' || !code || code.version <= version || underWay.has(projection)) continue
     logger.info({ projection, version, code: code.version }, 'the rows are of an earlier version, making them anew')
     const data = { rebuild_id: newId(), projection, reason: 'version' }
-    while (!signal.aborted && !(await send(options, { type: 'RequestRebuild', data }))) await rest(RETRY_MS, signal)
+    while (!signal.aborted && !(await send(options, { type: 'RequestRebuild', data }))) await pause(RETRY_MS, signal)
   }
 }
 
@@ -154,13 +154,13 @@ async function perform(options: RebuilderOptions, asked: RebuildRequested, signa
       logger.error({ err: error, projection: name, rebuild: rebuild_id, failures }, 'a rebuild failed')
       onProgress(name, 0)
       if (failures >= MOST_FAILURES) return tell(options, failed((error as Error).message.slice(0, 500)), signal)
-      await rest(RETRY_MS, signal)
+      await pause(RETRY_MS, signal)
     }
   }
 }
 
 async function tell(options: RebuilderOptions, command: Command, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && !(await send(options, command))) await rest(RETRY_MS, signal)
+  while (!signal.aborted && !(await send(options, command))) await pause(RETRY_MS, signal)
 }
 
 function report(logger: Logger, projection: string, { rows, differing, gone, tables, ...versions }: Rebuilt): void {
@@ -177,8 +177,4 @@ function report(logger: Logger, projection: string, { rows, differing, gone, tab
 /** In percent with one decimal. */
 function percentOf(done: number, total: number): number {
   return total === 0 ? 100 : Math.round((done / total) * 1000) / 10
-}
-
-async function rest(ms: number, signal: AbortSignal): Promise<void> {
-  await pause(ms, undefined, { signal }).catch(() => undefined)
 }

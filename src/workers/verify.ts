@@ -2,10 +2,11 @@ import { createCodec } from '../log/codec.ts'
 import type { Log, Stream } from '../log/log.ts'
 import { eventsAfter, isShortened } from '../log/progress.ts'
 import type { AnyProjection } from '../projections/index.ts'
-import { allTables } from '../store/generations.ts'
+import { allTables, type Snapshot } from '../store/generations.ts'
 import type { Store } from '../store/store.ts'
 import { compareRows, type UnlikeRow } from './compare-rows.ts'
 import { startFilling } from './filling.ts'
+import { turn } from './pause.ts'
 
 /** What a verification looks at. */
 export interface VerifyParts {
@@ -38,6 +39,8 @@ export interface Verified {
 }
 
 const PAGE = { maxEvents: 10_000, maxBytes: 16_777_216 }
+/** Stored batches that are checked before others have their turn. */
+const CHECKED_AT_ONCE = 100
 /** Damaged rows of one table that are told one by one. */
 const MOST_NAMED = 20
 
@@ -53,7 +56,7 @@ export async function verify(parts: VerifyParts, report: VerifyReport, signal: A
     broken.add(topic)
     report.damaged(what)
   }
-  checkStored(parts, report, tell)
+  await checkStored(parts, report, tell, signal)
   // Of a topic that is known to be damaged nothing more is to be found out.
   const sound = parts.topics.filter(topic => !broken.has(topic))
   const events = await readAll({ ...parts, topics: sound }, report, tell, signal)
@@ -70,15 +73,23 @@ export async function verify(parts: VerifyParts, report: VerifyReport, signal: A
   return { events, rows, damaged }
 }
 
-function checkStored({ checkBatches }: VerifyParts, report: VerifyReport, tell: (topic: string, what: string) => void) {
-  let done = 0
+async function checkStored(
+  { checkBatches }: VerifyParts,
+  report: VerifyReport,
+  tell: (topic: string, what: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let [done, batches] = [0, 0]
   try {
     for (const { topic, first, last, damage } of checkBatches?.() ?? []) {
       done += last - first + 1
       report.progress('checking', done, undefined)
       if (damage) tell(topic, `${topic}, offsets ${first} to ${last}: ${damage}`)
+      if (++batches % CHECKED_AT_ONCE === 0) await turn()
+      signal.throwIfAborted()
     }
   } catch (error) {
+    signal.throwIfAborted()
     tell('', `the log cannot be read on after ${done} events: ${(error as Error).message}`)
   }
 }
@@ -131,6 +142,7 @@ async function readStream(
     }
     onRead(page.events.length)
     after = page.through
+    await turn()
   }
 }
 
@@ -169,8 +181,7 @@ async function compareProjection(
       await filling.reach(await snapshot.checkpoints([name]))
       const made = await scratch.generations.snapshot()
       const shortened = await isShortened(log, projection.topics)
-      const found = await compareTables(projection, snapshot, made, shortened, report)
-      await made.close()
+      const found = await compareTables(projection, snapshot, made, shortened, report, signal).finally(made.close)
       report.compared(name, found.rows)
       return found
     } finally {
@@ -184,21 +195,23 @@ async function compareProjection(
 
 async function compareTables(
   projection: AnyProjection,
-  live: Awaited<ReturnType<Store['generations']['snapshot']>>,
-  made: typeof live,
+  live: Snapshot,
+  made: Snapshot,
   shortened: boolean,
   report: VerifyReport,
+  signal: AbortSignal,
 ): Promise<{ rows: number; damaged: number }> {
   let [rows, damaged] = [0, 0]
   const floors = await live.floors()
   for (const table of allTables(projection.tables)) {
     let unlike = 0
-    rows += await compareRows(table, live, made, floors, row => {
+    const onUnlike = (row: UnlikeRow) => {
       // What it followed from may be what retention has taken.
       if (shortened && row.only === 'live') return
       unlike++
       if (unlike <= MOST_NAMED) report.damaged(`table ${table.name}, key ${JSON.stringify(row.key)}: ${faultOf(row)}`)
-    })
+    }
+    rows += await compareRows(table, live, made, floors, onUnlike, signal)
     if (unlike > MOST_NAMED) report.damaged(`table ${table.name}: ${unlike - MOST_NAMED} more rows`)
     damaged += unlike
     report.progress('comparing', rows, undefined)

@@ -69,6 +69,28 @@ export function forgetting(context: () => { store: Store; open(): Promise<Store>
         }
       }))
 
+    it('is refused before the first event of a stream too, where rows count from places in others on', async () => {
+      const since = pastTable(`${table.name}_since`, true)
+      await store.declare([since, since.versions])
+      const from = [
+        { from_stream: 'other-0', from_offset: 0 },
+        { from_stream: null, from_offset: null },
+      ] as const
+      const past = from.map((place, offset) => ({ ...row('a', offset), ...place }))
+      await writePast(store, since, past, projection, seeded(1))
+      const before = (other: number): Moment =>
+        new Map([
+          ['other-0', other],
+          [stream, -1],
+        ])
+      const then = () => store.page({ table: since, equal: {}, limit: 9, asOf: before(0) })
+      expect(await then()).toEqual([past[0]])
+      const { epoch } = await store.claim(projection, stream)
+      expect(await store.forget(since, { projection, stream, epoch }, 1, 10)).toBe(1)
+      await expect(then()).rejects.toMatchObject({ code: 'GONE' })
+      expect(await store.page({ table: since, equal: {}, limit: 9, asOf: before(-1) })).toEqual([])
+    })
+
     it('is forgotten by whoever has claimed the stream last, and by nobody else', async () => {
       await writePast(store, table, [row('a', 0), row('a', 1), row('a', 2)], projection, seeded(1))
       const first = await store.claim(projection, stream)

@@ -113,6 +113,36 @@ export function generations(
       expect((await ours()).filter(({ state }) => state === 'live')).toMatchObject([{ number: 1 }])
     })
 
+    it('is not put in, nor changed, by who is still at it when it has been put in, given up or removed', async () => {
+      await put(row('a', 'live'))
+      const first = await made('r1', [row('a', 'first')])
+      await swap(first)
+      const refused = async (generation: Generation) => {
+        const marking = store.generations.mark(generation, 'swapping')
+        await expect(marking).rejects.toMatchObject({ code: 'CONFLICT' })
+        await expect(swap(generation)).rejects.toMatchObject({ code: 'CONFLICT' })
+      }
+      await refused(first)
+      expect(await store.generations.removeSome(first)).toBe(false)
+      const removed = await made('r2', [row('b', 'removed')])
+      while (await store.generations.removeSome(removed));
+      await refused(removed)
+      const givenUp = await made('r3', [row('c', 'given up')])
+      // It has the other one's number.
+      await refused(removed)
+      await made('r4', [row('d', 'made')])
+      await refused(givenUp)
+      expect(await all(names)).toEqual([row('a', 'first')])
+      const states = (await ours()).map(({ number, state }) => [number, state])
+      expect(states.filter(([number]) => number !== 1).sort()).toEqual([
+        [first.number, 'live'],
+        [givenUp.number, 'old'],
+        [givenUp.number + 1, 'filling'],
+      ])
+      const { epoch } = await store.claim(projection, 's-0')
+      await store.commit([{ table: names, rows: [row('a', 'live still')] }], live(epoch))
+    })
+
     it('waits with commits and claims while it is held, not with reads nor with those of another generation', async () => {
       await put(row('a', 'live'))
       const generation = await made('r1', [])
@@ -239,11 +269,17 @@ export function generations(
       expect(await compare(floors)).toMatchObject({ live: 1, made: 1, changed: 0, liveOnly: 0, madeOnly: 0 })
       expect(await compare(new Map())).toMatchObject({ live: 1, made: 3, madeOnly: 2 })
       await snapshot.close()
-      await (await store.generations.hold(projection, [kept])).swap(generation, epochs, '{}')
+      const early = () => store.load(kept, [['a']], new Map([[stream, 1]])).catch(error => error.code)
+      expect(await early()).toBe('GONE')
+      const held = await store.generations.hold(projection, [kept])
+      // From one or the other: never that of one by the floor of the other.
+      const reading = early()
+      await held.swap(generation, epochs, '{}')
+      expect(['GONE', [{ id: 'a', stream, offset: 1 }]]).toContainEqual(await reading)
       expect((await store.floors()).get(stream)).toBeUndefined()
       await store.claim(projection, stream)
       expect((await store.floors()).get(stream)).toBeUndefined()
-      expect(await store.load(kept, [['a']], new Map([[stream, 1]]))).toEqual([{ id: 'a', stream, offset: 1 }])
+      expect(await early()).toEqual([{ id: 'a', stream, offset: 1 }])
       await expect(store.forget(kept, { projection, stream, epoch }, 3, 10)).rejects.toMatchObject({ code: 'CONFLICT' })
     })
 

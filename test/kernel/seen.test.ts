@@ -35,6 +35,16 @@ describe('hashes that were seen', () => {
   })
 })
 
+describe('a hash of 52 bits', () => {
+  it('tells a million texts apart, that are alike or not', () => {
+    const hashes = new Set<number>()
+    for (let n = 0; n < 500_000; n++) hashes.add(hashText52(`{"n":${n}}`))
+    for (let n = 0; n < 500_000; n++) hashes.add(hashText52(`${(n * 7919) % 1_000_003} ${n}`))
+    // Of so many one pair in 2^13 runs; of 32 bits there would be a hundred of them.
+    expect(hashes.size).toBe(1_000_000)
+  })
+})
+
 describe('choices by a text', () => {
   it('are the same each time, and even', () => {
     const counts = new Array(10).fill(0)

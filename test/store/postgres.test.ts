@@ -1,10 +1,13 @@
-import { Client } from 'pg'
+import { Client, type PoolClient } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Table } from '../../src/kernel/projection.ts'
+import { storeBeside } from '../../src/store/generations.ts'
 import { type Migration, migrate, readMigrations } from '../../src/store/migrations.ts'
 import { openPostgresStore } from '../../src/store/postgres.ts'
+import { forgetIn } from '../../src/store/postgres-checkpoints.ts'
 import { workingSet } from '../../src/workers/working-set.ts'
 import { storeContract } from '../contracts/store.ts'
+import { pastTable, writePast } from '../kit/past.ts'
 import { createDatabase, runSql } from '../kit/postgres.ts'
 import { until } from '../kit/processes.ts'
 import { seeded } from '../kit/random.ts'
@@ -53,6 +56,39 @@ describe.skipIf(!url)('over PostgreSQL', () => {
     expect(await store.floors()).toEqual(new Map([['s-0', 60]]))
     await store.claim('p', 's-0')
     expect(await store.floors()).toEqual(new Map([['s-0', 60]]))
+    await store.stop()
+    await database.drop()
+  })
+
+  it('does not forget what a swap has put in place in the middle of it', async () => {
+    const database = await createDatabase(url!)
+    const store = openPostgresStore({ url: database.url })
+    const table = pastTable('things')
+    const tables = [table, table.versions]
+    await store.declare(tables)
+    await store.generations.adopt([{ name: 'p', version: 1, tables }])
+    const row = (offset: number) => ({
+      ...{ owner: 'o', id: 'a', kind: 'k', data: '{}', count: 0, stream: 's-0', offset },
+    })
+    const past = [0, 1, 2].map(row)
+    await writePast(store, table, past, 'p', seeded(1))
+    const epochs = new Map<string, number>()
+    const plan = { projection: 'p', version: 2, tables, rebuild: 'r', at: 5 }
+    const generation = await store.generations.begin(plan)
+    const below = { ...store, ...storeBeside(store, generation.number, epochs) }
+    await writePast(below, table, past, 'p', seeded(1))
+    const { epoch } = await store.claim('p', 's-0')
+    const client = new Client({ connectionString: database.url })
+    await client.connect()
+    const query = async (text: string, values: unknown[]) => {
+      if (text.startsWith('delete')) await (await store.generations.hold('p', tables)).swap(generation, epochs, '{}')
+      return client.query(text, values)
+    }
+    const late = { query } as unknown as PoolClient
+    expect(await forgetIn(late, table, { projection: 'p', stream: 's-0', epoch }, 1, 10)).toBe(0)
+    const asOf = new Map([['s-0', 0]])
+    expect(await store.page({ table, equal: {}, limit: 9, asOf })).toEqual([row(0)])
+    await client.end()
     await store.stop()
     await database.drop()
   })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { storeContract } from '../contracts/store.ts'
 import { pastTable } from '../kit/past.ts'
@@ -13,6 +13,28 @@ storeContract('sqlite', async () => {
     open: async () => openSqliteStore({ file: join(dir, 'read.db'), cacheMb: 4 }),
     end: async () => rmSync(dir, { recursive: true }),
   }
+})
+
+it('keeps no more than a few hundred statements prepared, whatever is asked', async () => {
+  const store = openSqliteStore({ file: ':memory:' })
+  const table = { name: 'things', columns: { id: 'text', data: 'text' }, key: ['id'] } as const
+  await store.declare([table])
+  const { epoch } = await store.claim('p', 's')
+  const rows = [{ id: 'a', data: '{"n":1}' }]
+  await store.commit([{ table, rows }], { projection: 'p', stream: 's', offset: 0, epoch })
+  const preparing = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  const ask = (count: number) => {
+    const condition = { column: 'data', field: 'n', comparison: '=', value: 1 } as const
+    return store.page({ table, equal: {}, limit: 1, fields: Array.from({ length: count }, () => condition) })
+  }
+  for (const count of [1, 1]) expect(await ask(count)).toEqual(rows)
+  expect(preparing).toHaveBeenCalledTimes(1)
+  for (let count = 2; count <= 510; count++) await ask(count)
+  preparing.mockClear()
+  expect(await ask(1)).toEqual(rows)
+  expect(preparing).toHaveBeenCalledTimes(1)
+  preparing.mockRestore()
+  await store.stop()
 })
 
 it('has no past before where it was when the first version that keeps one took over', async () => {

@@ -106,3 +106,22 @@ it('and goes on with both when forgetting has failed', async () => {
   await caughtUp(projector)
   expect(await store.count({ table: records, equal: { deleted: 0 } })).toBe(100)
 })
+
+it('of one stream at a time: whoever commits has the store in between', async () => {
+  for (const value of [1, 2]) await push(300, value)
+  let [under, most] = [0, 0]
+  const streams = new Set<string>()
+  const counting: Store = {
+    ...store,
+    async forget(table, claimed, ...asked) {
+      streams.add(claimed.stream)
+      most = Math.max(most, ++under)
+      await new Promise(resolve => setImmediate(resolve))
+      return store.forget(table, claimed, ...asked).finally(() => under--)
+    },
+  }
+  await caughtUp(await project(AT_ONCE, counting))
+  await until('the versions to be gone', async () => (await versions()).length === 0)
+  expect(streams.size).toBe(log.streams('sync.records').length)
+  expect(most).toBe(1)
+})
