@@ -44,6 +44,8 @@ const GROUPS: readonly { readonly name: string; readonly types: readonly number[
   { name: 'array', types: [ARRAY] },
 ]
 
+const ANY: (typeof GROUPS)[number] = { name: 'anything', types: [] }
+
 /** The columns of a data set by name: those that its records have, and those that its schema requires. */
 export function profileOf(state: QualityState, schema?: JsonSchema): Map<string, ColumnProfile> {
   const listed = schema ? columnsOf(schema) : {}
@@ -78,9 +80,10 @@ function profile(
 ): ColumnProfile {
   const count = (type: number) => counts[type] ?? 0
   const filled = present - count(NULL) - count(BLANK)
-  const majority = GROUPS.reduce((a, b) => (sum(count, b.types) > sum(count, a.types) ? b : a))
+  // A column that nothing was ever in says nothing of what may come.
+  const majority = GROUPS.reduce((a, b) => (sum(count, b.types) > sum(count, a.types) ? b : a), ANY)
   const isAdmitted = TYPES.map((type, at) => {
-    if (!allowed) return at === NULL || at === BLANK || majority.types.includes(at)
+    if (!allowed) return at === NULL || at === BLANK || majority === ANY || majority.types.includes(at)
     if (allowed.none) return false
     return !allowed.types || admits(allowed.types, type === 'blank' ? 'string' : type)
   })
