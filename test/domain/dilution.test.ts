@@ -101,10 +101,11 @@ describe('dilution', () => {
     expect(report.passed_over).toEqual({ no_match: 0, below_threshold: 0, not_convertible: 2, duplicate: 0 })
     expect(report.not_convertible).toEqual(['ds_2, CustomerID: "008" is no number', 'ds_2, ok: "yes" is no boolean'])
     expect(report.columns.ds_2!.columns).toContainEqual({
-      ...{ column: 'CustomerID', to: 'customer_id', converted: 'number', why: 'string becomes number' },
+      ...{ column: 'CustomerID', to: 'customer_id', wanted: 'number', converted: 'number' },
+      ...{ why: 'string becomes number' },
     })
     expect(report.columns.ds_2!.columns).toContainEqual({
-      ...{ column: 'more', to: null, converted: null, why: 'the source has no such column' },
+      ...{ column: 'more', to: null, wanted: null, converted: null, why: 'the source has no such column' },
     })
   })
 
