@@ -4,7 +4,7 @@ import { fingerprint } from '../../kernel/hash.ts'
 import { membersOf, objectText, quoted, unquoted } from '../../kernel/members.ts'
 import { createSeen } from '../../kernel/seen.ts'
 import type { Augmenter, Change, Changed, Reason, Setting } from './augmenter.ts'
-import type { Facts } from './columns.ts'
+import { type Facts, MAX_COLUMNS } from './columns.ts'
 import type { AugmentLimits, Request } from './request.ts'
 import type { Translator } from './translators/translator.ts'
 
@@ -69,10 +69,12 @@ interface Strategy {
  * Starts making rows. A row's copies take the strategies in turn, from one that its id chooses; one that can do nothing
  * leaves the copy to the next. A copy that none can make is owed to its class: later rows of it give one more, so that
  * classes stay as they were to each other. All that is made follows from seed, record id and copy, wherever pages are cut.
- * Throws a VALIDATION_ERROR about `<field>.strategies` when there is no column that a strategy could change.
+ * Throws a VALIDATION_ERROR about `<field>.strategies` when there is no column that a strategy could change, and about a
+ * column that the request names and no row has.
  */
 export function startAugmenting(request: Request, field: string, context: AugmentContext): AugmentRun {
   const { facts, limits, seed, datasetId } = context
+  requireColumns(request, field, facts)
   const setting: Setting = {
     protect: request.protect,
     dictionary: request.dictionary,
@@ -212,6 +214,16 @@ export function startAugmenting(request: Request, field: string, context: Augmen
     get forgets() {
       return seen.full
     },
+  }
+}
+
+/** A label whose name is misspelt would be changed like any text. */
+function requireColumns({ labels = [], texts = [] }: Request, field: string, { columns }: Facts): void {
+  // Of more columns it is not known which there are.
+  if (Object.keys(columns).length >= MAX_COLUMNS) return
+  for (const [told, names] of Object.entries({ label_columns: labels, text_columns: texts })) {
+    const at = names.findIndex(name => !Object.hasOwn(columns, name))
+    if (at >= 0) throw invalid(`${field}.${told}.${at}`, `no record has "${names[at]!.slice(0, 200)}"`)
   }
 }
 
