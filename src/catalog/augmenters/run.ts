@@ -52,11 +52,15 @@ export interface AugmentContext {
   readonly limits: AugmentLimits
   /** Where an earlier run of the same stopped. */
   readonly state?: AugmentState | undefined
+  /** Ends a page before it is complete: it fails with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** So often is a strategy tried on a row for one copy: what it made may have been made before. */
 const TRIES = 3
 const MAX_CLASSES = 10_000
+/** How long rows may be made before others have their turn: who pauses a run, and the other runs of the thread. */
+const TURN_MS = 50
 const START: AugmentState = { rows: 0, made: 0, refused: {}, owed: {} }
 
 interface Strategy {
@@ -198,13 +202,24 @@ export function startAugmenting(request: Request, field: string, context: Augmen
     else if (owed > 0 || Object.keys(state.owed).length < MAX_CLASSES) state.owed[name] = left
   }
 
+  let since = performance.now()
+  async function giveTurn(): Promise<void> {
+    if (performance.now() - since < TURN_MS) return
+    await new Promise(resolve => setImmediate(resolve))
+    since = performance.now()
+    context.signal?.throwIfAborted()
+  }
+
   return {
     async page(rows) {
       const made: MadeRow[] = []
       // Translations are asked for many rows at once; the rest is done row by row, in order.
       const waits = strategies.some(({ entry }) => entry.needs !== null)
       const begun = waits ? await Promise.all(rows.map(copiesOf)) : undefined
-      for (const [at, row] of rows.entries()) await settle(begun?.[at] ?? (await copiesOf(row)), made)
+      for (const [at, row] of rows.entries()) {
+        await giveTurn()
+        await settle(begun?.[at] ?? (await copiesOf(row)), made)
+      }
       return made
     },
     remember: data => void seen.add(hashText52(data)),

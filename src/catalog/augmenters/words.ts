@@ -21,6 +21,11 @@ const MARKUP = /<[^<>\s][^<>]{0,200}>|`[^`]{1,200}`/g
 const WHOLE = /:\/\/|www\.|@|#|\p{N}|\p{L}\p{Lu}|&\w{1,10};|\p{Lu}\.\p{Lu}\./u
 /** The same where no blanks part the words: digits and what is written with them, with the one character behind. */
 const PART = /[\p{N}A-Za-z_.:/+@#%$€£¥°‰-]+\p{L}?/gu
+/** States of patterns times characters that are looked at again for one text; ten million take 0.4 s. */
+const MAX_MATCHING = 10_000_000
+/** Texts whose spans are remembered: a row's texts are changed several times over. */
+const REMEMBERED = 8
+const lastSpans = new WeakMap<readonly Pattern[], Map<string, readonly Span[]>>()
 const WRITTEN = /[\p{N}@#]|\p{L}\p{Lu}|:\/\//u
 
 /**
@@ -28,7 +33,19 @@ const WRITTEN = /[\p{N}@#]|\p{L}\p{Lu}|:\/\//u
  * times, ids, amounts with their signs and units), mentions and tags, markup, words with capitals inside or of capitals
  * only, and what the user protects. In time that grows with the text and not faster.
  */
-export function fixedSpans(text: string, protect: readonly Pattern[]): Span[] {
+export function fixedSpans(text: string, protect: readonly Pattern[]): readonly Span[] {
+  const known = lastSpans.get(protect) ?? new Map<string, readonly Span[]>()
+  lastSpans.set(protect, known)
+  let spans = known.get(text)
+  if (!spans) {
+    spans = spansIn(text, protect)
+    if (known.size >= REMEMBERED) known.clear()
+    known.set(text, spans)
+  }
+  return spans
+}
+
+function spansIn(text: string, protect: readonly Pattern[]): Span[] {
   const spans = protectedSpans(text, protect)
   const parts = HAN.test(text)
   for (const { 0: chunk, index } of text.matchAll(CHUNK)) {
@@ -46,11 +63,22 @@ export function fixedSpans(text: string, protect: readonly Pattern[]): Span[] {
   return spans.length < 2 ? spans : joined(spans)
 }
 
-/** Where the user's own protected terms stand. */
+/**
+ * Where the user's own protected terms stand. A pattern may look at all of a text for each place where it finds little, or
+ * nothing: when that has been too much, all that comes after is protected.
+ */
 export function protectedSpans(text: string, protect: readonly Pattern[]): Span[] {
   const spans: Span[] = []
+  let left = MAX_MATCHING
   for (const pattern of protect) {
     for (let from = 0; from <= text.length; ) {
+      // Once through the text is what every pattern may have.
+      const again = from === 0 ? 0 : pattern.size * (text.length - from)
+      if (again > left) {
+        spans.push({ start: from, end: text.length })
+        break
+      }
+      left -= again
       const found = pattern.find(text, from)
       if (!found) break
       const { length } = found.groups[0]!

@@ -99,7 +99,7 @@ async function* augmented(config: AugmentationJob, from: State, context: PullCon
     if (originals === 0) throw invalid('dataset_id', 'the data set has no records')
     log('info', 'the source was read', { records: originals })
     const run = startAugmenting(request, FIELD, {
-      ...{ datasetId: source.id, seed, facts: look.facts(toldBy(request)), translator, limits },
+      ...{ datasetId: source.id, seed, facts: look.facts(toldBy(request)), translator, limits, signal },
       state: from.augmenting as AugmentState | undefined,
     })
     if (from.written > 0) await rememberMade(config, context, data => run.remember(data))
