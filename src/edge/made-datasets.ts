@@ -117,8 +117,13 @@ async function newDataset(
   if (!there) return output
   const job = there.name === name ? await cameToNothing(request.services, name) : undefined
   if (!job) throw taken(name)
-  // From here on nobody can start it again. Who starts it at this moment has the name.
-  if (job.deleted === 0) await deleteJob(request, job.id as string, false)
+  // From here on nobody can start it again; who has started it, or asked for the name, at this moment has it.
+  if (job.deleted === 0) {
+    await deleteJob(request, job.id as string, false).catch(error => {
+      if (error instanceof DomainError && error.code === 'CONFLICT') throw taken(name)
+      if (!(error instanceof DomainError) || error.code !== 'NOT_FOUND') throw error
+    })
+  }
   return { ...output, instead: { instead: job.id as string } }
 }
 

@@ -176,6 +176,10 @@ describe('bad input', () => {
       { final_records: made.body.original_records + made.body.augmented_records },
     ])
     expect(await job()).toBe(made.body.job_id)
+    // Of two who ask for it at once one gets it.
+    expect((await augment(service, { ...given('random_swap'), name: 'ours' }, position)).status).toBe(400)
+    const both = [1, 2].map(() => augment(service, { ...given('noise'), name: 'ours' }, position))
+    expect((await Promise.all(both)).map(({ status }) => status).sort()).toEqual([200, 409])
     expect((await call(service, `/jobs/${made.body.job_id}`, { method: 'DELETE' })).status).toBe(204)
     expect((await augment(service, given('noise'), position)).status).toBe(409)
   })

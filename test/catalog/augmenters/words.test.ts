@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { disagreement } from '../../../src/catalog/augmenters/back-translation.ts'
 import { fixedSpans, protectedSpans } from '../../../src/catalog/augmenters/words.ts'
 import { compilePattern, type Pattern } from '../../../src/catalog/patterns.ts'
 import { augmenting } from '../../kit/augmenting.ts'
@@ -39,6 +40,15 @@ describe('protected terms', () => {
     const protect = [pattern]
     expect(fixedSpans(text, protect)).toBe(fixedSpans(text, protect))
     expect(pattern.looked).toBe(once * 2)
+  })
+})
+
+describe('a translation', () => {
+  it('is held against its text in time that grows with it and not faster', () => {
+    const line = `1${'.'.repeat(200_000)}2`
+    expect(disagreement(`${line} we paid`, `we had paid ${line}`, [], 'en')).toBeUndefined()
+    expect(disagreement(`(${line}) we paid`, `we had paid "${line}".`, [], 'en')).toBeUndefined()
+    expect(disagreement(`${line} we paid`, `we had paid ${line}3`, [], 'en')).toBe('numbers_differ')
   })
 })
 
