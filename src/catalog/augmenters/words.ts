@@ -172,15 +172,26 @@ export const CARRYING: ReadonlySet<string> = new Set(
     'no not never none nor neither nothing nobody nowhere without cannot hardly barely scarcely except unless if but only ' +
     'less least more most few many all any both half double twice once zero one two three four five six seven eight nine ' +
     'ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty ' +
-    'seventy eighty ninety hundred thousand million billion trillion dozen first second third fourth fifth percent ' +
+    'seventy eighty ninety hundred thousand million billion trillion dozen hundreds thousands millions billions dozens ' +
+    'first second third fourth fifth sixth seventh eighth ninth tenth percent ' +
     'monday tuesday wednesday thursday friday saturday sunday january february march april may june july august ' +
     'september october november december today tomorrow yesterday ' +
-    '不 没 没有 无 非 未 别 莫 勿 一 二 三 四 五 六 七 八 九 十 百 千 万 亿 两 半 零'
+    '星期日 星期天 周日 周末 今天 明天 昨天'
   ).split(' '),
 )
+
+/** Chinese numerals and negations: where words are cut they stand within others, 十五岁 and 我不是. */
+const NUMERALS = '〇零一二两兩三四五六七八九十百千万萬亿億半几幾双雙'
+const CARRYING_SIGN = new RegExp(`[${NUMERALS}不没沒无無非未别莫勿否]`)
+const NUMERAL_LAST = new RegExp(`[${NUMERALS}]$`)
+
+/** Whether a word counts with the numeral right before it, 三千元: without it the next numeral would go on that one. */
+export function isCounted(word: Word, before: Word | undefined): boolean {
+  return before !== undefined && before.end === word.start && NUMERAL_LAST.test(before.text)
+}
 
 /** Whether a word carries what its sentence says; "don't" and its like do. */
 export function isCarrying(word: string): boolean {
   const lower = word.toLowerCase()
-  return CARRYING.has(lower) || /n['’]t$/.test(lower)
+  return CARRYING.has(lower) || /n['’]t$/.test(lower) || CARRYING_SIGN.test(word)
 }
