@@ -76,7 +76,9 @@ function byColumnName(listed: Readonly<Record<string, unknown>>): Readonly<Recor
 type Allowed = { readonly types: ReadonlySet<ColumnType> | undefined; readonly none: boolean }
 
 function schemaOf(schema: JsonSchema, listed: Readonly<Record<string, unknown>>, name: string): Allowed {
-  if (!Object.hasOwn(listed, name)) return { types: undefined, none: schema.additionalProperties === false }
+  // Which names a pattern means is not known here: what it says is left to the schema's own check.
+  const isClosed = schema.additionalProperties === false && schema.patternProperties === undefined
+  if (!Object.hasOwn(listed, name)) return { types: undefined, none: isClosed }
   const column = listed[name]
   return { types: typesOf(column), none: column === false }
 }

@@ -46,6 +46,12 @@ describe('each dimension', () => {
     expect([wide.of('completeness'), wide.of('validity')]).toEqual([1, 1])
   })
 
+  it('validity: a column may be allowed by a pattern of the schema', () => {
+    const schema = { properties: { a: {} }, additionalProperties: false }
+    expect(scored([{ a: 1, x_1: 2 }], schema).of('validity')).toBe(1 / 2)
+    expect(scored([{ a: 1, x_1: 2 }], { ...schema, patternProperties: { '^x_': {} } }).of('validity')).toBe(1)
+  })
+
   it('validity: by the schema where there is one', () => {
     const properties = { a: { type: 'integer' }, b: { type: ['string', 'null'] } }
     const schema = { type: 'object', properties, required: ['a', 'c'] }
