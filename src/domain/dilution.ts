@@ -194,7 +194,7 @@ export function startDilution(
         const plan = reconcile(profileOf(state), columns, mayHave)
         plans.set(id, plan)
         const known = new Map(plan.columns.map(each => [each.column, each]))
-        planOf.set(id, column => known.get(columnName(column)) ?? planLate(column))
+        planOf.set(id, column => known.get(column) ?? known.get(columnName(column)) ?? planLate(column))
       }
       const has = ({ id, state }: DilutionSet, field: string) =>
         plans.get(id)!.columns.some(({ to }) => to === columnName(field)) || !isLookedAt(state, field)
