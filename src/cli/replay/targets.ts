@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { Kafka, logLevel, type Message } from 'kafkajs'
+import type { Message } from 'kafkajs'
 import type { HistoryEvent } from '../../edge/history/events.ts'
 import type { ExportFormat } from '../../edge/history/exports.ts'
 import { invalid } from '../../kernel/errors.ts'
@@ -44,6 +44,7 @@ async function* encoded(read: AsyncIterable<Lines>, { chunk, encoder }: ExportFo
 
 /** Copies what is read into a topic, which should be there: keys as they are, each event as its JSON. */
 export async function intoKafka(read: AsyncIterable<Lines>, brokers: readonly string[], topic: string): Promise<void> {
+  const { Kafka, logLevel } = await import('kafkajs')
   const kafka = new Kafka({ clientId: 'superinsight-sync-replay', brokers: [...brokers], logLevel: logLevel.NOTHING })
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
