@@ -10,7 +10,8 @@ type Settings = Omit<DatasetConfigured, 'command_id' | 'by' | 'at'>
 
 /**
  * Changes only the settings that are named. `was`: only while the schema is this one, for a schema made from data. `fresh`:
- * only when nothing was ever set, so that of two jobs that want to make a data set of one name one gets it.
+ * only when nothing was ever set, so that of two jobs that want to make a data set of one name one gets it; or, with
+ * `instead`, when it was that job's, which is gone and has made nothing.
  */
 export interface DatasetCommand {
   readonly type: 'ConfigureDataset'
@@ -19,6 +20,7 @@ export interface DatasetCommand {
     readonly set: Partial<Omit<Settings, 'dataset'>>
     readonly was?: string | null
     readonly fresh?: boolean
+    readonly instead?: string
   }
 }
 
@@ -35,8 +37,9 @@ export const datasetDecider: Decider<DatasetState, DatasetCommand & { meta: Comm
 
   evolve: (_state, { data: { command_id, by, at, ...settings } }) => settings,
 
-  decide(state, { data: { dataset, set, was, fresh }, meta }) {
-    if (fresh && state) return refuse('CONFLICT', `there is a data set ${dataset} already`)
+  decide(state, { data: { dataset, set, was, fresh, instead }, meta }) {
+    const isFree = !state || (instead !== undefined && state.made_by === instead)
+    if (fresh && !isFree) return refuse('CONFLICT', `there is a data set ${dataset} already`)
     const now = state ?? unset(dataset)
     if (was !== undefined && was !== now.schema) {
       return refuse('CONFLICT', `the schema of data set ${dataset} has been changed meanwhile`)

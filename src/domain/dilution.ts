@@ -7,10 +7,10 @@ import { choose, type Quota, spread } from './dilution-groups.ts'
 import { type Quality, qualityOf } from './quality.ts'
 import { profileOf } from './quality-profile.ts'
 import { rowQuality } from './quality-row.ts'
-import { addRecord, createQuality, type QualityState } from './quality-state.ts'
+import { addRecord, columnName, createQuality, isLookedAt, type QualityState } from './quality-state.ts'
 import { mergeQuality } from './quality-texts.ts'
 import { hashRecord, readValue, seen } from './quality-values.ts'
-import { type ColumnPlan, type Reconciliation, reconcile, reconciled } from './reconcile.ts'
+import { type ColumnPlan, intoSame, type Reconciliation, reconcile, reconciled, unplanned } from './reconcile.ts'
 import type { JsonSchema } from './schema.ts'
 
 export interface DilutionConfig {
@@ -111,7 +111,7 @@ export function startDilution(
   const passedOver: Record<PassedOver, number> = { no_match: 0, below_threshold: 0, not_convertible: 0, duplicate: 0 }
   const examples: string[] = []
   const plans = new Map<string, Reconciliation>()
-  const byColumn = new Map<string, ReadonlyMap<string, ColumnPlan>>()
+  const planOf = new Map<string, (column: string) => ColumnPlan>()
   const ids = createFilter(FILTER_BYTES)
   let remembered = createSeen(limits.remembered)
   let columns = profileOf(source, schema)
@@ -132,9 +132,19 @@ export function startDilution(
     return hashText52(key)
   }
 
+  /** Whether the source may have a column that is not among its `columns`. */
+  const mayHave = (column: string) => !isLookedAt(source, column)
+
+  /** What becomes of a column of a set that has more than are looked at. */
+  function planLate(column: string): ColumnPlan {
+    const name = columnName(column)
+    const profile = columns.get(name)
+    return profile ? intoSame(name, profile) : unplanned(name, mayHave(column))
+  }
+
   /** A row as it would go into the output, and its group; or why it does not. */
   function eligible(set: DilutionSet, row: Row): { data: string; group: number } | PassedOver {
-    const made = reconciled(byColumn.get(set.id)!, row.data)
+    const made = reconciled(planOf.get(set.id)!, row.data)
     if (!('data' in made)) {
       if (phase === 'count' && examples.length < MAX_EXAMPLES) examples.push(`${set.id}, ${made.column}: ${made.why}`)
       return 'not_convertible'
@@ -181,12 +191,14 @@ export function startDilution(
       if (unknown !== undefined) throw invalid('config.matching_fields', `no record of the source has "${unknown}"`)
       columns = profileOf(source, schema)
       for (const { id, state } of sets) {
-        const plan = reconcile(profileOf(state), columns)
+        const plan = reconcile(profileOf(state), columns, mayHave)
         plans.set(id, plan)
-        byColumn.set(id, new Map(plan.columns.map(each => [each.column, each])))
+        const known = new Map(plan.columns.map(each => [each.column, each]))
+        planOf.set(id, column => known.get(column) ?? known.get(columnName(column)) ?? planLate(column))
       }
-      const has = (plan: Reconciliation) => matchingFields.every(field => plan.columns.some(({ to }) => to === field))
-      if (![...plans.values()].some(has)) {
+      const has = ({ id, state }: DilutionSet, field: string) =>
+        plans.get(id)!.columns.some(({ to }) => to === columnName(field)) || !isLookedAt(state, field)
+      if (!sets.some(set => matchingFields.every(field => has(set, field)))) {
         const message = `no dilution data set has ${matchingFields.map(field => `"${field}"`).join(', ')}`
         throw invalid('config.matching_fields', message)
       }

@@ -1,4 +1,4 @@
-import { type Column, FIRST_SHAPE, type QualityState } from './quality-state.ts'
+import { type Column, columnName, FIRST_SHAPE, isLookedAt, type QualityState } from './quality-state.ts'
 import {
   ARRAY,
   agrees,
@@ -44,10 +44,12 @@ const GROUPS: readonly { readonly name: string; readonly types: readonly number[
   { name: 'array', types: [ARRAY] },
 ]
 
+const ANY: (typeof GROUPS)[number] = { name: 'anything', types: [] }
+
 /** The columns of a data set by name: those that its records have, and those that its schema requires. */
 export function profileOf(state: QualityState, schema?: JsonSchema): Map<string, ColumnProfile> {
-  const listed = schema ? columnsOf(schema) : {}
-  const required = new Set(schema ? requiredOf(schema) : [])
+  const listed = schema ? byColumnName(columnsOf(schema)) : {}
+  const required = new Set(schema ? requiredOf(schema).map(columnName) : [])
   const columns = [...state.columns.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   const profiles = new Map<string, ColumnProfile>()
   for (const column of columns) {
@@ -55,17 +57,28 @@ export function profileOf(state: QualityState, schema?: JsonSchema): Map<string,
     profiles.set(column.name, profile(column, state.records, bySchema, required.has(column.name)))
   }
   for (const name of required) {
-    if (profiles.has(name)) continue
+    // Of more columns than are looked at it is not known which are there.
+    if (profiles.has(name) || !isLookedAt(state, name)) continue
     const none = { name, counts: [], present: 0 }
     profiles.set(name, profile(none, state.records, schemaOf(schema!, listed, name), true))
   }
   return profiles
 }
 
+/** What a schema says of columns, by what those are called in a state. */
+function byColumnName(listed: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const cut = Object.keys(listed).filter(name => columnName(name) !== name)
+  return cut.length === 0
+    ? listed
+    : { ...listed, ...Object.fromEntries(cut.map(name => [columnName(name), listed[name]])) }
+}
+
 type Allowed = { readonly types: ReadonlySet<ColumnType> | undefined; readonly none: boolean }
 
 function schemaOf(schema: JsonSchema, listed: Readonly<Record<string, unknown>>, name: string): Allowed {
-  if (!Object.hasOwn(listed, name)) return { types: undefined, none: schema.additionalProperties === false }
+  // Which names a pattern means is not known here: what it says is left to the schema's own check.
+  const isClosed = schema.additionalProperties === false && schema.patternProperties === undefined
+  if (!Object.hasOwn(listed, name)) return { types: undefined, none: isClosed }
   const column = listed[name]
   return { types: typesOf(column), none: column === false }
 }
@@ -78,9 +91,10 @@ function profile(
 ): ColumnProfile {
   const count = (type: number) => counts[type] ?? 0
   const filled = present - count(NULL) - count(BLANK)
-  const majority = GROUPS.reduce((a, b) => (sum(count, b.types) > sum(count, a.types) ? b : a))
+  // A column that nothing was ever in says nothing of what may come.
+  const majority = GROUPS.reduce((a, b) => (sum(count, b.types) > sum(count, a.types) ? b : a), ANY)
   const isAdmitted = TYPES.map((type, at) => {
-    if (!allowed) return at === NULL || at === BLANK || majority.types.includes(at)
+    if (!allowed) return at === NULL || at === BLANK || majority === ANY || majority.types.includes(at)
     if (allowed.none) return false
     return !allowed.types || admits(allowed.types, type === 'blank' ? 'string' : type)
   })

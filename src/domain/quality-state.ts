@@ -190,6 +190,23 @@ export function spelling(raw: string): string {
   return quoted(`${unquoted(spelt).slice(0, NAME_SHOWN)}…${hash}`)
 }
 
+/** What a column of this name is called here: its name, or what `spelling` makes of a very long one. */
+export function columnName(name: string): string {
+  const raw = quoted(name)
+  return raw.length <= MAX_NAME ? name : unquoted(spelling(raw))
+}
+
+/** Whether a column's name may be one that was cut. */
+export function isCutName(name: string): boolean {
+  return name.length > NAME_SHOWN && name[NAME_SHOWN] === '…'
+}
+
+/** Whether a column of this name is counted, if there is one: of more than MAX_COLUMNS not all are. */
+export function isLookedAt({ bound }: QualityState, name: string): boolean {
+  hashName(spelling(quoted(name)))
+  return nameHash.high >>> 0 < bound
+}
+
 /** The column of a name, and the name's hash in any case; null for one that is not kept. */
 function findColumn(state: QualityState, raw: string, make: boolean): Column | null {
   hashName(raw)

@@ -5,10 +5,11 @@ import { DomainError, invalid } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
 import { encodePosition, parsePosition } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
-import { datasetId } from '../projections/datasets.ts'
+import { datasetId, datasets as datasetsTable } from '../projections/datasets.ts'
 import { jobs as jobsTable } from '../projections/jobs.ts'
 import { category } from './dataset-settings.ts'
 import { findDataset, originsOf } from './datasets.ts'
+import { deleteJob } from './job-commands.ts'
 import { endOfJob } from './job-ends.ts'
 import { placeOfJob, reachJob, runOf } from './jobs.ts'
 import { named } from './names.ts'
@@ -71,11 +72,11 @@ export async function makeDataset(request: Request, asked: OutputAsked, job: Mad
   const count = await store.count({ table: jobsTable, equal: { deleted: 0 } })
   if (count >= config.jobs) throw new DomainError('CONFLICT', `there are ${config.jobs} jobs, the limit`)
   const job_id = timeOrderedId('job', Date.now(), randomBytes(12))
-  const output = await newDataset(services, asked.name, `${job.called} ${job_id.slice(-8)}`)
+  const { instead, ...output } = await newDataset(request, asked.name, `${job.called} ${job_id.slice(-8)}`)
   const seed = String(asked.seed ?? randomBytes(6).toString('hex'))
   const by = { actor: principal.id, requestId: exchange.requestId }
   const set = { category: asked.output_category ?? null, made_by: job_id }
-  const configure = { type: 'ConfigureDataset' as const, data: { dataset: output.name, set, fresh: true } }
+  const configure = { type: 'ConfigureDataset' as const, data: { dataset: output.name, set, fresh: true, ...instead } }
   const claimed = await commands.send(`dataset/${output.name}`, configure, by).catch(error => {
     if (!(error instanceof DomainError) || error.code !== 'CONFLICT') throw error
     throw taken(output.name)
@@ -99,16 +100,44 @@ export async function makeDataset(request: Request, asked: OutputAsked, job: Mad
   return { status: 202, headers, body: { ...shown, position: encodePosition(position) } }
 }
 
-/** A name that no data set has. */
-async function newDataset({ store }: Services, given: string | undefined, made: string): Promise<DatasetOf> {
+/** A name that no data set has; `instead` of the job that had it, when that has come to nothing. */
+async function newDataset(
+  request: Request,
+  given: string | undefined,
+  made: string,
+): Promise<DatasetOf & { instead?: { instead: string } }> {
+  const { store } = request.services
   const name = named('name', given, made)
   if (name.startsWith('ds_')) throw invalid('name', 'ds_ is what ids begin with')
   const there = await findDataset(store, name).catch(error => {
     if (!(error instanceof DomainError) || error.code !== 'NOT_FOUND') throw error
     return undefined
   })
-  if (there) throw taken(name)
-  return { id: datasetId(name), name }
+  const output = { id: datasetId(name), name }
+  if (!there) return output
+  const job = there.name === name ? await cameToNothing(request.services, name) : undefined
+  if (!job) throw taken(name)
+  // From here on nobody can start it again; who has started it, or asked for the name, at this moment has it.
+  if (job.deleted === 0) {
+    await deleteJob(request, job.id as string, false).catch(error => {
+      if (error instanceof DomainError && error.code === 'CONFLICT') throw taken(name)
+      if (!(error instanceof DomainError) || error.code !== 'NOT_FOUND') throw error
+    })
+  }
+  return { ...output, instead: { instead: job.id as string } }
+}
+
+/** The job that was to make a data set and never made a record: what was asked of it cannot be, or it was deleted. */
+async function cameToNothing(services: Services, name: string): Promise<Row | undefined> {
+  const { store, settings } = services
+  await settings.caughtUp()
+  const maker = settings.view.get(name)?.made_by
+  const [job] = maker ? await store.load(jobsTable, [[maker]]) : []
+  const error = job && runOf(job)?.error
+  if (!job || (job.deleted === 0 && !(error && JSON.parse(error).code === 'VALIDATION_ERROR'))) return undefined
+  await reach(services, 'sync.records', parsePosition(await placeOfJob(services, job), 'position'))
+  const [row] = await store.load(datasetsTable, [[name]])
+  return row ? undefined : job
 }
 
 function taken(name: string): DomainError {

@@ -44,6 +44,11 @@ describe('configuring a data set', () => {
       .when(fresh)
       .then(after({ ...UNSET, made_by: 'job_1' }))
     given(before).when(fresh).thenRefused('CONFLICT')
+    const instead = { ...fresh, data: { ...fresh.data, set: { made_by: 'job_2' }, instead: 'job_1' } }
+    given(before).when(instead).thenRefused('CONFLICT')
+    given(after({ ...UNSET, made_by: 'job_1' }))
+      .when(instead)
+      .then(after({ ...UNSET, made_by: 'job_2' }))
   })
 
   it('for the first time leaves the rest as it is without settings', () => {

@@ -34,6 +34,24 @@ describe('each dimension', () => {
     expect(dimensions.validity.reasons[0]).toMatchObject({ column: 'a', message: '1 of 4 are not number' })
   })
 
+  it('a column with a very long name, or past those that are looked at, is there all the same when a schema requires it', () => {
+    const name = 'How satisfied are you with us? '.repeat(8)
+    const long = scored([{ [name]: 1 }, { [name]: 'x' }], {
+      properties: { [name]: { type: 'number' } },
+      required: [name],
+    })
+    expect([long.of('completeness'), long.of('validity')]).toEqual([1, 1 / 2])
+    const row = Object.fromEntries(Array.from({ length: MAX_COLUMNS + 50 }, (_, n) => [`c${n}`, n]))
+    const wide = scored([row], { required: Object.keys(row) })
+    expect([wide.of('completeness'), wide.of('validity')]).toEqual([1, 1])
+  })
+
+  it('validity: a column may be allowed by a pattern of the schema', () => {
+    const schema = { properties: { a: {} }, additionalProperties: false }
+    expect(scored([{ a: 1, x_1: 2 }], schema).of('validity')).toBe(1 / 2)
+    expect(scored([{ a: 1, x_1: 2 }], { ...schema, patternProperties: { '^x_': {} } }).of('validity')).toBe(1)
+  })
+
   it('validity: by the schema where there is one', () => {
     const properties = { a: { type: 'integer' }, b: { type: ['string', 'null'] } }
     const schema = { type: 'object', properties, required: ['a', 'c'] }

@@ -156,6 +156,34 @@ describe('bad input', () => {
     expect(answer.body.error.message).toContain(field)
   })
 
+  it('leaves the name free when nothing can come of it, and only then', async () => {
+    const given = (strategy: string) => ({
+      dataset_id: 'numbers',
+      name: 'mine',
+      augmentation: { strategies: [strategy] },
+    })
+    const job = async () => (await lineageOf(service, 'mine')).made_by!.job_id
+    expect((await augment(service, given('random_swap'), position)).status).toBe(400)
+    const first = await job()
+    // The first is deleted for the second, and the second by hand.
+    expect((await augment(service, given('random_deletion'), position)).status).toBe(400)
+    const second = await job()
+    expect((await call(service, `/jobs/${first}`)).status).toBe(404)
+    expect((await call(service, `/jobs/${second}`, { method: 'DELETE' })).status).toBe(204)
+    const made = await augment(service, given('noise'), position)
+    expect([made.status, made.body]).toMatchObject([
+      200,
+      { final_records: made.body.original_records + made.body.augmented_records },
+    ])
+    expect(await job()).toBe(made.body.job_id)
+    // Of two who ask for it at once one gets it.
+    expect((await augment(service, { ...given('random_swap'), name: 'ours' }, position)).status).toBe(400)
+    const both = [1, 2].map(() => augment(service, { ...given('noise'), name: 'ours' }, position))
+    expect((await Promise.all(both)).map(({ status }) => status).sort()).toEqual([200, 409])
+    expect((await call(service, `/jobs/${made.body.job_id}`, { method: 'DELETE' })).status).toBe(204)
+    expect((await augment(service, given('noise'), position)).status).toBe(409)
+  })
+
   it('says what is lacking when there is no translator', async () => {
     const { text } = await augment(service, asked({ strategies: ['back_translation'] }), position)
     expect(text).toContain('TRANSLATE_URL')

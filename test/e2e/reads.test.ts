@@ -74,7 +74,7 @@ describe('GET /datasets', () => {
     expect(names.sort()).toEqual((await namesOf('')).sort())
   })
 
-  it.each(['1.5', '-0.1', 'good', ''])('refuses quality_min=%s', async given => {
+  it.each(['1.5', '-0.1', 'good', '', '%20', '0x1'])('refuses quality_min=%s', async given => {
     const { status, body } = await read(`/datasets?quality_min=${given}`)
     expect([status, body.error.details[0]!.field]).toEqual([400, 'quality_min'])
   })

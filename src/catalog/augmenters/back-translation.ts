@@ -6,7 +6,7 @@ import { fixedSpans, namesOf, protectedSpans, wordsOf } from './words.ts'
 
 const language = z.string().regex(/^[a-z]{2,3}$/, 'expected a language as two letters: en')
 /** Punctuation around a term; signs of amounts belong to it. */
-const EDGES = /^[()[\]{}"'“”‘’«»,.;:!?¿¡\s]+|[()[\]{}"'“”‘’«»,.;:!?¿¡\s]+$/g
+const EDGE = /[()[\]{}"'“”‘’«»,.;:!?¿¡\s]/
 /** How much shorter or longer what came back may be. */
 const SHORTEST = 0.5
 const LONGEST = 2
@@ -82,7 +82,12 @@ function firstNames(text: string): string[] {
 
 /** What stands at these places, without the punctuation around it. */
 function said(text: string, spans: readonly { start: number; end: number }[]): string[] {
-  return spans.map(({ start, end }) => text.slice(start, end).replace(EDGES, ''))
+  return spans.map(({ start, end }) => {
+    let [from, to] = [start, end]
+    while (from < to && EDGE.test(text[from]!)) from++
+    while (from < to && EDGE.test(text[to - 1]!)) to--
+    return text.slice(from, to)
+  })
 }
 
 /** Whether two lists have the same terms, as often. */

@@ -46,7 +46,8 @@ export interface FactsLook {
   facts(told?: Told): Facts
 }
 
-const MAX_COLUMNS = 1000
+/** Columns that are looked at. */
+export const MAX_COLUMNS = 1000
 /** So many different values has a label at most, and so many rows each of them at least. */
 const MOST_CLASSES = 20
 const ROWS_A_CLASS = 5
@@ -133,7 +134,7 @@ function factsOf(name: string, column: Looked, told: Told): ColumnFacts {
 function kindOf(name: string, column: Looked, { labels, texts }: Told): ColumnFacts['kind'] {
   if (labels?.includes(name)) return 'label'
   if (texts) {
-    if (texts.includes(name)) return 'text'
+    if (texts.includes(name) && column.texts > 0) return 'text'
     if (column.texts * 2 > column.rows) return isLabel(name, column, labels) ? 'label' : 'other'
   }
   if (isLabel(name, column, labels)) return 'label'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { augmenter, NOTHING } from './augmenter.ts'
-import { fixedSpans, isCarrying, replaced, type Word, wordsOf } from './words.ts'
+import { fixedSpans, isCarrying, isCounted, replaced, type Word, wordsOf } from './words.ts'
 
 export const randomSwap = augmenter({
   name: 'random_swap',
@@ -50,5 +50,5 @@ export const randomSwap = augmenter({
 
 /** Words that may stand elsewhere, or nowhere: what a sentence begins with has a capital, others carry its meaning. */
 export function movable(words: readonly Word[]): Word[] {
-  return words.filter(({ text, first }) => !first && !isCarrying(text))
+  return words.filter((word, at) => !word.first && !isCarrying(word.text) && !isCounted(word, words[at - 1]))
 }

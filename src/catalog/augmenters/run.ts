@@ -4,7 +4,7 @@ import { fingerprint } from '../../kernel/hash.ts'
 import { membersOf, objectText, quoted, unquoted } from '../../kernel/members.ts'
 import { createSeen } from '../../kernel/seen.ts'
 import type { Augmenter, Change, Changed, Reason, Setting } from './augmenter.ts'
-import type { Facts } from './columns.ts'
+import { type Facts, MAX_COLUMNS } from './columns.ts'
 import type { AugmentLimits, Request } from './request.ts'
 import type { Translator } from './translators/translator.ts'
 
@@ -52,11 +52,15 @@ export interface AugmentContext {
   readonly limits: AugmentLimits
   /** Where an earlier run of the same stopped. */
   readonly state?: AugmentState | undefined
+  /** Ends a page before it is complete: it fails with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** So often is a strategy tried on a row for one copy: what it made may have been made before. */
 const TRIES = 3
 const MAX_CLASSES = 10_000
+/** How long rows may be made before others have their turn: who pauses a run, and the other runs of the thread. */
+const TURN_MS = 50
 const START: AugmentState = { rows: 0, made: 0, refused: {}, owed: {} }
 
 interface Strategy {
@@ -69,10 +73,12 @@ interface Strategy {
  * Starts making rows. A row's copies take the strategies in turn, from one that its id chooses; one that can do nothing
  * leaves the copy to the next. A copy that none can make is owed to its class: later rows of it give one more, so that
  * classes stay as they were to each other. All that is made follows from seed, record id and copy, wherever pages are cut.
- * Throws a VALIDATION_ERROR about `<field>.strategies` when there is no column that a strategy could change.
+ * Throws a VALIDATION_ERROR about `<field>.strategies` when there is no column that a strategy could change, and about a
+ * column that the request names and no row has.
  */
 export function startAugmenting(request: Request, field: string, context: AugmentContext): AugmentRun {
   const { facts, limits, seed, datasetId } = context
+  requireColumns(request, field, facts)
   const setting: Setting = {
     protect: request.protect,
     dictionary: request.dictionary,
@@ -196,13 +202,24 @@ export function startAugmenting(request: Request, field: string, context: Augmen
     else if (owed > 0 || Object.keys(state.owed).length < MAX_CLASSES) state.owed[name] = left
   }
 
+  let since = performance.now()
+  async function giveTurn(): Promise<void> {
+    if (performance.now() - since < TURN_MS) return
+    await new Promise(resolve => setImmediate(resolve))
+    since = performance.now()
+    context.signal?.throwIfAborted()
+  }
+
   return {
     async page(rows) {
       const made: MadeRow[] = []
       // Translations are asked for many rows at once; the rest is done row by row, in order.
       const waits = strategies.some(({ entry }) => entry.needs !== null)
       const begun = waits ? await Promise.all(rows.map(copiesOf)) : undefined
-      for (const [at, row] of rows.entries()) await settle(begun?.[at] ?? (await copiesOf(row)), made)
+      for (const [at, row] of rows.entries()) {
+        await giveTurn()
+        await settle(begun?.[at] ?? (await copiesOf(row)), made)
+      }
       return made
     },
     remember: data => void seen.add(hashText52(data)),
@@ -212,6 +229,16 @@ export function startAugmenting(request: Request, field: string, context: Augmen
     get forgets() {
       return seen.full
     },
+  }
+}
+
+/** A label whose name is misspelt would be changed like any text. */
+function requireColumns({ labels = [], texts = [] }: Request, field: string, { columns }: Facts): void {
+  // Of more columns it is not known which there are.
+  if (Object.keys(columns).length >= MAX_COLUMNS) return
+  for (const [told, names] of Object.entries({ label_columns: labels, text_columns: texts })) {
+    const at = names.findIndex(name => !Object.hasOwn(columns, name))
+    if (at >= 0) throw invalid(`${field}.${told}.${at}`, `no record has "${names[at]!.slice(0, 200)}"`)
   }
 }
 

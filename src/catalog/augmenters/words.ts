@@ -21,6 +21,11 @@ const MARKUP = /<[^<>\s][^<>]{0,200}>|`[^`]{1,200}`/g
 const WHOLE = /:\/\/|www\.|@|#|\p{N}|\p{L}\p{Lu}|&\w{1,10};|\p{Lu}\.\p{Lu}\./u
 /** The same where no blanks part the words: digits and what is written with them, with the one character behind. */
 const PART = /[\p{N}A-Za-z_.:/+@#%$€£¥°‰-]+\p{L}?/gu
+/** States of patterns times characters that are looked at again for one text; ten million take 0.4 s. */
+const MAX_MATCHING = 10_000_000
+/** Texts whose spans are remembered: a row's texts are changed several times over. */
+const REMEMBERED = 8
+const lastSpans = new WeakMap<readonly Pattern[], Map<string, readonly Span[]>>()
 const WRITTEN = /[\p{N}@#]|\p{L}\p{Lu}|:\/\//u
 
 /**
@@ -28,7 +33,19 @@ const WRITTEN = /[\p{N}@#]|\p{L}\p{Lu}|:\/\//u
  * times, ids, amounts with their signs and units), mentions and tags, markup, words with capitals inside or of capitals
  * only, and what the user protects. In time that grows with the text and not faster.
  */
-export function fixedSpans(text: string, protect: readonly Pattern[]): Span[] {
+export function fixedSpans(text: string, protect: readonly Pattern[]): readonly Span[] {
+  const known = lastSpans.get(protect) ?? new Map<string, readonly Span[]>()
+  lastSpans.set(protect, known)
+  let spans = known.get(text)
+  if (!spans) {
+    spans = spansIn(text, protect)
+    if (known.size >= REMEMBERED) known.clear()
+    known.set(text, spans)
+  }
+  return spans
+}
+
+function spansIn(text: string, protect: readonly Pattern[]): Span[] {
   const spans = protectedSpans(text, protect)
   const parts = HAN.test(text)
   for (const { 0: chunk, index } of text.matchAll(CHUNK)) {
@@ -46,11 +63,22 @@ export function fixedSpans(text: string, protect: readonly Pattern[]): Span[] {
   return spans.length < 2 ? spans : joined(spans)
 }
 
-/** Where the user's own protected terms stand. */
+/**
+ * Where the user's own protected terms stand. A pattern may look at all of a text for each place where it finds little, or
+ * nothing: when that has been too much, all that comes after is protected.
+ */
 export function protectedSpans(text: string, protect: readonly Pattern[]): Span[] {
   const spans: Span[] = []
+  let left = MAX_MATCHING
   for (const pattern of protect) {
     for (let from = 0; from <= text.length; ) {
+      // Once through the text is what every pattern may have.
+      const again = from === 0 ? 0 : pattern.size * (text.length - from)
+      if (again > left) {
+        spans.push({ start: from, end: text.length })
+        break
+      }
+      left -= again
       const found = pattern.find(text, from)
       if (!found) break
       const { length } = found.groups[0]!
@@ -144,15 +172,26 @@ export const CARRYING: ReadonlySet<string> = new Set(
     'no not never none nor neither nothing nobody nowhere without cannot hardly barely scarcely except unless if but only ' +
     'less least more most few many all any both half double twice once zero one two three four five six seven eight nine ' +
     'ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty ' +
-    'seventy eighty ninety hundred thousand million billion trillion dozen first second third fourth fifth percent ' +
+    'seventy eighty ninety hundred thousand million billion trillion dozen hundreds thousands millions billions dozens ' +
+    'first second third fourth fifth sixth seventh eighth ninth tenth percent ' +
     'monday tuesday wednesday thursday friday saturday sunday january february march april may june july august ' +
     'september october november december today tomorrow yesterday ' +
-    '不 没 没有 无 非 未 别 莫 勿 一 二 三 四 五 六 七 八 九 十 百 千 万 亿 两 半 零'
+    '星期日 星期天 周日 周末 今天 明天 昨天'
   ).split(' '),
 )
+
+/** Chinese numerals and negations: where words are cut they stand within others, 十五岁 and 我不是. */
+const NUMERALS = '〇零一二两兩三四五六七八九十百千万萬亿億半几幾双雙'
+const CARRYING_SIGN = new RegExp(`[${NUMERALS}不没沒无無非未别莫勿否]`)
+const NUMERAL_LAST = new RegExp(`[${NUMERALS}]$`)
+
+/** Whether a word counts with the numeral right before it, 三千元: without it the next numeral would go on that one. */
+export function isCounted(word: Word, before: Word | undefined): boolean {
+  return before !== undefined && before.end === word.start && NUMERAL_LAST.test(before.text)
+}
 
 /** Whether a word carries what its sentence says; "don't" and its like do. */
 export function isCarrying(word: string): boolean {
   const lower = word.toLowerCase()
-  return CARRYING.has(lower) || /n['’]t$/.test(lower)
+  return CARRYING.has(lower) || /n['’]t$/.test(lower) || CARRYING_SIGN.test(word)
 }

@@ -17,7 +17,7 @@ import {
   type PulledPage,
   SourceBusy,
 } from './connector.ts'
-import { datasetOf, madeState, originOf, requireDatasets, withMade } from './made-of.ts'
+import { datasetOf, madeState, originOf, pagesOfMoment, requireDatasets } from './made-of.ts'
 
 const config = z.object({
   source: datasetOf,
@@ -54,33 +54,18 @@ export const augmentation = defineConnector({
   config,
   begin: last => last,
   result: (_config, last) => state.parse(last).result!,
-  async *pull(config, last, context) {
-    let now = last === undefined ? undefined : state.parse(last)
-    if (now?.result) return
-    if (!now) {
-      now = { moment: await requireDatasets(context).now(context.signal), written: 0 }
-      // From here on every run of this job reads what was there then.
-      yield { rows: [], state: now, total: null }
-    }
-    const ending = new AbortController()
-    const signal = AbortSignal.any([context.signal, ending.signal])
-    try {
-      for await (const page of augmented(config, now, { ...context, signal })) {
-        now = page.state as State
-        yield page
-      }
-    } catch (error) {
-      throw withMade(error, now.written, config.output)
-    } finally {
-      // Translations that nobody waits for any more.
-      ending.abort()
-    }
+  pull(config, last, context) {
+    const before = last === undefined ? undefined : state.parse(last)
+    return pagesOfMoment(before, config.output, context, from => augmented(config, from, context))
   },
 })
 
-async function* augmented(config: AugmentationJob, from: State, context: PullContext): AsyncGenerator<PulledPage> {
+async function* augmented(config: AugmentationJob, from: State, given: PullContext): AsyncGenerator<PulledPage> {
   const { source, output, seed } = config
-  const { signal, log } = context
+  const ending = new AbortController()
+  const signal = AbortSignal.any([given.signal, ending.signal])
+  const context = { ...given, signal }
+  const { log } = context
   const { moment } = from
   const datasets = requireDatasets(context)
   const limits = datasets.augmentation
@@ -98,7 +83,7 @@ async function* augmented(config: AugmentationJob, from: State, context: PullCon
     if (originals === 0) throw invalid('dataset_id', 'the data set has no records')
     log('info', 'the source was read', { records: originals })
     const run = startAugmenting(request, FIELD, {
-      ...{ datasetId: source.id, seed, facts: look.facts(toldBy(request)), translator, limits },
+      ...{ datasetId: source.id, seed, facts: look.facts(toldBy(request)), translator, limits, signal },
       state: from.augmenting as AugmentState | undefined,
     })
     if (from.written > 0) await rememberMade(config, context, data => run.remember(data))
@@ -127,6 +112,8 @@ async function* augmented(config: AugmentationJob, from: State, context: PullCon
     const result = { output_dataset_id: output.id, ...counts, refused }
     yield { rows: [], state: { moment, written, after, augmenting: run.state, result } satisfies State, total: written }
   } finally {
+    // Translations that nobody waits for any more.
+    ending.abort()
     await translator?.close()
   }
 }

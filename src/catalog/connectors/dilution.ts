@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type DatasetRecord, defineConnector, type PullContext, type PulledPage } from './connector.ts'
-import { datasetOf, madeState, originOf, requireDatasets, withMade } from './made-of.ts'
+import { datasetOf, madeState, originOf, pagesOfMoment, requireDatasets } from './made-of.ts'
 
 const config = z.object({
   source: datasetOf,
@@ -31,22 +31,9 @@ export const dilution = defineConnector({
   config,
   begin: last => last,
   result: (_config, last) => state.parse(last).result!,
-  async *pull(config, last, context) {
-    let now = last === undefined ? undefined : state.parse(last)
-    if (now?.result) return
-    if (!now) {
-      now = { moment: await requireDatasets(context).now(context.signal), written: 0 }
-      // From here on every run of this job reads what was there then.
-      yield { rows: [], state: now, total: null }
-    }
-    try {
-      for await (const page of diluted(config, now, context)) {
-        now = page.state as State
-        yield page
-      }
-    } catch (error) {
-      throw withMade(error, now.written, config.output)
-    }
+  pull(config, last, context) {
+    const before = last === undefined ? undefined : state.parse(last)
+    return pagesOfMoment(before, config.output, context, from => diluted(config, from, context))
   },
 })
 

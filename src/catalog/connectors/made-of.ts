@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { DomainError } from '../../kernel/errors.ts'
-import { type DatasetRecord, type Datasets, type Origin, type PullContext, SourceBusy } from './connector.ts'
+import {
+  type DatasetRecord,
+  type Datasets,
+  type Origin,
+  type PullContext,
+  type PulledPage,
+  SourceBusy,
+} from './connector.ts'
 
 /** A data set as a job's configuration names it: its name in the log, and the id that origins have. */
 export const datasetOf = z.object({ id: z.string(), name: z.string() })
@@ -19,6 +26,36 @@ export const madeState = z.object({
   result: z.record(z.string(), z.unknown()).optional(),
 })
 
+type MadeState = z.infer<typeof madeState>
+
+/**
+ * The pages of a job that makes a data set: first the moment at which its sources are read, by itself, so that every run of
+ * the job reads what was there then; after it what `pages` gives. None when it has come to its result. `last` is the state
+ * of the page before, if there is one. Fails as `pages` does, and says what is in the output already.
+ */
+export async function* pagesOfMoment<State extends MadeState>(
+  last: State | undefined,
+  output: DatasetOf,
+  context: PullContext,
+  pages: (from: State | MadeState) => AsyncIterable<PulledPage>,
+): AsyncGenerator<PulledPage> {
+  if (last?.result) return
+  let now: State | MadeState | undefined = last
+  if (!now) {
+    now = { moment: await requireDatasets(context).now(context.signal), written: 0 }
+    yield { rows: [], state: now, total: null }
+  }
+  let { written } = now
+  try {
+    for await (const page of pages(now)) {
+      written = (page.state as MadeState).written
+      yield page
+    }
+  } catch (error) {
+    throw withMade(error, written, output)
+  }
+}
+
 export function requireDatasets({ datasets }: PullContext): Datasets {
   if (!datasets) throw new DomainError('INTERNAL_ERROR', 'data sets can be read by the runner only')
   return datasets
@@ -30,7 +67,7 @@ export function originOf({ origin }: DatasetRecord): Origin | null {
 }
 
 /** A failure of a run, saying what is in the output already. What is only ours and may pass stays as it is. */
-export function withMade(error: unknown, written: number, output: DatasetOf): unknown {
+function withMade(error: unknown, written: number, output: DatasetOf): unknown {
   if (written === 0) return error
   const made = `${written} rows are in data set ${output.name}, and the job goes on after them`
   if (error instanceof SourceBusy) return new SourceBusy(`${error.message}; ${made}`, error.until)

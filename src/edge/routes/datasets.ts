@@ -20,7 +20,8 @@ function qualityMin(exchange: Exchange): number | undefined {
   const text = exchange.query.get('quality_min')
   if (text === null) return undefined
   const score = Number(text)
-  if (text !== '' && score >= 0 && score <= 1) return score
+  // Number() takes blanks and 0x1 for numbers as well.
+  if (/^[+-]?[\d.]+(?:e[+-]?\d+)?$/i.test(text) && score >= 0 && score <= 1) return score
   throw invalid('quality_min', `expected a number from 0 to 1, got ${text.slice(0, 40)}`)
 }
 

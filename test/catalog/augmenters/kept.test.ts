@@ -17,9 +17,9 @@ function digits(text: string): string[] {
   return (text.match(/\d+/g) ?? []).sort()
 }
 
-describe('made texts', () => {
-  const texts = LOCAL.filter(name => name !== 'noise')
+const texts = LOCAL.filter(name => name !== 'noise')
 
+describe('made texts', () => {
   it.each(texts)(
     `%s keeps every number, name, label and protected term, over ${ROWS} rows`,
     async strategy => {
@@ -66,6 +66,39 @@ describe('made texts', () => {
     },
     120_000,
   )
+})
+
+describe('made texts in Chinese', () => {
+  const TERM = '急性心肌梗死'
+  const KEPT = [/[\d０-９%]+/g, /[〇零一二两三四五六七八九十百千万亿]+/g, /[不没无未]/g, new RegExp(TERM, 'g')]
+  const parts = [
+    '他今年二十五岁，花了三千五百元买了两台电脑，非常高兴。',
+    '我不是不喜欢这部电影，只是没有时间去看，完全不值得。',
+    '会议在星期一举行，不是星期日，请大家准时参加。',
+    `患者诊断为${TERM}，需要立即住院治疗，三分之一的人未能康复。`,
+  ]
+
+  it.each(texts)('%s keeps every number, also in signs, every negation, label and protected term', async strategy => {
+    await property(2, async random => {
+      const rows = Array.from({ length: 1000 }, (_, n) => ({
+        id: `r${n}`,
+        data: JSON.stringify({
+          文本: `${random.pick(parts)}编号${n}，价格３０００元，${n}%。`,
+          标签: random.pick(['好', '坏']),
+        }),
+      }))
+      const config = strategy === 'synonym_replacement' ? {} : { share: 0.5 }
+      const dictionary = { 电脑: ['计算机'], 高兴: ['开心'], 电影: ['影片'], 治疗: ['医治'], 参加: ['出席'] }
+      const given = { strategies: [{ type: strategy, config }], multiplier: 3, protect: [TERM], dictionary }
+      const { made } = await madeOf(given, rows)
+      expect(made.length).toBeGreaterThan(1000)
+      for (const { data, origin } of made) {
+        const [row, from] = [JSON.parse(data), JSON.parse(rows[Number(origin.record_id.slice(1))]!.data)]
+        for (const kept of KEPT) expect(row.文本.match(kept)).toEqual(from.文本.match(kept))
+        expect(row.标签).toBe(from.标签)
+      }
+    })
+  })
 })
 
 describe('made numbers', () => {

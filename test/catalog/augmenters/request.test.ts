@@ -60,6 +60,27 @@ describe('a request', () => {
   })
 })
 
+describe('a request that names columns', () => {
+  const rows = [
+    { id: '1', data: '{"text":"we bought a car","mood":"good","n":5}' },
+    { id: '2', data: '{"text":"we sold a car","n":6}' },
+  ]
+  it.each<[about: string, given: object, field: string, message: string]>([
+    ['a label', { label_columns: ['mood', 'mod'] }, 'augmentation.label_columns.1', 'no record has "mod"'],
+    ['a text', { text_columns: ['txt', 'text'] }, 'augmentation.text_columns.0', 'no record has "txt"'],
+    ['a name that objects have', { label_columns: ['constructor'] }, 'augmentation.label_columns.0', 'no record has'],
+    ['a text that is none', { text_columns: ['n'] }, 'augmentation.strategies', 'no text column among text (other)'],
+  ])('that no record has is refused: %s', (_about, given, field, message) => {
+    const error = fault(() => augmenting({ strategies: ['random_swap'], ...given }, rows))
+    expect(error).toMatchObject({ code: 'VALIDATION_ERROR', details: [{ field }] })
+    expect(error.message).toContain(message)
+  })
+
+  it('is taken when one record has them', () => {
+    expect(() => augmenting({ strategies: ['random_swap'], label_columns: ['mood'] }, rows)).not.toThrow()
+  })
+})
+
 describe('what columns are', () => {
   const look = lookAtColumns()
   for (let n = 0; n < 200; n++) {
