@@ -180,7 +180,7 @@ describe('GET /datasets/{d}/lineage', () => {
     expect(after.items.map(({ id }) => id)).toEqual(lineage.items.map(({ id }) => id).slice(2))
     const versions = await call<{ items: { origin: object | null }[] }>(
       service,
-      `/datasets/traced/records/${one.id}/versions`,
+      `/datasets/traced/records/${one.id}/history`,
     )
     expect(versions.body.items.map(({ origin }) => origin !== undefined)).toEqual([true, false])
     const history = await call<{ items: { payload: { origin: object | null } }[] }>(
