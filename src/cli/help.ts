@@ -22,8 +22,8 @@ Usage
 Commands
 ${table(commands.map(command => [synopsis(command), command.summary]))}
 
-Commands other than serve and migrate ask the running service at HOST and PORT, as the client whose credentials are in
-DATA_DIR/credentials.json, or ADMIN_CLIENT_ID and ADMIN_CLIENT_SECRET. What they find goes to stdout, how far they are to
+Commands other than serve, migrate and verify ask the running service at HOST and PORT, as the client whose credentials are
+in DATA_DIR/credentials.json, or ADMIN_CLIENT_ID and ADMIN_CLIENT_SECRET. What they find goes to stdout, how far they are to
 stderr.
 
 Exit codes
