@@ -3,13 +3,13 @@ import { fileURLToPath } from 'node:url'
 import {
   augmenters,
   lookAtColumns,
-  openTranslator,
   readAugmentation,
   type SourceRow,
   startAugmenting,
   type Translator,
   toldBy,
 } from '../src/catalog/augmenters/index.ts'
+import { openTranslator } from '../src/catalog/augmenters/translators/open.ts'
 import { createGuard } from '../src/catalog/reach/guard.ts'
 import { hasApertium, startApertium } from '../test/kit/apertium.ts'
 import { AUGMENT_LIMITS, realSentences } from '../test/kit/augmenting.ts'

@@ -14,7 +14,7 @@ import { createLimits } from './edge/limits.ts'
 import { namingEarliest } from './edge/past.ts'
 import type { Progress } from './edge/progress.ts'
 import { createReceipts } from './edge/receipts.ts'
-import { openSharedRedis, type SharedRedis } from './edge/redis.ts'
+import type { SharedRedis } from './edge/redis.ts'
 import { type Edge, startEdge } from './edge/server.ts'
 import type { Events } from './events/index.ts'
 import { createGrow } from './intake/growth.ts'
@@ -125,6 +125,7 @@ async function startRules(
 async function openRedis({ config, logger, metrics, onStop }: Process): Promise<SharedRedis | undefined> {
   if (!config.redisUrl) return undefined
   const onChange = (up: boolean) => metrics.redisUp.set(up ? 1 : 0)
+  const { openSharedRedis } = await import('./edge/redis.ts')
   const redis = openSharedRedis({ url: config.redisUrl, timeoutMs: config.redisTimeoutMs, logger, onChange })
   onStop(async () => redis.stop())
   // Else the first pushes under a key would be known to this edge alone.

@@ -34,7 +34,8 @@ export async function startRunnerThread(
   tellProgress: (stream: string, through: number, events: number) => void,
   tellStats: (log: Log) => void,
 ): Promise<() => Promise<void>> {
-  setPriority(BACKGROUND_NICENESS)
+  // Where nobody is answered and nothing is projected there is nothing more urgent.
+  if (config.roles.length > 1) setPriority(BACKGROUND_NICENESS)
   const own = await openLog(config, toLog)
   tellStats(own)
   const log = isEmbedded(config) ? appendThrough(toLog!, own) : own

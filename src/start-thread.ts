@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { isEmbedded } from './adapters.ts'
+import { isEmbedded, readTopics } from './adapters.ts'
 import { DomainError } from './kernel/errors.ts'
 import { type News, READY, STOP, type ThreadData, type ThreadRole } from './thread.ts'
 
@@ -30,6 +30,8 @@ export function startThread(
   onNews: (news: News) => void,
   onFailure: (role: ThreadRole, error: Error) => void,
 ): Promise<() => Promise<void>> {
+  // Read here, the thread has them.
+  readTopics()
   const worker = new Worker(THREAD, {
     workerData: data,
     transferList: data.keeping ? [...data.ports, data.keeping] : data.ports,

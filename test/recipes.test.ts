@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { readSchemas, render } from '../scripts/generate-events.ts'
-import { readTopics } from '../src/adapters.ts'
+import { readTopics, topicsIn } from '../src/adapters.ts'
 import { defineConnector } from '../src/catalog/connectors/connector.ts'
 import { connectorOf, connectors } from '../src/catalog/connectors/index.ts'
 import { defineFormat, type ReadControl, type RowSink, tooLong } from '../src/catalog/formats/format.ts'
@@ -92,7 +92,7 @@ it('a topic is a file', () => {
     'retention_ms: -1',
   ]
   writeFileSync(join(dir, 'sync.things.yaml'), [...lines, 'max_message_bytes: 1000', 'readers: [nobody]'].join('\n'))
-  expect(readTopics(dir)).toMatchObject([{ name: 'sync.things', partitions: 2, retention_ms: -1 }])
+  expect(topicsIn(dir)).toMatchObject([{ name: 'sync.things', partitions: 2, retention_ms: -1 }])
   expect(readTopics().map(({ name }) => name)).toContain('sync.records')
 })
 

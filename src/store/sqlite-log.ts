@@ -9,8 +9,9 @@ import { crc32 } from 'node:zlib'
  */
 export function keepOnlyRowsOf(log: string, file: string): void {
   const mark = crc32(log) | 0
-  if (existsSync(file) && markOf(file) !== mark)
-    for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
+  const found = existsSync(file) ? markOf(file) : undefined
+  if (found === mark) return
+  if (found !== undefined) for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
   const db = new DatabaseSync(file)
   db.exec(`pragma application_id = ${mark}`)
   db.close()

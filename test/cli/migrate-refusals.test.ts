@@ -107,8 +107,9 @@ describe.skipIf(!kafka)('migrate', () => {
     expect(await said(empty, env)).toEqual([2, expect.stringContaining('there is no log.db to copy')])
     expect(await said(original, {})).toEqual([2, expect.stringContaining('set KAFKA_BROKERS and SCHEMA_REGISTRY_URL')])
     const noRegistry = { ...env, SCHEMA_REGISTRY_URL: 'http://someone:s3cret@127.0.0.1:9' }
+    // It may be there later.
     expect(await said(original, noRegistry)).toEqual([
-      2,
+      1,
       expect.stringContaining('SCHEMA_REGISTRY_URL=http://***@127.0.0.1:9'),
     ])
     expect(await topicsOf(broker.brokers)).toEqual([])

@@ -110,7 +110,7 @@ describe('GET /datasets/{id}/records', () => {
     }
     const { body } = await read<Page>('/datasets/numbers/records')
     expect(body.items).toHaveLength(20)
-    expect(Object.keys(body.items[0]!)).toEqual(['id', 'data', 'version', 'updated_at', 'origin', 'position'])
+    expect(Object.keys(body.items[0]!)).toEqual(['id', 'data', 'version', 'updated_at', 'position'])
   })
 
   it('does not lose its place when rows come and go between pages', async () => {

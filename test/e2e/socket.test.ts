@@ -152,7 +152,10 @@ describe('record_change', () => {
     )
     const positions = listener.changes().map(({ position }) => position)
     expect(new Set(positions).size).toBe(3)
-    const record = await call<{ position: string }>(service, '/datasets/versions/records/a')
+    const record = await call<{ position: string }>(
+      service,
+      `/datasets/versions/records/a?min_position=${positions[2]}`,
+    )
     expect(record.body.position).toBe(positions[2])
     expect(body.position).toBe(positions[2])
   })

@@ -4,13 +4,16 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+/** It starts in no other locale. */
+const env = { ...process.env, LC_ALL: 'C.UTF-8' }
+
 /** Where Debian's packages of Apertium put the language pairs. */
 const PAIRS = '/usr/share/apertium/modes'
 
 /** Whether Debian's apertium-apy and apertium-eng-spa are installed here. */
 export function hasApertium(): boolean {
   try {
-    execFileSync('apertium-apy', ['--help'], { stdio: 'ignore' })
+    execFileSync('apertium-apy', ['--help'], { stdio: 'ignore', env })
     return execFileSync('apertium', ['-l'], { encoding: 'utf8' }).includes('eng-spa')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
@@ -23,7 +26,7 @@ export async function startApertium(): Promise<{ url: string; stop(): Promise<vo
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'apertium-'))
   const server = spawn('apertium-apy', ['-p', String(port), '-t', '30', PAIRS], {
-    ...{ cwd: folder, stdio: 'ignore', detached: true },
+    ...{ cwd: folder, stdio: 'ignore', detached: true, env },
   })
   const url = `http://127.0.0.1:${port}`
   const stop = async () => {

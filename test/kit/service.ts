@@ -42,6 +42,8 @@ export async function startProcess(
     cwd: ROOT,
     env: {
       PATH: process.env.PATH ?? '',
+      // There are hundreds of starts in a run of the tests: each begins with what the one before has compiled.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'sync-tests-compiled'),
       ...(process.env.MALLOC_ARENA_MAX ? { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX } : {}),
       HOST: '127.0.0.1',
       PORT: '0',

@@ -17,7 +17,6 @@ export {
   type SourceRow,
   startAugmenting,
 } from './run.ts'
-export { openTranslator, type TranslatorOptions } from './translators/open.ts'
 export type { Translator } from './translators/translator.ts'
 
 /** Every strategy there is: a strategy a file, a line here. */

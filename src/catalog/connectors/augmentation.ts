@@ -3,7 +3,6 @@ import { DomainError, invalid } from '../../kernel/errors.ts'
 import {
   type AugmentState,
   lookAtColumns,
-  openTranslator,
   type Request,
   readAugmentation,
   startAugmenting,
@@ -154,6 +153,7 @@ async function translatorFor(request: Request, context: PullContext): Promise<Tr
   if (needing.length === 0) return null
   const { guard, signal, answerBytes } = context
   const settings = requireDatasets(context).translator!
+  const { openTranslator } = await import('../augmenters/translators/open.ts')
   const translator = await openTranslator({ ...settings, guard, signal, answerBytes }).catch(error => {
     // Not ours to be there: the run waits for it.
     if (error instanceof DomainError && error.code === 'UNAVAILABLE') throw new SourceBusy(error.message)

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { Kafka, logLevel, type Message } from 'kafkajs'
+import type { Message } from 'kafkajs'
 import type { HistoryEvent } from '../../edge/history/events.ts'
 import type { ExportFormat } from '../../edge/history/exports.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
@@ -47,6 +47,7 @@ async function* encoded(read: AsyncIterable<Lines>, { chunk, encoder }: ExportFo
  * the brokers do not take it.
  */
 export async function intoKafka(read: AsyncIterable<Lines>, brokers: readonly string[], topic: string): Promise<void> {
+  const { Kafka, logLevel } = await import('kafkajs')
   const kafka = new Kafka({ clientId: 'superinsight-sync-replay', brokers: [...brokers], logLevel: logLevel.NOTHING })
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   try {

@@ -2,11 +2,13 @@ import { projectedTopics } from '../../projections/index.ts'
 import { authenticate, credentialsOf, type Principal } from '../auth/authenticate.ts'
 import { requireType } from '../body.ts'
 import { graphiqlPage, wantsPage } from '../graphql/graphiql.ts'
-import { shownSchema } from '../graphql/schema.ts'
-import { answerGraphql } from '../graphql/server.ts'
 import type { Problem } from '../problem.ts'
 import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
+
+/*
+ * GraphQL is a quarter of all that an edge has to load, so it is loaded when somebody asks for it: a service starts sooner.
+ */
 
 const NOBODY: Principal = { id: '', name: '', scopes: [], rateLimit: null, expiresAt: null, gone: () => false }
 
@@ -17,6 +19,7 @@ async function identify({ exchange, services }: Omit<Request, 'principal'>): Pro
 
 async function answer(request: Request): Promise<Reply | undefined> {
   await reachMinPosition(request, projectedTopics)
+  const { answerGraphql } = await import('../graphql/server.ts')
   return answerGraphql(request)
 }
 
@@ -56,7 +59,10 @@ const sdl: Route = {
   path: '/graphql/schema',
   auth: 'none',
   limit: 'api',
-  handle: () => ({ status: 200, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: shownSchema() }),
+  async handle() {
+    const { shownSchema } = await import('../graphql/schema.ts')
+    return { status: 200, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: shownSchema() }
+  },
 }
 
 export const graphql: readonly Route[] = [post, get, sdl]

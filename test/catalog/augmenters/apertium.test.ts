@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { disagreement } from '../../../src/catalog/augmenters/back-translation.ts'
-import { openTranslator } from '../../../src/catalog/augmenters/index.ts'
+import { openTranslator } from '../../../src/catalog/augmenters/translators/open.ts'
 import { createGuard } from '../../../src/catalog/reach/guard.ts'
 import { hasApertium, startApertium } from '../../kit/apertium.ts'
 import { madeOf, mixedSentence, realSentences } from '../../kit/augmenting.ts'

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openTranslator, type Translator, type TranslatorOptions } from '../../../src/catalog/augmenters/index.ts'
+import type { Translator } from '../../../src/catalog/augmenters/index.ts'
+import { openTranslator, type TranslatorOptions } from '../../../src/catalog/augmenters/translators/open.ts'
 import { SourceBusy } from '../../../src/catalog/connectors/connector.ts'
 import { createGuard } from '../../../src/catalog/reach/guard.ts'
 
