@@ -5,7 +5,7 @@ const NAME = 'superinsight-sync'
 
 const EXITS: Readonly<Record<number, string>> = {
   0: 'done, and all is well',
-  1: 'it failed on the way, or found that something is not well',
+  1: 'it failed on the way, something that it needs does not answer, or it found that something is not well',
   2: 'refused before anything was done: wrong usage, a wrong setting, or the service says no',
 }
 
