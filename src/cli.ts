@@ -40,6 +40,12 @@ function version(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
+/** What goes wrong outside of this program is told in a sentence; of what is a fault in it the trace says more. */
+function told(error: unknown): unknown {
+  const outside = error instanceof DomainError || (error instanceof Error && 'syscall' in error)
+  return outside ? `superinsight-sync: ${error.message}` : error
+}
+
 process.stdout.on('error', error => {
   // Whoever read it has had enough.
   if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(NO_READER)
@@ -51,7 +57,7 @@ main(process.argv.slice(2)).then(
     if (code !== undefined) process.exitCode = code
   },
   error => {
-    console.error(error instanceof DomainError ? `superinsight-sync: ${error.message}` : error)
+    console.error(told(error))
     process.exit(error instanceof DomainError && error.code !== 'UNAVAILABLE' ? 2 : 1)
   },
 )

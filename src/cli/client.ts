@@ -88,7 +88,9 @@ export async function fetchToken(config: Config): Promise<string> {
   }).catch(error => {
     throw unanswered(config, error)
   })
-  const body = (await answer.json()) as { access_token?: string; error?: { code: ErrorCode; message: string } }
+  const body = (await answer.json().catch(() => {
+    throw new DomainError('UNAVAILABLE', `what answers at ${serviceUrl(config)} is not this service: ${answer.status}`)
+  })) as { access_token?: string; error?: { code: ErrorCode; message: string } }
   if (body.access_token) return body.access_token
   const retryAfter = Number(answer.headers.get('retry-after') ?? 0)
   const code = answer.status === 503 || answer.status === 429 ? 'UNAVAILABLE' : 'UNAUTHORIZED'

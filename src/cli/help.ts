@@ -5,7 +5,7 @@ const NAME = 'superinsight-sync'
 
 const EXITS: Readonly<Record<number, string>> = {
   0: 'done, and all is well',
-  1: 'it failed on the way, or found that something is not well',
+  1: 'it failed on the way, something that it needs does not answer, or it found that something is not well',
   2: 'refused before anything was done: wrong usage, a wrong setting, or the service says no',
 }
 
@@ -22,8 +22,8 @@ Usage
 Commands
 ${table(commands.map(command => [synopsis(command), command.summary]))}
 
-Commands other than serve and migrate ask the running service at HOST and PORT, as the client whose credentials are in
-DATA_DIR/credentials.json, or ADMIN_CLIENT_ID and ADMIN_CLIENT_SECRET. What they find goes to stdout, how far they are to
+Commands other than serve, migrate and verify ask the running service at HOST and PORT, as the client whose credentials are
+in DATA_DIR/credentials.json, or ADMIN_CLIENT_ID and ADMIN_CLIENT_SECRET. What they find goes to stdout, how far they are to
 stderr.
 
 Exit codes

@@ -1,4 +1,5 @@
 import { DomainError } from '../kernel/errors.ts'
+import { pause } from '../kernel/pause.ts'
 
 const FIRST_MS = 250
 const MOST_MS = 5000
@@ -38,18 +39,4 @@ export function createPatience(
       await pause(ms, signal)
     },
   }
-}
-
-/** Waits, or until the signal aborts. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(done, ms)
-    signal?.addEventListener('abort', done)
-    if (signal?.aborted) done()
-    function done(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }

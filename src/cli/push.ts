@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { invalid } from '../kernel/errors.ts'
 import { createApi } from './client.ts'
 import { command } from './command.ts'
-import { FORMATS, OPTIONS, type Options, requireFile } from './push/options.ts'
+import { FORMATS, OPTIONS, type Options, requireFile, requireFitting } from './push/options.ts'
 import { stopOnSignal } from './push/stop.ts'
 import { pushLines } from './push/stream.ts'
 import { upload } from './push/upload.ts'
@@ -19,8 +19,10 @@ export const push = command({
 requests of so many bytes. csv, json, parquet and excel files are uploaded, and it waits until their rows are imported.
 
 A connection that is cut, or a service that restarts, is waited for, a minute at most. Lines that the service has said are
-in are not sent again. Those of the request that was under way may be taken twice, which changes no row, unless somebody
-else has changed it in between. Ctrl-C ends it after the request that is under way, and says how to go on; a second one ends it at once.
+in are not sent again, and each request has an Idempotency-Key, so that one whose answer was lost is not taken twice. Lines
+that the service took in before it was cut off, and could not say so, come again: a row is the same afterwards unless a later
+line, or somebody else, had changed it in between. Ctrl-C ends it after the request that is under way, and says how to go on;
+a second one ends it at once.
 
 Prints one line of JSON: how many rows were accepted and refused, and the position that has all of them. The first rows that
 were refused are told on stderr; all of them are kept, see GET /rejected.`,
@@ -42,6 +44,7 @@ were refused are told on stderr; all of them are kept, see GET /rejected.`,
     const stop = stopOnSignal()
     try {
       const format = await formatOf(file, options)
+      requireFitting(options, format === 'ndjson')
       const { signal } = stop
       return format === 'ndjson'
         ? await pushLines(api, file, options, signal)

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
+import { pause } from '../kernel/pause.ts'
 import { fetchToken, serviceUrl } from './client.ts'
 import { command } from './command.ts'
 
@@ -46,7 +47,7 @@ async function follow(config: Config, filters: object, watched: Watched): Promis
     const why = await connect(config, filters, watched, tries > 0 || before !== undefined)
     if (watched.since !== before) tries = 0
     if (watched.left > 0 && tries >= TRIES) throw new DomainError('UNAVAILABLE', `the socket was closed: ${why}`)
-    if (watched.left > 0) await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+    if (watched.left > 0) await pause(RETRY_MS)
   }
 }
 
@@ -60,17 +61,24 @@ async function connect(config: Config, filters: object, watched: Watched, patien
   return listen(`${serviceUrl(config).replace(/^http/, 'ws')}/ws?token=${token}`, filters, watched)
 }
 
-/** One connection's life; resolves with why it ended. */
+/** One connection's life; resolves with why it ended. Rejects with why the subscription is refused. */
 function listen(url: string, filters: object, watched: Watched): Promise<string> {
   const socket = new WebSocket(url)
-  return new Promise(resolve => {
+  let subscribed = false
+  return new Promise((resolve, reject) => {
     socket.onopen = () => {
       const from = watched.since === undefined ? {} : { since: watched.since }
       socket.send(JSON.stringify({ type: 'subscribe', payload: { channel: 'sync_updates', filters, ...from } }))
     }
     socket.onmessage = ({ data }) => {
+      const { type, payload, position } = JSON.parse(String(data))
+      if (type === 'error' && !subscribed) {
+        // One that may be otherwise in a moment is a connection that has broken.
+        if (payload.code !== 'UNAVAILABLE') reject(new DomainError(payload.code, payload.message))
+        return socket.close()
+      }
+      subscribed ||= type === 'subscribed'
       console.log(String(data))
-      const { type, position } = JSON.parse(String(data))
       watched.since = position
       if (type === 'resync_required') socket.close()
       if (type === 'record_change' && --watched.left <= 0) socket.close()

@@ -29,7 +29,7 @@ const RESOLUTIONS = ['accept_incoming', 'keep_current', 'merge'] as const
 const OPEN = 123
 
 /** A place that includes every conflict that was found so far: projectors tell of them when the records are in the rows. */
-export async function placeOfFound({ log }: Services): Promise<Position> {
+async function placeOfFound({ log }: Services): Promise<Position> {
   const places = log.streams(CONFLICTS).map(async stream => log.place(stream, await log.written(stream)))
   return (await Promise.all(places)).reduce(mergePositions)
 }

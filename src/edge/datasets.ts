@@ -18,6 +18,7 @@ import type { ReadStore } from '../threads/store.ts'
 import { shownSettings } from './dataset-settings.ts'
 import { summaryFor } from './dataset-summaries.ts'
 import { asOfThen } from './moment.ts'
+import { named } from './names.ts'
 import { cursorAfter, MAX_PAGE, nextCursor } from './routes/pages.ts'
 import type { Services } from './services.ts'
 
@@ -80,6 +81,16 @@ export async function findDataset(store: ReadStore, given: string, asOf?: Moment
     return row ?? { name, id: datasetId(name), category: null }
   }
   throw new DomainError('NOT_FOUND', `there is no data set ${given.slice(0, 200)}${asOfThen(asOf)}`)
+}
+
+/** The name in the log of the data set that is meant; one that is new is called what it is asked for by. */
+export async function nameOf(store: ReadStore, given: string): Promise<string> {
+  try {
+    return (await findDataset(store, given)).name as string
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'NOT_FOUND' || given.startsWith('ds_')) throw error
+    return named('dataset', given, '')
+  }
 }
 
 export interface DatasetsAsked {

@@ -1,4 +1,5 @@
 import { DomainError, type ErrorDetail } from '../kernel/errors.ts'
+import { pause } from '../kernel/pause.ts'
 import type { Row } from '../kernel/projection.ts'
 import { findJob, runOf } from './jobs.ts'
 import type { Request } from './router.ts'
@@ -15,7 +16,7 @@ export async function endOfJob({ services, exchange }: Request, id: string, ms: 
   exchange.onStop(() => stopping.abort())
   const signal = AbortSignal.any([exchange.gone, stopping.signal])
   const until = Date.now() + ms
-  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 1.5, LONGEST_LOOK_MS)) {
+  for (let look = FIRST_LOOK_MS; ; look = Math.min(look * 1.5, LONGEST_LOOK_MS)) {
     const row = await findJob(services, id).catch(error => {
       if (!(error instanceof DomainError) || error.code !== 'NOT_FOUND') throw error
       throw new DomainError('CONFLICT', `job ${id} was deleted before it had ended`)
@@ -24,22 +25,8 @@ export async function endOfJob({ services, exchange }: Request, id: string, ms: 
     if (row.status === 'cancelled') throw new DomainError('CONFLICT', `job ${id} was cancelled`)
     const left = until - Date.now()
     if (row.status === 'completed' || row.status === 'paused' || left <= 0 || signal.aborted) return row
-    await rest(Math.min(pause, left), signal)
+    await pause(Math.min(look, left), signal)
   }
-}
-
-/** Resolves after `ms`, or when `signal` aborts. */
-function rest(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const wake = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', wake)
-      resolve()
-    }
-    const timer = setTimeout(wake, ms)
-    signal.addEventListener('abort', wake)
-    if (signal.aborted) wake()
-  })
 }
 
 /** What a job failed with, as the error of the request that asked for it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { nextRuns } from '../catalog/schedules/index.ts'
 import { showHidden } from '../intake/hidden.ts'
-import { DomainError } from '../kernel/errors.ts'
+import { DomainError, invalid } from '../kernel/errors.ts'
 import { encodePosition, mergePositions, type Position, parsePosition } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
 import { streamOf } from '../log/commands.ts'
@@ -14,8 +14,23 @@ import type { Services } from './services.ts'
 
 const TOPIC = 'sync.jobs'
 const LOGS = 'sync.logs'
+/** What jobs, their runs and their logs are read from. */
+export const JOB_TOPICS = [TOPIC, LOGS]
 /** Where what a run brings goes. */
 const BROUGHT = ['sync.records', 'sync.rejected', 'sync.forwarded']
+
+const STATUSES = ['pending', 'running', 'paused', 'waiting', 'completed', 'failed', 'cancelled']
+
+/** Which jobs are asked for, by columns: all that there are unless said. Throws VALIDATION_ERROR for a status that is none. */
+export function jobColumns(
+  status: string | null | undefined,
+  connector_type: string | null | undefined,
+): Record<string, string | number> {
+  const given = Object.entries({ status, connector_type }).filter(([, value]) => typeof value === 'string')
+  if (typeof status === 'string' && !STATUSES.includes(status))
+    throw invalid('status', `expected ${STATUSES.join(', ')}, got ${status.slice(0, 40)}`)
+  return { deleted: 0, ...(Object.fromEntries(given) as Record<string, string>) }
+}
 
 /** Waits until the next read sees what a command has made of a job. */
 export function reachJob(services: Services, position: Position): Promise<void> {

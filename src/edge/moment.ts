@@ -9,7 +9,7 @@ import { readPosition } from './positions.ts'
 import { reachAsked } from './reach.ts'
 import type { Request } from './router.ts'
 import type { Services } from './services.ts'
-import { isTime, timeOf } from './times.ts'
+import { isTime, pastTimeOf } from './times.ts'
 
 const FIELD = 'as_of'
 
@@ -65,7 +65,7 @@ async function worked(services: Services, text: string, topics: readonly string[
   const { log } = services
   const total = isTotal(log.place(streamsOf(log, topics)[0]!, 0))
   if (!isTime(text)) return byPosition(services, await readPosition(log, text, FIELD, topics), topics, total)
-  const time = timeAsked(text)
+  const time = pastTimeOf(text, FIELD)
   return { moment: await byTime(log, topics, time, total), time }
 }
 
@@ -76,12 +76,6 @@ export function asOfThen(moment: Moment | undefined): string {
 
 function streamsOf(log: Log, topics: readonly string[]): Stream[] {
   return topics.flatMap(topic => log.streams(topic))
-}
-
-function timeAsked(text: string): number {
-  const time = timeOf(text, FIELD)
-  if (time <= Date.now()) return time
-  throw invalid(FIELD, `${text.slice(0, 60)} is in the future`)
 }
 
 async function byTime(log: Log, topics: readonly string[], time: number, total: boolean): Promise<Moment> {

@@ -1,10 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import type { RebuildRequested } from '../events/index.ts'
 import { DomainError } from '../kernel/errors.ts'
+import { timeOrderedId } from '../kernel/id.ts'
 import { encodePosition, isTotal, mergePositions, type Position } from '../kernel/position.ts'
 import { eventsAfter } from '../log/progress.ts'
 import { type AnyProjection, projections } from '../projections/index.ts'
 import type { Rebuilds } from '../projections/rebuilds.ts'
 import type { Generation } from '../store/generations.ts'
+import type { Request } from './router.ts'
 import type { Services } from './services.ts'
 
 /** What of the services it takes to show projections. */
@@ -53,6 +56,19 @@ export function findProjection(name: string): AnyProjection {
   throw new DomainError('NOT_FOUND', `there is no projection ${name.slice(0, 100)}; there are ${names}`)
 }
 
+/** Has a projection rebuilt. Rejects with NOT_FOUND, and CONFLICT when a rebuild is under way. */
+export async function requestRebuild({ exchange, services, principal }: Request, given: string) {
+  const projection = findProjection(given)
+  const { name } = projection
+  const rebuild_id = timeOrderedId('reb', Date.now(), randomBytes(16))
+  const command = { type: 'RequestRebuild' as const, data: { rebuild_id, projection: name, reason: 'asked' } }
+  const by = { actor: principal.id, requestId: exchange.requestId }
+  const position = await services.commands.send(`projection/${name}`, command, by)
+  await services.rebuilds.reached(position)
+  const rebuild = await shownRebuild(services, projection, rebuild_id)
+  return { name, position: encodePosition(position), rebuild }
+}
+
 /** Every projection, with how far it is and its rebuild. */
 export async function shownProjections(parts: Parts): Promise<ShownProjection[]> {
   const all = await parts.store.generations()
@@ -65,7 +81,7 @@ export async function shownProjection(parts: Parts, projection: AnyProjection): 
 }
 
 /** A rebuild that was asked for just now, though it may be over by the time. */
-export async function shownRebuild(parts: Parts, projection: AnyProjection, id: string): Promise<ShownRebuild | null> {
+async function shownRebuild(parts: Parts, projection: AnyProjection, id: string): Promise<ShownRebuild | null> {
   const known = parts.rebuilds.view.get(projection.name)
   const asked = [known?.underWay, known?.last?.asked].find(each => each?.rebuild_id === id)
   return rebuildOf(asked, await parts.store.generations())

@@ -18,7 +18,10 @@ export async function reach({ progress }: Services, topic: string, position: Pos
 export async function reachMinPosition(request: Request, topics: readonly string[]): Promise<void> {
   // An answer from now would be taken for one from then.
   if (request.exchange.query.get('as_of') !== null)
-    throw invalid('as_of', 'this has no past states; data sets, records, jobs, runs and conflicts have')
+    throw invalid(
+      'as_of',
+      'this has no past states; data sets with their records and quality, jobs, runs, logs and conflicts have',
+    )
   await reachAsked(request, topics)
 }
 

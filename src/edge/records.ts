@@ -1,3 +1,4 @@
+import type { RecordPushed } from '../events/index.ts'
 import { DomainError } from '../kernel/errors.ts'
 import { encodePosition, type Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
@@ -49,7 +50,7 @@ export function placeOfRecord({ log }: Services, row: Row): Position {
 }
 
 /** The record that a record was made of, as a member of an answer; nothing for one that was pushed. */
-export function originOf({ origin }: Row): { origin?: object } {
+export function originOf({ origin }: Row): { origin?: NonNullable<RecordPushed['origin']> } {
   return origin ? { origin: JSON.parse(origin as string) } : {}
 }
 

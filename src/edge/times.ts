@@ -20,3 +20,10 @@ export function timeOf(text: string, field: string): number {
     `expected a position that this API gave out, or a time such as 2026-01-31T12:00:00Z, got "${shown}"`,
   )
 }
+
+/** The same of a time that has come. Throws VALIDATION_ERROR naming `field`, also for one in the future. */
+export function pastTimeOf(text: string, field: string): number {
+  const time = timeOf(text, field)
+  if (time <= Date.now()) return time
+  throw invalid(field, `${text.slice(0, 60)} is in the future`)
+}

@@ -1,6 +1,6 @@
+import { turn } from '../kernel/pause.ts'
 import type { Row, Table } from '../kernel/projection.ts'
 import type { Key, Snapshot } from '../store/generations.ts'
-import { turn } from './pause.ts'
 
 /** A row that is not as it should be: both are there and differ in these columns, or only one of them is. */
 export interface UnlikeRow {

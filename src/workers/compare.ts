@@ -1,6 +1,6 @@
+import { turn } from '../kernel/pause.ts'
 import type { Table } from '../kernel/projection.ts'
 import { beside, type Generation, type Key, NAMED_KEYS, type Snapshot } from '../store/generations.ts'
-import { turn } from './pause.ts'
 
 /** How the rows of a table that were made anew compare with the live ones. */
 export interface ComparedTable {

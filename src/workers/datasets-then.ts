@@ -1,13 +1,13 @@
 import type { DatasetRecord, Datasets, LogMoment, RecordsAsked } from '../catalog/connectors/connector.ts'
 import { SourceBusy } from '../catalog/connectors/connector.ts'
 import { DomainError } from '../kernel/errors.ts'
+import { pause, turn } from '../kernel/pause.ts'
 import type { Row } from '../kernel/projection.ts'
 import type { Log } from '../log/log.ts'
 import { recordsProjection, records as recordsTable } from '../projections/records.ts'
 import { settingsProjection, settings as settingsTable } from '../projections/settings.ts'
 import type { Moment, Store } from '../store/store.ts'
 import { type DilutionLimits, startDiluting } from './diluting.ts'
-import { pause, turn } from './pause.ts'
 
 export interface DatasetsOptions extends Pick<Datasets, 'augmentation' | 'translator'> {
   readonly log: Log

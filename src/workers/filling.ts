@@ -1,8 +1,8 @@
+import { turn } from '../kernel/pause.ts'
 import type { Log, Page } from '../log/log.ts'
 import type { AnyProjection } from '../projections/index.ts'
 import { type Generation, storeBeside } from '../store/generations.ts'
 import type { Store } from '../store/store.ts'
-import { turn } from './pause.ts'
 import { projectStreams } from './projector.ts'
 
 export interface FillingOptions {

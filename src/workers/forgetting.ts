@@ -1,8 +1,8 @@
+import { pause } from '../kernel/pause.ts'
 import type { Projection } from '../kernel/projection.ts'
 import type { Slots } from '../kernel/slots.ts'
 import type { Log, Stream } from '../log/log.ts'
 import type { Store } from '../store/store.ts'
-import { pause } from './pause.ts'
 
 /** Versions that one transaction forgets: so many that others hardly wait for it. */
 const ROWS = 1000

@@ -1,4 +1,5 @@
 import { DomainError } from '../kernel/errors.ts'
+import { pause, turn } from '../kernel/pause.ts'
 import { passPoint } from '../kernel/points.ts'
 import { eventsAfter, isShortened } from '../log/progress.ts'
 import type { AnyProjection } from '../projections/index.ts'
@@ -7,7 +8,6 @@ import type { Store } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { type Compared, compareGeneration } from './compare.ts'
 import { type Filling, type FillingOptions, startFilling } from './filling.ts'
-import { pause, turn } from './pause.ts'
 
 export interface RebuildOptions extends FillingOptions {
   readonly logger: Logger

@@ -1,7 +1,7 @@
 import { DomainError } from '../kernel/errors.ts'
+import { pause } from '../kernel/pause.ts'
 import type { Log, Stream } from '../log/log.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { pause } from './pause.ts'
 
 const RETRY_MS = [100, 500, 1000, 2000, 5000]
 /** A run that lasted as long as this was well: the next failure is a first one again. */

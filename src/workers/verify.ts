@@ -1,3 +1,4 @@
+import { turn } from '../kernel/pause.ts'
 import { createCodec } from '../log/codec.ts'
 import type { Log, Stream } from '../log/log.ts'
 import { eventsAfter, isShortened } from '../log/progress.ts'
@@ -6,7 +7,6 @@ import { allTables, type Snapshot } from '../store/generations.ts'
 import type { Store } from '../store/store.ts'
 import { compareRows, type UnlikeRow } from './compare-rows.ts'
 import { startFilling } from './filling.ts'
-import { turn } from './pause.ts'
 
 /** What a verification looks at. */
 export interface VerifyParts {

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { cut } from '../../src/cli/push/chunks.ts'
 import { property } from '../kit/random.ts'
 
+/** The byte order mark. */
+const MARK = Buffer.from([0xef, 0xbb, 0xbf])
 const WHOLE = { bytes: 1_000_000, skip: 0, waitMs: 60_000 }
 
 async function chunksOf(pieces: Iterable<Buffer> | AsyncIterable<Buffer>, options = WHOLE) {
@@ -20,13 +22,14 @@ describe('lines in chunks', () => {
       const text = Buffer.from(lines.join(''))
       const last = random.int(2) === 0 ? 1 : 0
       const given = text.subarray(0, text.length - last)
+      const sent = random.int(2) === 0 ? given : Buffer.concat([MARK, given])
       const pieces: Buffer[] = []
-      for (let at = 0; at < given.length; ) {
+      for (let at = 0; at < sent.length; ) {
         const size = 1 + random.int(60)
-        pieces.push(given.subarray(at, at + size))
+        pieces.push(sent.subarray(at, at + size))
         at += size
       }
-      const skip = random.int(Math.max(1, lines.length))
+      const skip = random.int(lines.length + 1)
       const bytes = 1 + random.int(200)
       const chunks = await chunksOf(pieces, { ...WHOLE, bytes, skip })
       expect(Buffer.concat(chunks.map(chunk => chunk.bytes)).toString()).toBe(lines.slice(skip).join(''))
@@ -76,6 +79,14 @@ describe('lines in chunks', () => {
 
   it('cannot skip more than there are', async () => {
     await expect(chunksOf([Buffer.from('1\n2\n')], { ...WHOLE, skip: 3 })).rejects.toThrow('there are only 2 lines')
+    await expect(chunksOf([Buffer.from('1\n2')], { ...WHOLE, skip: 3 })).rejects.toThrow('there are only 2 lines')
     expect(await chunksOf([Buffer.from('1\n2\n')], { ...WHOLE, skip: 2 })).toEqual([])
+    expect(await chunksOf([Buffer.from('1\n2')], { ...WHOLE, skip: 2 })).toEqual([])
+  })
+
+  it('lack nothing that only begins as a byte order mark does', async () => {
+    const part = MARK.subarray(0, 2)
+    const pieces = [...part].map(byte => Buffer.from([byte]))
+    expect((await chunksOf(pieces))[0]!.bytes).toEqual(Buffer.concat([part, Buffer.from('\n')]))
   })
 })

@@ -53,6 +53,12 @@ describe('push', () => {
     expect((await call(service, '/datasets/typed/records/r2')).status).toBe(200)
   })
 
+  it('takes a file that begins with a byte order mark', async () => {
+    const path = file('marked.ndjson', `\ufeff${line(0)}${line(1)}`)
+    const { code, stdout, stderr } = await runCli(service, ['push', path, '--dataset', 'marked'])
+    expect([code, stderr, JSON.parse(stdout)]).toMatchObject([0, '', { accepted: 2, lines: 2 }])
+  })
+
   it('tells which lines were refused, and why, and exits with 1', async () => {
     const text = `${line(0)}\n{"data":{}}\n${'nonsense\n'.repeat(20)}${line(1)}`
     const ended = await runCli(service, ['push', file('some.ndjson', text), '--dataset', 'some', '--skip', '1'])
@@ -95,12 +101,16 @@ describe('push', () => {
     [['push', '-', '--upsert', 'maybe'], 'upsert'],
     [['push', '-', '--skip', '-1'], '--skip needs a value'],
     [['push', '-', '--skip=-1'], '--skip'],
+    [['push', '-', '--skip', '9'], '--skip 9: there are only 2 lines'],
+    [['push', '-', '--skip', '1', '--upsert', 'maybe'], 'sync: upsert: expected true or false, got maybe\n'],
+    [['push', '-', '--options', '{bad'], '--options: this goes as ndjson'],
+    [['push', 'FILE.csv', '--skip', '1'], '--skip: this goes as a file that is uploaded'],
     [['push', '-', '--dataset', ''], 'dataset'],
     [['push', 'FILE.csv', '--options', '[]'], '--options'],
     [['push', 'FILE.csv', '--options', '{"nothing":1}'], 'nothing'],
   ])('%j is refused with exit code 2', async (args, named) => {
     const real = args.map(arg => (arg === 'FILE.csv' ? file('a.csv', 'a\n1\n') : arg))
-    const { code, stdout, stderr } = await runCli(service, real, { input: line(1) })
+    const { code, stdout, stderr } = await runCli(service, real, { input: line(1) + line(2) })
     expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(named)])
   })
 
@@ -159,10 +169,10 @@ describe('push, while the service is away', () => {
     expect(rows.filter(({ version }) => version !== 1)).toEqual([])
   })
 
-  it('says that nobody answers', async () => {
+  it.each([[['-']], [[file('away.csv', 'a\n1\n')]]])('says that nobody answers: %j', async operands => {
     service = await startService()
     const nobody = { ...service, url: `http://127.0.0.1:${await freePort()}/v1/sync` }
-    const started = startCli(nobody, ['push', '-', '--dataset', 'nobody'])
+    const started = startCli(nobody, ['push', ...operands, '--dataset', 'nobody'])
     started.write(line(1))
     started.end()
     await until('it to say so', () => started.stderr().includes('no service answers at http://127.0.0.1'))

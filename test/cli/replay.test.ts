@@ -79,7 +79,20 @@ describe('replay', () => {
     })
   })
 
+  it('says in a sentence that no broker answers', async () => {
+    const brokers = `127.0.0.1:${await freePort()}`
+    const { code, output } = await replay(['--into', 'copy'], {
+      KAFKA_BROKERS: brokers,
+      SCHEMA_REGISTRY_URL: 'http://none',
+    })
+    expect([code, output]).toEqual([
+      1,
+      expect.stringMatching(/^(\d+ events, .*\n)*superinsight-sync: --into: copy at 127.*\n$/),
+    ])
+  })
+
   it.each([
+    [['--from', '2999-01-01'], 'from: 2999-01-01 is in the future'],
     [['--topic', 'sync.nothing'], 'sync.nothing'],
     [['--from', 'yesterday'], 'from'],
     [['--format', 'xml'], 'xml'],

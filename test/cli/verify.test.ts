@@ -190,7 +190,11 @@ describe('superinsight-sync rebuild', () => {
       await service.stop()
       removeData(service)
     }
-    const nobody = await runCli({ ...DEAD, dataDir: service.dataDir }, ['rebuild', 'records'])
-    expect(nobody.code).not.toBe(0)
+    const env = { ADMIN_CLIENT_ID: 'someone', ADMIN_CLIENT_SECRET: 'secret' }
+    const nobody = await runCli({ ...DEAD, dataDir: service.dataDir }, ['rebuild', 'records'], { env })
+    expect(nobody).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^superinsight-sync: no service answers .*\n$/),
+    })
   })
 })

@@ -159,6 +159,7 @@ describe('what is wrong with a subscription', () => {
   it.each([
     ['a topic that is none', EVENTS, { topic: 'no' }, 'VALIDATION_ERROR', 'topic'],
     ['a since that is none', EVENTS, { since: 'yesterday' }, 'VALIDATION_ERROR', 'since'],
+    ['a since that is still to come', EVENTS, { since: '2999-01-01' }, 'VALIDATION_ERROR', 'since'],
     ['a since of changes that is none', CHANGES, { since: 'yesterday' }, 'VALIDATION_ERROR', 'since'],
     [
       'a list that is none',

@@ -124,6 +124,8 @@ describe.each(['the embedded log', 'Kafka'])('the history as an event stream, on
     ['topic=sync.records&from=yesterday', {}, 'from'],
     ['topic=sync.records&cursor=yesterday', {}, 'cursor'],
     ['topic=sync.records&from=2026-01-02&to=2026-01-01', {}, 'from'],
+    ['topic=sync.records&from=2999-01-01', {}, 'from'],
+    ['topic=sync.records', { 'last-event-id': '2999-01-01' }, 'Last-Event-ID'],
     ['topic=sync.records', { 'last-event-id': 'yesterday' }, 'Last-Event-ID'],
     ['topic=sync.records', { 'last-event-id': 'zzzzzzzz~log.1' }, 'Last-Event-ID'],
   ])('refuses %s with %j', async (query, headers, field) => {

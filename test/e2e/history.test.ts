@@ -120,8 +120,14 @@ describe('history', () => {
     const time = new Date(before).toISOString()
     expect(await all(`topic=sync.records&from=${time}`)).toEqual(whole.slice(RECORDS))
     expect(await all(`topic=sync.records&to=${time}`)).toEqual(whole.slice(0, RECORDS))
-    expect((await call(service, '/events?from=2999-01-01', { headers: NDJSON })).text).toBe('')
     expect(await all('to=1999-01-01T00:00:00%2B02:00')).toEqual([])
+    expect(await all('topic=sync.records&to=2999-01-01')).toEqual(whole)
+  })
+
+  it.each(['/events?limit=1&', '/events/export?'])('does not begin in the future: %s', async path => {
+    const answer = await call(service, `${path}from=2999-01-01`, { headers: NDJSON })
+    const message = '2999-01-01 is in the future'
+    expect([answer.status, answer.body.error?.details]).toEqual([400, [{ field: 'from', message }]])
   })
 
   it('is asked by key and type', async () => {

@@ -5,7 +5,7 @@ export interface Chunk {
   readonly bytes: Buffer<ArrayBuffer>
   readonly from: number
   readonly count: number
-  /** Bytes of the input up to the end of it. */
+  /** Bytes of the input up to the end of it, but for a byte order mark. */
   readonly through: number
 }
 
@@ -21,8 +21,13 @@ export interface ChunkOptions {
 /** No line of the API is longer: of one that is, its beginning is enough to be refused by. */
 const LONGEST = 2 * 1024 * 1024
 const NEWLINE = 10
+/** What some programs begin a text in UTF-8 with. */
+const MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
-/** Cuts a text of any length into chunks of whole lines, in constant memory. The last line needs no line break. */
+/**
+ * Cuts a text of any length into chunks of whole lines, in constant memory. The last line needs no line break, and a byte
+ * order mark is left out. Throws VALIDATION_ERROR when there are not so many lines as are to be left out.
+ */
 export async function* cut(
   input: AsyncIterable<Uint8Array>,
   { bytes: most, skip, waitMs }: ChunkOptions,
@@ -33,6 +38,8 @@ export async function* cut(
   let [line, read] = [1, 0]
   /** Whether the rest of a line that is too long is left out. */
   let dropping = false
+  /** Whether a line that is skipped has yet to come to its end. */
+  let skipping = false
 
   function add(piece: Buffer): void {
     const [count, last] = linesIn(piece)
@@ -54,7 +61,7 @@ export async function* cut(
     return chunk
   }
 
-  const pieces = input[Symbol.asyncIterator]()
+  const pieces = withoutMark(input)
   let next: Promise<IteratorResult<Uint8Array>> | undefined
   for (;;) {
     next ??= pieces.next()
@@ -68,15 +75,34 @@ export async function* cut(
     let piece = Buffer.from(came.value.buffer, came.value.byteOffset, came.value.byteLength)
     read += piece.length
     for (; line <= skip && piece.length > 0; piece = piece.subarray(endOfLine(piece))) {
-      if (piece.includes(NEWLINE)) line++
+      skipping = !piece.includes(NEWLINE)
+      if (!skipping) line++
     }
     if (dropping) piece = piece.subarray(piece.includes(NEWLINE) ? endOfLine(piece) - 1 : piece.length)
     if (piece.length > 0) add(piece)
     if (lines > 0 && size - open >= most) yield take()
   }
   if (open > 0) add(Buffer.from('\n'))
+  if (skipping) line++
   if (line <= skip) throw new DomainError('VALIDATION_ERROR', `--skip ${skip}: there are only ${line - 1} lines`)
   if (lines > 0) yield take()
+}
+
+/** The pieces of a text, without the mark that it may begin with. */
+async function* withoutMark(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /** The first bytes, as long as they may be a part of it. */
+  let head: Buffer | undefined = Buffer.alloc(0)
+  for await (const piece of input) {
+    if (!head) {
+      yield piece
+      continue
+    }
+    head = Buffer.concat([head, piece])
+    if (head.length < MARK.length && MARK.indexOf(head) === 0) continue
+    yield head.indexOf(MARK) === 0 ? head.subarray(MARK.length) : head
+    head = undefined
+  }
+  if (head && head.length > 0) yield head
 }
 
 /** How many lines end in a piece, and where the last one does. */

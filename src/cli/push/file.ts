@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { basename } from 'node:path'
 import { DomainError } from '../../kernel/errors.ts'
+import { pause } from '../../kernel/pause.ts'
 import type { Api } from '../client.ts'
-import { type Patience, pause } from '../patience.ts'
+import type { Patience } from '../patience.ts'
 import { refusalText } from './tally.ts'
 
 const LOOK_AGAIN_MS = 300
@@ -40,9 +41,14 @@ export interface Imported {
   readonly position: string
 }
 
-/** Uploads a file and waits until its import has ended, or `signal` aborts. Throws what the service refuses. */
-export async function pushFile(options: FileOptions): Promise<Imported> {
-  const { file_id, job_id } = await upload(options)
+/**
+ * Uploads a file and waits until its import has ended, or `signal` aborts: undefined when the service has not said by then
+ * that the file is there. Throws what the service refuses.
+ */
+export async function pushFile(options: FileOptions): Promise<Imported | undefined> {
+  const uploaded = await upload(options)
+  if (!uploaded) return undefined
+  const { file_id, job_id } = uploaded
   const job = await untilEnded(options, job_id)
   if (job.error)
     throw new DomainError('UNPROCESSABLE', `the import ${job.status}, see job ${job_id}: ${job.error.message}`)
@@ -51,7 +57,7 @@ export async function pushFile(options: FileOptions): Promise<Imported> {
   return { file_id, job_id, status, accepted: records_processed - rejected, rejected, position }
 }
 
-async function upload(options: FileOptions): Promise<{ file_id: string; job_id: string }> {
+async function upload(options: FileOptions): Promise<{ file_id: string; job_id: string } | undefined> {
   const { api, patience, onProgress, size, signal } = options
   const key = `push-${randomUUID()}`
   const boundary = `form-${randomUUID()}`
@@ -66,7 +72,7 @@ async function upload(options: FileOptions): Promise<{ file_id: string; job_id: 
       const body = () => form(options, boundary, onSent)
       return (await (await api('/push/file', { method: 'POST', headers, body, signal })).json()) as Imported
     } catch (error) {
-      if (signal.aborted) throw new DomainError('UNAVAILABLE', 'stopped before the file was there; nothing is in')
+      if (signal.aborted) return undefined
       await patience.wait(error)
     }
   }

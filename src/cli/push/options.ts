@@ -22,6 +22,20 @@ export const OPTIONS = {
 
 export type Options = Given<typeof OPTIONS>
 
+/** What lines alone take, and what files that are uploaded do. */
+const OF_LINES = ['ack', 'skip', 'request-bytes'] as const
+const OF_FILES = ['id-column', 'options'] as const
+
+/** Throws VALIDATION_ERROR for an option that would do nothing. */
+export function requireFitting(options: Options, lines: boolean): void {
+  const wrong = (lines ? OF_FILES : OF_LINES).find(name => options[name] !== undefined)
+  if (wrong === undefined) return
+  const [goes, takes] = lines
+    ? ['as ndjson, line by line', 'a file that is uploaded']
+    : ['as a file that is uploaded', 'ndjson']
+  throw invalid(`--${wrong}`, `this goes ${goes}; only ${takes} takes it. --format says which it is`)
+}
+
 /** Throws VALIDATION_ERROR where there is no such file. */
 export function requireFile(file: string): void {
   const found = statSync(file, { throwIfNoEntry: false })

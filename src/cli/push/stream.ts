@@ -38,7 +38,7 @@ export async function pushLines(api: Api, file: string, options: Options, signal
     }
   } catch (error) {
     if (signal.aborted) return stopped(tally.reached)
-    if (!(error instanceof DomainError) || tally.reached.lines === 0) throw error
+    if (!(error instanceof DomainError) || tally.reached.lines === skip) throw error
     const far = `${tally.reached.lines} lines are in; go on with --skip ${tally.reached.lines}`
     throw new DomainError('UNAVAILABLE', `${error.message}; ${far}`)
   } finally {

@@ -29,6 +29,10 @@ export async function upload(api: Api, file: string, options: Options, signal: A
   const { size } = statSync(file)
   const sent = { api, file, size, format, options: given, patience, signal, print, onProgress }
   const imported = await pushFile(sent).finally(() => progress.stop())
+  if (!imported) {
+    console.error('superinsight-sync: stopped before the service had said that the file is there; push it again')
+    return STOPPED
+  }
   console.log(JSON.stringify(imported))
   if (imported.rejected > 0) console.error(`superinsight-sync: ${imported.rejected} rows were refused`)
   if (imported.status === 'completed') return imported.rejected > 0 ? 1 : 0

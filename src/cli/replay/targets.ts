@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Message } from 'kafkajs'
 import type { HistoryEvent } from '../../edge/history/events.ts'
 import type { ExportFormat } from '../../edge/history/exports.ts'
-import { invalid } from '../../kernel/errors.ts'
+import { DomainError, invalid } from '../../kernel/errors.ts'
 import { contextOf } from '../../log/cloud-events.ts'
 import type { Lines } from '../history.ts'
 
@@ -42,19 +42,26 @@ async function* encoded(read: AsyncIterable<Lines>, { chunk, encoder }: ExportFo
   yield encoding.end()
 }
 
-/** Copies what is read into a topic, which should be there: keys as they are, each event as its JSON. */
+/**
+ * Copies what is read into a topic, which should be there: keys as they are, each event as its JSON. Throws UNAVAILABLE when
+ * the brokers do not take it.
+ */
 export async function intoKafka(read: AsyncIterable<Lines>, brokers: readonly string[], topic: string): Promise<void> {
   const { Kafka, logLevel } = await import('kafkajs')
   const kafka = new Kafka({ clientId: 'superinsight-sync-replay', brokers: [...brokers], logLevel: logLevel.NOTHING })
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
-  await producer.connect()
   try {
+    await producer.connect()
     for await (const { bytes } of read) {
       const messages = linesOf(bytes).map(messageOf)
       for (let at = 0; at < messages.length; at += BATCH) {
         await producer.send({ topic, acks: -1, messages: messages.slice(at, at + BATCH) })
       }
     }
+  } catch (error) {
+    const { name, message } = error as Error
+    if (!name.startsWith('KafkaJS')) throw error
+    throw new DomainError('UNAVAILABLE', `--into: ${topic} at ${brokers.join(',')}: ${message}`)
   } finally {
     await producer.disconnect()
   }

@@ -3,6 +3,7 @@ import type { TopicSpec } from '../../log/log.ts'
 import { BASE } from '../router.ts'
 import { type ClientMessage, clientMessages } from './client-messages.ts'
 import { closeCodes } from './close-codes.ts'
+import { type HistoryMessage, historyMessages } from './history-messages.ts'
 import { type ServerMessage, serverMessages } from './server-messages.ts'
 import { describeTopics } from './topics.ts'
 
@@ -52,12 +53,18 @@ function serverMessage(name: ServerMessage) {
   return { name, summary, payload: schemaOf(fromServer(name, payload)), examples: [{ payload: whole }] }
 }
 
+function historyMessage(key: HistoryMessage) {
+  const { event, summary, payload, example } = historyMessages[key]
+  return { name: event, summary, payload: schemaOf(payload), examples: [{ payload: example }] }
+}
+
 const messageRef = (name: string) => ({ $ref: `#/components/messages/${name}` })
 const refs = (names: readonly string[]) => Object.fromEntries(names.map(name => [name, messageRef(name)]))
 const within = (channel: string) => (name: string) => ({ $ref: `#/channels/${channel}/messages/${name}` })
 const channelRef = (channel: string) => ({ $ref: `#/channels/${channel}` })
 
 const fromService = Object.keys(serverMessages) as ServerMessage[]
+const fromHistory = Object.keys(historyMessages) as HistoryMessage[]
 const asEvents = fromService.filter(name => !SOCKET_ONLY.includes(name))
 
 const tokenInQuery = {
@@ -87,6 +94,15 @@ const channels = {
       '`?channel=…&since=…` and the filters by their names. `Last-Event-ID` continues.',
     messages: refs(asEvents),
   },
+  history: {
+    address: `${BASE}/events`,
+    title: 'History, as Server-Sent Events',
+    servers: [{ $ref: '#/servers/events' }],
+    description:
+      'What happened, oldest first, and then what comes, with `Accept: text/event-stream`: `event:` is the name of a message, ' +
+      '`message` where there is none, `data:` the payload. `?from=…&to=…&topic=…&type=…&key=…`, and `Last-Event-ID` continues.',
+    messages: refs(fromHistory),
+  },
 }
 
 const asked = Object.fromEntries(
@@ -102,23 +118,25 @@ const asked = Object.fromEntries(
   ]),
 )
 
-const told = (channel: 'socket' | 'events', names: readonly string[]) => ({
+const told = (channel: keyof typeof channels, names: readonly string[], summary: string) => ({
   action: 'send',
   channel: channelRef(channel),
-  summary: 'What matches the subscriptions, as it happens.',
+  summary,
   messages: names.map(within(channel)),
 })
 
 const operations = {
   ...asked,
-  tellSocket: told('socket', fromService),
-  tellEvents: told('events', asEvents),
+  tellSocket: told('socket', fromService, 'What matches the subscriptions, as it happens.'),
+  tellEvents: told('events', asEvents, 'What matches the subscription, as it happens.'),
+  tellHistory: told('history', fromHistory, 'What happened, and then what happens.'),
 }
 
 const components = {
   messages: {
     ...Object.fromEntries(Object.entries(clientMessages).map(([name, each]) => [name, clientMessage(name, each)])),
     ...Object.fromEntries(fromService.map(name => [name, serverMessage(name)])),
+    ...Object.fromEntries(fromHistory.map(name => [name, historyMessage(name)])),
   },
   securitySchemes: {
     token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'It needs the scope sync:read.' },
@@ -140,8 +158,8 @@ export function asyncApi(host: string, secure: boolean, topics: readonly TopicSp
       title: 'SuperInsight data sync, live',
       version: '1.0.0',
       description:
-        'Changes of records, conflicts and jobs as they happen; a position continues them. And the topics, for services ' +
-        'that read them from Kafka.',
+        'Changes of records, conflicts and jobs as they happen, and the history; a position continues them. And the topics, ' +
+        'for services that read them from Kafka.',
     },
     defaultContentType: 'application/json',
     servers: {

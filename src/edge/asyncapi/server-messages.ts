@@ -11,11 +11,17 @@ const standing = z.strictObject({
   expires_in: z.int().min(0).nullable().describe('Seconds; null: never.'),
 })
 const jobStatus = z.enum(['pending', 'running', 'paused', 'waiting', 'completed', 'failed', 'cancelled'])
+/** What is wrong, for programs and for people. */
+export const fault = {
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  details: z.array(z.strictObject({ field: z.string(), message: z.string() })),
+}
 const value = z
   .unknown()
   .describe('Any JSON value; null where there is none. Numbers stand exactly as they were pushed.')
 
-interface Described {
+export interface Described {
   readonly summary: string
   readonly payload: z.ZodType
   readonly example: object
@@ -60,11 +66,7 @@ export const serverMessages = {
   pong: { summary: 'Answers ping.', payload: z.strictObject({}), example: {} },
   error: {
     summary: 'A message that could not be done; the socket stays open.',
-    payload: z.strictObject({
-      code: z.enum(ERROR_CODES),
-      message: z.string(),
-      details: z.array(z.strictObject({ field: z.string(), message: z.string() })),
-    }),
+    payload: z.strictObject(fault),
     example: {
       code: 'VALIDATION_ERROR',
       message: 'payload.filters.colour: this field is not known here',

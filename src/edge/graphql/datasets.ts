@@ -26,12 +26,12 @@ const fromShown = (name: string) => async (source: DatasetSource, _: object, con
   name in source ? (source as unknown as Record<string, unknown>)[name] : (await shown(source, context))[name]
 
 const FIELDS = [
-  ...['id', 'name', 'category', 'qualityScore', 'recordsCount', 'lastUpdated'],
+  ...['id', 'name', 'category', 'categorySource', 'qualityScore', 'recordsCount', 'lastUpdated'],
   ...['position', 'schema', 'schemaContract', 'transformations', 'conflictPolicy'],
 ]
 
 /** The data set of this id, name or title; null when there is none. */
-export async function datasetByName({ asked }: Context, given: string, asOf?: Moment): Promise<DatasetSource | null> {
+async function datasetByName({ asked }: Context, given: string, asOf?: Moment): Promise<DatasetSource | null> {
   const row = await nullIfMissing(findDataset(asked.request.services.store, given, asOf))
   return row && { dataset: row.name as string, asOf }
 }
@@ -49,7 +49,7 @@ export const datasetTypes = `
     datasets(${PAGE_ARGS},
       """Those of this category."""
       category: String,
-      """Those with this in their name, whatever its case."""
+      """Those with this in their name, their category or the name of a column, whatever its case."""
       search: String,
       """Those with at least this score of quality, from 0 to 1."""
       qualityMin: Float,${AS_OF}
@@ -65,9 +65,11 @@ export const datasetTypes = `
     dataset: String!
     """What it is called: its name in the log, unless it was given a title."""
     name: String!
-    """What it was put under."""
+    """What it was put under, or what its columns tell."""
     category: String
-    """From 0 to 1."""
+    """Which of the two: set or found; null without a category."""
+    categorySource: String
+    """How good its records are, from 0 to 1; null without records."""
     qualityScore: Float
     """How many records it has."""
     recordsCount: Long!

@@ -1,6 +1,6 @@
 import { DomainError } from '../../kernel/errors.ts'
 import { followEvents } from '../history/follow.ts'
-import { askedOf, earliestAfter, endsOf, placesOf, readRange, timeIn } from '../history/range.ts'
+import { askedOf, earliestAfter, endsOf, placesOf, readRange } from '../history/range.ts'
 import type { Asked, Context } from './context.ts'
 import { ResyncRequired } from './errors.ts'
 import { EVENT_ARGS, eventSource } from './events.ts'
@@ -30,9 +30,6 @@ async function follow(args: FeedArgs, asked: Asked) {
   const since = args.since ? { field: 'since', text: args.since } : undefined
   const ends = since ? undefined : await endsOf(log, wanted.topics)
   const range = ends ? { after: ends, through: ends } : await readRange(log, wanted.topics, since)
-  // A time that has not come is no place in the log yet: what comes before it is left out.
-  const time = since && timeIn(since)
-  const after = time !== undefined && time > Date.now() ? new Date(time).toISOString() : ''
   const leave = history.follow()
   const over = new AbortController()
   let place: string | undefined
@@ -44,7 +41,7 @@ async function follow(args: FeedArgs, asked: Asked) {
         if (over.signal.aborted) return
         for (const { position, event } of seen) {
           place = position
-          if (event === undefined || event.time <= after) continue
+          if (event === undefined) continue
           asked.restart()
           yield { events: eventSource({ position, event }) }
         }

@@ -1,6 +1,5 @@
-import { readEvents, type Seen } from '../history/events.ts'
+import { MOST_LOOKED_AT, readEvents, type Seen } from '../history/events.ts'
 import { askedOf, readRange } from '../history/range.ts'
-import { MOST_LOOKED_AT } from '../routes/events.ts'
 import { connectionOf, connectionTypes, type Edge, PAGE_ARGS, type PageArgs, wanted } from './connections.ts'
 import type { Context } from './context.ts'
 import { JsonText } from './json.ts'

@@ -1,15 +1,11 @@
 import { showHidden } from '../../intake/hidden.ts'
-import { DomainError, invalid } from '../../kernel/errors.ts'
 import type { Row } from '../../kernel/projection.ts'
 import { jobs, type RunState, runs } from '../../projections/jobs.ts'
 import type { Moment } from '../../store/store.ts'
-import { configOf, shownJob, shownJobInFull, shownRun } from '../jobs.ts'
+import { configOf, JOB_TOPICS, jobColumns, shownJob, shownJobInFull, shownRun } from '../jobs.ts'
 import { AS_OF, camel, connectionTypes, connectRows, PAGE_ARGS, type PageArgs, readPage } from './connections.ts'
 import type { Context } from './context.ts'
 import { momentAsked } from './moments.ts'
-
-const TOPICS = ['sync.jobs', 'sync.logs']
-const STATUSES = ['pending', 'running', 'paused', 'waiting', 'completed', 'failed', 'cancelled']
 
 /** A job on its way to the fields that are asked for. */
 export interface JobSource {
@@ -21,12 +17,12 @@ export function jobSource(row: Row, asOf: Moment | undefined) {
   return { ...camel(shownJob(row, asOf)), row, asOf }
 }
 
-export function runSource(row: Row, job: Pick<JobSource, 'asOf'>) {
+function runSource(row: Row, job: Pick<JobSource, 'asOf'>) {
   return { ...camel(shownRun(row as unknown as RunState)), jobId: row.job_id, asOf: job.asOf, position: row.position }
 }
 
 /** The job of this id; null when there is none. */
-export async function jobById({ asked }: Context, id: string, asOf?: Moment) {
+async function jobById({ asked }: Context, id: string, asOf?: Moment) {
   const [row] = await asked.request.services.store.load(jobs, [[id]], asOf)
   return row && row.deleted !== 1 ? jobSource(row, asOf) : null
 }
@@ -50,17 +46,6 @@ interface JobsArgs extends PageArgs {
   readonly status?: string | null
   readonly connectorType?: string | null
   readonly asOf?: string | null
-}
-
-/** Which jobs are asked for, by columns. */
-function wantedJobs({ status, connectorType }: JobsArgs): Record<string, string | number> {
-  if (status && !STATUSES.includes(status))
-    throw invalid('status', `expected ${STATUSES.join(', ')}, got ${status.slice(0, 40)}`)
-  return {
-    deleted: 0,
-    ...(status ? { status } : {}),
-    ...(connectorType ? { connector_type: connectorType } : {}),
-  }
 }
 
 export const jobTypes = `
@@ -186,15 +171,15 @@ export const jobResolvers = {
     async jobs(_: unknown, args: JobsArgs, context: Context) {
       const { store } = context.asked.request.services
       const page = readPage(args)
-      const equal = wantedJobs(args)
-      const asOf = await momentAsked(context, args.asOf, TOPICS)
+      const equal = jobColumns(args.status, args.connectorType)
+      const asOf = await momentAsked(context, args.asOf, JOB_TOPICS)
       const read = (limit: number, after: string | undefined) =>
         store.page({ table: jobs, equal, limit, ...(after === undefined ? {} : { after }), asOf })
       const connection = await connectRows(page, 'id', read, row => jobSource(row, asOf))
       return { ...connection, totalCount: () => store.count({ table: jobs, equal, asOf }) }
     },
     async job(_: unknown, { id, asOf }: { id: string; asOf?: string | null }, context: Context) {
-      return jobById(context, id, await momentAsked(context, asOf, TOPICS))
+      return jobById(context, id, await momentAsked(context, asOf, JOB_TOPICS))
     },
   },
   Job: {
@@ -217,11 +202,4 @@ export const jobResolvers = {
     job: ({ jobId, asOf }: { jobId: string; asOf: Moment | undefined }, _: object, context: Context) =>
       jobById(context, jobId, asOf),
   },
-}
-
-/** The job, or NOT_FOUND. */
-export async function requireJob(context: Context, id: string) {
-  const job = await jobById(context, id)
-  if (!job) throw new DomainError('NOT_FOUND', `there is no job ${id.slice(0, 100)}`)
-  return job
 }

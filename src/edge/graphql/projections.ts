@@ -1,5 +1,4 @@
-import { findProjection, shownProjection, shownProjections } from '../projections.ts'
-import { requestRebuild } from '../routes/projections.ts'
+import { findProjection, requestRebuild, shownProjection, shownProjections } from '../projections.ts'
 import { camel } from './connections.ts'
 import type { Context } from './context.ts'
 import { nullIfMissing } from './missing.ts'

@@ -3,10 +3,10 @@ import { encodePosition } from '../../kernel/position.ts'
 import type { Row } from '../../kernel/projection.ts'
 import type { Moment } from '../../store/store.ts'
 import { DATASET_TOPICS, findDataset } from '../datasets.ts'
-import { findRecord, placeOfRecord, recordsPage } from '../records.ts'
+import { findRecord, originOf, placeOfRecord, recordsPage } from '../records.ts'
 import type { Services } from '../services.ts'
 import { readWhere } from '../where.ts'
-import { AS_OF, connectionTypes, connectRows, PAGE_ARGS, type PageArgs, readPage } from './connections.ts'
+import { AS_OF, camel, connectionTypes, connectRows, PAGE_ARGS, type PageArgs, readPage } from './connections.ts'
 import type { Context } from './context.ts'
 import { JsonText } from './json.ts'
 import { nullIfMissing } from './missing.ts'
@@ -19,12 +19,19 @@ export interface RecordSource {
   readonly asOf: Moment | undefined
 }
 
-export function recordSource(services: Services, row: Row, asOf: Moment | undefined) {
+/** What a record, or a version of it, was made of; null: it was pushed. */
+export function originSource(row: Row) {
+  const { origin } = originOf(row)
+  return origin === undefined ? null : camel(origin)
+}
+
+function recordSource(services: Services, row: Row, asOf: Moment | undefined) {
   const { dataset, id, version, updated_at } = row as Row & { dataset: string; id: string }
   return {
     ...{ dataset, id, version, asOf },
     data: new JsonText(row.data as string),
     updatedAt: updated_at,
+    origin: originSource(row),
     position: () => encodePosition(placeOfRecord(services, row)),
   }
 }
@@ -82,8 +89,21 @@ export const recordTypes = `
     version: Int!
     """When it last changed."""
     updatedAt: DateTime!
+    """The record that a dilution or an augmentation has made it of; null: it was pushed."""
+    origin: Origin
     """A place that includes what made it so."""
     position: String!
+  }
+  """The record that one was made of."""
+  type Origin {
+    """The id of the data set that it is from."""
+    datasetId: ID!
+    """Its id there."""
+    recordId: ID!
+    """What made it: dilution, or a strategy of augmentation."""
+    strategy: String!
+    """What the choice, or the chances of the strategy, followed from."""
+    seed: String!
   }
   ${connectionTypes('Record', 'records')}`
 

@@ -3,7 +3,7 @@ import { connectionOf, connectionTypes, PAGE_ARGS, type PageArgs, readPage } fro
 import type { Context } from './context.ts'
 import { JsonText } from './json.ts'
 import { renamed } from './moments.ts'
-import type { RecordSource } from './records.ts'
+import { originSource, type RecordSource } from './records.ts'
 
 export const versionTypes = `
   extend type Record {
@@ -20,6 +20,8 @@ export const versionTypes = `
     data: JSON
     """When it became so."""
     updatedAt: DateTime!
+    """The record that it was made of; null: it was pushed."""
+    origin: Origin
     """A place that includes what made it so: give it as asOf."""
     position: String!
   }
@@ -33,8 +35,9 @@ export const versionTypes = `
   }`
 
 function versionSource({ row, operation, position }: Version) {
-  const { version, data, updated_at: updatedAt } = row
-  return { version, operation, position, updatedAt, data: row.deleted === 1 ? null : new JsonText(data as string) }
+  const { version, updated_at: updatedAt } = row
+  const data = row.deleted === 1 ? null : new JsonText(row.data as string)
+  return { version, operation, position, updatedAt, data, origin: originSource(row) }
 }
 
 export const versionResolvers = {

@@ -5,6 +5,8 @@ import { readHistory, type Told } from '../../log/history.ts'
 import type { Log, StoredEvent, Stream } from '../../log/log.ts'
 import type { Asked, Range } from './range.ts'
 
+/** Events that one page looks at, so that a rare key does not make one request read all there are. */
+export const MOST_LOOKED_AT = 100_000
 /** Bytes that are kept of each stream. */
 const PAGE_BYTES = 524_288
 /** Events that are looked at before the event loop has its turn. */

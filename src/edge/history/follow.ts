@@ -1,3 +1,4 @@
+import { pause } from '../../kernel/pause.ts'
 import type { Codec } from '../../log/codec.ts'
 import type { Log } from '../../log/log.ts'
 import { readEvents, type Seen } from './events.ts'
@@ -54,7 +55,7 @@ export async function* followEvents(following: Following): AsyncGenerator<readon
     }
     yield []
     if (signal.aborted || last?.passed(after, asOf)) return
-    await pause(signal)
+    await pause(LOOK_AGAIN_MS, signal)
     asOf = Date.now()
     const [reached, most] = await Promise.all([ends(asked.topics), last?.places()])
     through = most ? new Map([...reached].map(([name, end]) => [name, Math.min(end, most.get(name) ?? -1)])) : reached
@@ -75,16 +76,4 @@ async function endAt(log: Log, topics: readonly string[], to: Named): Promise<En
   // Given out, it is in the log. Brokers may show it a moment later.
   const open = inOneOrder(log, topics) ? [] : [...places].filter(([name, place]) => place > ends.get(name)!)
   return { places: async () => places, passed: reached => open.every(([name, place]) => reached.get(name)! >= place) }
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(done, LOOK_AGAIN_MS)
-    signal.addEventListener('abort', done)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }

@@ -5,7 +5,7 @@ import type { Log } from '../../log/log.ts'
 import type { Principal } from '../auth/authenticate.ts'
 import { isBeyondEnd } from '../ends.ts'
 import { readPosition } from '../positions.ts'
-import { isTime, timeOf } from '../times.ts'
+import { isTime, pastTimeOf, timeOf } from '../times.ts'
 
 export type EventType = keyof Events
 
@@ -80,10 +80,11 @@ export interface Range {
 
 /**
  * Reads where to begin, which is not included, and `to`, which is. Without them it is all there is now. Throws
- * VALIDATION_ERROR, and GONE when retention has taken events that it asks for.
+ * VALIDATION_ERROR, also for a beginning that is still to come, and GONE when retention has taken events that it asks for.
  */
 export async function readRange(log: Log, topics: readonly string[], from?: Named, to?: Named): Promise<Range> {
-  const [since, until] = [from && timeIn(from), to && timeIn(to)]
+  const since = from && isTime(from.text) ? pastTimeOf(from.text, from.field) : undefined
+  const until = to && timeIn(to)
   if (since !== undefined && until !== undefined && since > until) throw invalid(from!.field, 'it is after to')
   const [after, asked, ends] = await Promise.all([
     from === undefined ? forgottenOf(log, topics) : placesOf(log, topics, from),

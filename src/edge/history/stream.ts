@@ -3,7 +3,7 @@ import type { Request } from '../router.ts'
 import { jsonOf, type Seen } from './events.ts'
 import { followEvents } from './follow.ts'
 import { openOutlet } from './outlet.ts'
-import { type Asked, earliestAfter, type Named, placesOf, readRange, timeIn } from './range.ts'
+import { type Asked, earliestAfter, type Named, placesOf, readRange } from './range.ts'
 
 /** How often a client is told how far all has been looked at, when nothing of it was for it. */
 const PLACE_MS = 10_000
@@ -54,10 +54,7 @@ export async function streamHistory(request: Request, wanted: Wanted): Promise<v
 
 const isGone = (error: unknown) => error instanceof DomainError && error.code === 'GONE'
 
-function createFrames({ from, limit }: Wanted) {
-  const begin = from && timeIn(from)
-  // A time that has not come is no place in the log yet: what comes before it is left out.
-  const after = begin !== undefined && begin > Date.now() ? new Date(begin).toISOString() : ''
+function createFrames({ limit }: Wanted) {
   let left = limit
   /** All up to there has been looked at. */
   let place: string | undefined
@@ -76,7 +73,7 @@ function createFrames({ from, limit }: Wanted) {
       for (const { position, event } of group) {
         if (left === 0) break
         place = position
-        if (event === undefined || event.time <= after) continue
+        if (event === undefined) continue
         left--
         told = position
         text += `id: ${position}\ndata: ${jsonOf(event)}\n\n`

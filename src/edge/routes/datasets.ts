@@ -1,13 +1,11 @@
 import { offerSchema } from '../../intake/infer.ts'
-import { DomainError, invalid } from '../../kernel/errors.ts'
+import { invalid } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
-import type { ReadStore } from '../../threads/store.ts'
 import { readBody } from '../body.ts'
 import { configureDataset, settingsBody, shownSettings } from '../dataset-settings.ts'
-import { DATASET_TOPICS, datasetsPage, findDataset, shownDataset } from '../datasets.ts'
+import { DATASET_TOPICS, datasetsPage, findDataset, nameOf, shownDataset } from '../datasets.ts'
 import type { Exchange } from '../exchange.ts'
 import { readMoment } from '../moment.ts'
-import { named } from '../names.ts'
 import { reach, reachMinPosition } from '../reach.ts'
 import { findRecordOf, recordJson, recordsPage } from '../records.ts'
 import type { Route } from '../router.ts'
@@ -103,16 +101,6 @@ const schemaOf: Route = {
       },
     }
   },
-}
-
-/** The name in the log of the data set that is meant; one that is new is called what it is asked for by. */
-export async function nameOf(store: ReadStore, given: string): Promise<string> {
-  try {
-    return (await findDataset(store, given)).name as string
-  } catch (error) {
-    if (!(error instanceof DomainError) || error.code !== 'NOT_FOUND' || given.startsWith('ds_')) throw error
-    return named('dataset', given, '')
-  }
 }
 
 const SETTINGS_LIMIT = 524_288

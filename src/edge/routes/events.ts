@@ -1,7 +1,7 @@
 import { invalid } from '../../kernel/errors.ts'
 import { authenticate, credentialsAnywhere, credentialsOf } from '../auth/authenticate.ts'
 import type { Exchange } from '../exchange.ts'
-import { jsonOf, readEvents } from '../history/events.ts'
+import { jsonOf, MOST_LOOKED_AT, readEvents } from '../history/events.ts'
 import { type ExportFormat, FORMATS, findFormat } from '../history/exports.ts'
 import { namedIn, readAsked, readRange } from '../history/range.ts'
 import { LAST_EVENT_ID, streamHistory } from '../history/stream.ts'
@@ -11,8 +11,6 @@ import type { Reply, Request, Route } from '../router.ts'
 import { limitOf } from './pages.ts'
 
 const PARAMETERS = ['topic', 'type', 'key', 'from', 'to', 'min_position']
-/** Events that one page looks at, so that a rare key does not make one request read all there are. */
-export const MOST_LOOKED_AT = 100_000
 
 const NO_CREDENTIALS = { authorization: undefined, apiKey: undefined }
 

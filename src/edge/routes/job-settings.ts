@@ -5,12 +5,10 @@ import type { Row } from '../../kernel/projection.ts'
 import { readBody } from '../body.ts'
 import { createJob, updateJob } from '../job-commands.ts'
 import { checkAddresses, checkJob, type JobBody, jobBody } from '../job-settings.ts'
-import { configOf, findJob, placeOfJob, reachJob, shownJobInFull } from '../jobs.ts'
+import { configOf, findJob, JOB_TOPICS, placeOfJob, reachJob, shownJobInFull } from '../jobs.ts'
 import { preview as previewOf } from '../preview.ts'
 import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
-
-const TOPICS = ['sync.jobs', 'sync.logs']
 
 function readJob({ exchange, services }: Request): Promise<JobBody> {
   return readBody(exchange, jobBody as z.ZodType<JobBody>, { limit: services.config.jobBytes })
@@ -50,7 +48,7 @@ const state: Route = {
   auth: 'sync:read',
   limit: 'api',
   async handle(request) {
-    await reachMinPosition(request, TOPICS)
+    await reachMinPosition(request, JOB_TOPICS)
     return shownState(request.services, await findJob(request.services, request.params.id!))
   },
 }

@@ -1,17 +1,23 @@
-import { invalid } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { jobs as jobsTable, type RunState, runLogs, runs as runsTable } from '../../projections/jobs.ts'
 import { check } from '../body.ts'
 import { type Control, controlJob, deleteJob } from '../job-commands.ts'
-import { findJob, lastLogged, logConditions, logFilter, shownJob, shownJobInFull, shownLog, shownRun } from '../jobs.ts'
+import {
+  findJob,
+  JOB_TOPICS,
+  jobColumns,
+  lastLogged,
+  logConditions,
+  logFilter,
+  shownJob,
+  shownJobInFull,
+  shownLog,
+  shownRun,
+} from '../jobs.ts'
 import { readMoment } from '../moment.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { cursorOf, limitOf, nextCursor, wholeParameter } from './pages.ts'
 
-/** What these routes read is made of. */
-const TOPICS = ['sync.jobs', 'sync.logs']
-
-const STATUSES = ['pending', 'running', 'paused', 'waiting', 'completed', 'failed', 'cancelled']
 const MAX_PER_PAGE = 1000
 
 const list: Route = {
@@ -24,16 +30,8 @@ const list: Route = {
     const { query } = exchange
     const page = wholeParameter(exchange, 'page', 1, 1_000_000)
     const per_page = wholeParameter(exchange, 'per_page', 20, MAX_PER_PAGE)
-    const equal: Record<string, string | number> = { deleted: 0 }
-    const status = query.get('status')
-    if (status !== null) {
-      if (!STATUSES.includes(status))
-        throw invalid('status', `expected ${STATUSES.join(', ')}, got ${status.slice(0, 40)}`)
-      equal.status = status
-    }
-    const connector = query.get('connector_type')
-    if (connector !== null) equal.connector_type = connector
-    const asOf = await readMoment(request, TOPICS)
+    const equal = jobColumns(query.get('status'), query.get('connector_type'))
+    const asOf = await readMoment(request, JOB_TOPICS)
     const asked = { table: jobsTable, equal, limit: per_page, offset: (page - 1) * per_page, asOf }
     const [rows, total] = await Promise.all([services.store.page(asked), services.store.count(asked)])
     return { status: 200, body: { items: rows.map(row => shownJob(row, asOf)), total, page, per_page } }
@@ -47,7 +45,7 @@ const one: Route = {
   limit: 'api',
   async handle(request) {
     const { services, params } = request
-    const asOf = await readMoment(request, TOPICS)
+    const asOf = await readMoment(request, JOB_TOPICS)
     return { status: 200, body: await shownJobInFull(services, await findJob(services, params.id!, asOf), asOf) }
   },
 }
@@ -92,7 +90,7 @@ const runs: Route = {
     const { exchange, services, params } = request
     const limit = limitOf(exchange)
     const after = cursorOf(exchange)
-    const asOf = await readMoment(request, TOPICS)
+    const asOf = await readMoment(request, JOB_TOPICS)
     const { id } = await findJob(services, params.id!, asOf)
     const page = { table: runsTable, equal: { job_id: id! }, limit, asOf, ...(after === undefined ? {} : { after }) }
     const rows = await services.store.page(page)
@@ -112,7 +110,7 @@ const logs: Route = {
     const asked = ['level', 'since', 'until'].flatMap(name => (query.has(name) ? [[name, query.get(name)]] : []))
     const filter = check(Object.fromEntries(asked), logFilter)
     const limit = limitOf(exchange, 100)
-    const asOf = await readMoment(request, TOPICS)
+    const asOf = await readMoment(request, JOB_TOPICS)
     const { id } = await findJob(services, params.id!, asOf)
     // Without a time to begin at, whoever asks wants to know what was last.
     const newest = filter.since === undefined

@@ -1,22 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { timeOrderedId } from '../../kernel/id.ts'
-import { encodePosition } from '../../kernel/position.ts'
-import { findProjection, shownProjection, shownProjections, shownRebuild } from '../projections.ts'
+import { findProjection, requestRebuild, shownProjection, shownProjections } from '../projections.ts'
 import { reachMinPosition } from '../reach.ts'
-import type { Request, Route } from '../router.ts'
-
-/** Has a projection rebuilt. Rejects with NOT_FOUND, and CONFLICT when a rebuild is under way. */
-export async function requestRebuild({ exchange, services, principal }: Request, given: string) {
-  const projection = findProjection(given)
-  const { name } = projection
-  const rebuild_id = timeOrderedId('reb', Date.now(), randomBytes(16))
-  const command = { type: 'RequestRebuild' as const, data: { rebuild_id, projection: name, reason: 'asked' } }
-  const by = { actor: principal.id, requestId: exchange.requestId }
-  const position = await services.commands.send(`projection/${name}`, command, by)
-  await services.rebuilds.reached(position)
-  const rebuild = await shownRebuild(services, projection, rebuild_id)
-  return { name, position: encodePosition(position), rebuild }
-}
+import type { Route } from '../router.ts'
 
 const list: Route = {
   method: 'GET',

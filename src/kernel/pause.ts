@@ -4,15 +4,15 @@ export function turn(): Promise<void> {
 }
 
 /** Resolves after `ms`, or when `signal` aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     const wake = () => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', wake)
+      signal?.removeEventListener('abort', wake)
       resolve()
     }
     const timer = setTimeout(wake, ms)
-    signal.addEventListener('abort', wake)
-    if (signal.aborted) wake()
+    signal?.addEventListener('abort', wake)
+    if (signal?.aborted) wake()
   })
 }
