@@ -1,5 +1,6 @@
 import type { Events } from '../events/index.ts'
 import { passPoint } from '../kernel/points.ts'
+import { isTotal } from '../kernel/position.ts'
 import type { Emit, Projection, Source } from '../kernel/projection.ts'
 import { createSlots, type Slots } from '../kernel/slots.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
@@ -174,8 +175,10 @@ async function together(
 }
 
 async function readOn<Name extends keyof Events>(work: Work<Name>, held: Held, signal: AbortSignal): Promise<void> {
-  const { log, codec, slots, maxEvents, maxBytes, onProgress } = work
-  const { stream } = held
+  const { log, store, projection, codec, slots, maxEvents, maxBytes, onProgress } = work
+  const { stream, epoch } = held
+  // In a log of one order what lies between the events of a topic is of other topics.
+  const own = !isTotal(log.place(stream, 0))
   onProgress(stream.name, held.after, 0)
   while (!signal.aborted) {
     const page = await log.read(stream, held.after, { maxEvents, maxBytes, waitMs: WAIT_MS, signal })
@@ -184,6 +187,11 @@ async function readOn<Name extends keyof Events>(work: Work<Name>, held: Held, s
       from = await slots.take(signal, () => project(work, held, page, from))
     }
     const moved = page.through > held.after || page.events.length > 0
+    // Nothing but a transaction that was given up: who asks the checkpoint would wait for the rest of it for ever.
+    if (own && moved && page.events.length === 0) {
+      const passed = { projection: projection.name, stream: stream.name, offset: page.through, epoch }
+      await slots.take(signal, () => store.commit([], passed, Promise.resolve()))
+    }
     held.after = page.through
     if (moved) onProgress(stream.name, page.through, page.events.length)
   }
