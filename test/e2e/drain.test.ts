@@ -67,7 +67,9 @@ it('SIGTERM waits until a slow reader of receipts has the last of them', async (
   client.readSlowly()
   await client.closed
   const text = chunkedBody(client)
-  const summary = JSON.parse(/^(\{"error":.*"request_id".*\}) *$/m.exec(text)![1]!)
+  const last = /^(\{"error":.*"request_id".*\}) *$/m
+  expect(text.slice(-2000)).toMatch(last)
+  const summary = JSON.parse(last.exec(text)![1]!)
   expect(summary).toMatchObject({
     error: { code: 'UNAVAILABLE' },
     accepted: 0,
