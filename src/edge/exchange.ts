@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { DomainError } from '../kernel/errors.ts'
 import { timeOrderedId } from '../kernel/id.ts'
 import { type Held, readWhole } from './bodies.ts'
+import { createOutgoing } from './outgoing.ts'
 
 /** Called with each piece of a body, which is valid only during the call. */
 export type OnChunk = (chunk: Buffer, last: boolean) => void
@@ -81,6 +82,8 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
   let ended = false
   let delivered = false
   let paused = false
+  const outgoing = createOutgoing(res, onDone, () => aborted)
+  outgoing.handedOver()
 
   res.onAborted(() => {
     aborted = true
@@ -90,6 +93,7 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
   })
   res.onData((data, last) => {
     if (ended) return
+    outgoing.handedOver()
     if (listener) return listener(Buffer.from(data), last)
     // Nobody reads yet: keep the one piece that is already here and leave the rest in the socket.
     keep(data, last)
@@ -115,35 +119,6 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
   function onDone(): void {
     delivered = true
     for (const each of deliveredListeners.splice(0)) each()
-  }
-
-  /** Hands a body over as its reader takes it: uWebSockets.js would keep the rest, and never say when it is gone. */
-  function deliver(body: string | Buffer): void {
-    const total = Buffer.byteLength(body)
-    const [, whole] = res.tryEnd(body, total)
-    if (whole) return onDone()
-    const bytes = Buffer.from(body)
-    res.onWritable(offset => {
-      const [taken, done] = res.tryEnd(bytes.subarray(offset), total)
-      if (done) onDone()
-      return taken
-    })
-  }
-
-  /**
-   * The same where the length was not known: whether all is gone shows only when more is written, so a space is, which
-   * before the end of a line is nothing.
-   */
-  function deliverLines(text: string): void {
-    const finish = () => {
-      res.end('\n')
-      onDone()
-    }
-    if (res.write(text)) return finish()
-    res.onWritable(() => {
-      if (res.write(' ')) finish()
-      return true
-    })
   }
 
   const exchange: Exchange = {
@@ -203,7 +178,7 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
       dropBody()
       res.cork(() => {
         writeHead(res, status, { ...always, ...more })
-        if (exchange.method !== 'HEAD') return deliver(body)
+        if (exchange.method !== 'HEAD') return outgoing.deliver(body)
         // A body after HEAD would be taken for the next answer. The length is written by hand: told of one,
         // endWithoutBody waits for a body for ever.
         res.writeHeader('Content-Length', String(Buffer.byteLength(body))).endWithoutBody()
@@ -221,29 +196,16 @@ export function createExchange(res: HttpResponse, req: HttpRequest, held: Held):
       })
     },
     write(part) {
-      if (aborted || ended || part.length === 0) return true
-      let taken = true
-      res.cork(() => {
-        taken = res.write(part)
-      })
-      return taken
+      return aborted || ended || part.length === 0 || outgoing.write(part)
     },
     onWritable(each) {
-      if (aborted || ended) return
-      res.onWritable(() => {
-        each()
-        return true
-      })
+      outgoing.onWritable(each)
     },
     end(text) {
       if (aborted || ended) return
       exchange.resume()
       dropBody()
-      res.cork(() => {
-        if (text !== '') return deliverLines(text.trimEnd())
-        res.end()
-        onDone()
-      })
+      outgoing.end(text)
     },
     onDelivered(each) {
       if (delivered) each()

@@ -19,8 +19,8 @@ export interface RawClient {
   /** Hangs up: with a reset, or in order. */
   reset(): void
   end(): void
-  /** Resolves when the other side has closed. */
-  readonly closed: Promise<void>
+  /** Resolves when the other side has closed: with the code of the error, if it was not in order. */
+  readonly closed: Promise<string | undefined>
 }
 
 export function openRaw({ url }: Target): Promise<RawClient> {
@@ -31,7 +31,11 @@ export function openRaw({ url }: Target): Promise<RawClient> {
   socket.on('data', text => {
     received += text
   })
-  const closed = new Promise<void>(resolve => socket.on('close', () => resolve()))
+  let broken: string | undefined
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+    broken = code
+  })
+  const closed = new Promise<string | undefined>(resolve => socket.on('close', () => resolve(broken)))
   const client: RawClient = {
     write: bytes => void socket.write(bytes),
     chunk(bytes) {
