@@ -25,6 +25,8 @@ export interface Outgoing {
 export function createOutgoing(res: HttpResponse, onDone: () => void, isGone: () => boolean): Outgoing {
   let corked = false
   let full = false
+  /** Whether the client ever was: then the system may have room for just this much. */
+  let slow = false
   let waiting: (string | Buffer)[] = []
   let last: string | undefined
   let writable: (() => void) | undefined
@@ -38,6 +40,7 @@ export function createOutgoing(res: HttpResponse, onDone: () => void, isGone: ()
       })
     if (!taken && !full) {
       full = true
+      slow = true
       res.onWritable(() => {
         full = false
         writable?.()
@@ -65,7 +68,7 @@ export function createOutgoing(res: HttpResponse, onDone: () => void, isGone: ()
       res.end('\n')
       onDone()
     }
-    if (res.write(text) && res.write(' ')) return finish()
+    if (res.write(text) && (!slow || res.write(' '))) return finish()
     res.onWritable(() => {
       if (res.write(' ')) finish()
       return true
