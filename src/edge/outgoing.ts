@@ -1,12 +1,13 @@
 import type { HttpResponse } from 'uWebSockets.js'
 
-/** Characters that surely fit into uWebSockets.js' cork of 16 KB, framed and as UTF-8. */
-const CORKED = 4096
+/** Bytes that surely fit, framed, into uWebSockets.js' cork of 16 KB while nothing else is in it. */
+const PIECE = 15_000
 
 /**
  * The body of an answer on its way out. uWebSockets.js corks a connection while it hands over what has come on it, and of
  * an answer of unknown length it loses a piece that the cork is too full for while the system takes nothing either
- * (issue 1249 of uWebSockets.js). So what is written then waits until that is over, and only what is small is corked.
+ * (issue 1249 of uWebSockets.js). So what is written then waits until that is over, and goes out in pieces that fit, each
+ * under a cork of its own.
  */
 export interface Outgoing {
   /** Something has come on the connection: what runs at once because of it, promises too, runs with the cork on. */
@@ -32,12 +33,13 @@ export function createOutgoing(res: HttpResponse, onDone: () => void, isGone: ()
   let writable: (() => void) | undefined
 
   function writeNow(part: string | Buffer): boolean {
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part
     let taken = true
-    if (part.length > CORKED) taken = res.write(part)
-    else
+    for (let at = 0; at < bytes.length; at += PIECE) {
       res.cork(() => {
-        taken = res.write(part)
+        taken = res.write(bytes.subarray(at, at + PIECE)) && taken
       })
+    }
     if (!taken && !full) {
       full = true
       slow = true
@@ -52,25 +54,23 @@ export function createOutgoing(res: HttpResponse, onDone: () => void, isGone: ()
 
   function endNow(text: string): void {
     if (text !== '') return deliverLines(text.trimEnd())
-    res.cork(() => {
-      res.end()
-      onDone()
-    })
+    res.cork(() => res.end())
+    onDone()
   }
 
   /**
-   * The last lines of an answer whose length was not known: whether all is gone shows only when more is written (of a
-   * piece it is told whether it was taken, not whether what frames it was), so a space is, which before the end of a line
-   * is nothing. Not corked: what a cork holds counts as taken, and may yet find no room when it is let go.
+   * The last lines of an answer whose length was not known: what a cork holds counts as taken, and may yet find no room
+   * when it is let go. Whether all is gone shows only when more is written, so a space is, which before the end of a line is
+   * nothing.
    */
   function deliverLines(text: string): void {
     const finish = () => {
-      res.end('\n')
+      res.cork(() => res.end('\n'))
       onDone()
     }
-    if (res.write(text) && (!slow || res.write(' '))) return finish()
+    if (writeNow(text) && (!slow || writeNow(' '))) return finish()
     res.onWritable(() => {
-      if (res.write(' ')) finish()
+      if (writeNow(' ')) finish()
       return true
     })
   }
