@@ -20,8 +20,8 @@ export type Push = Pick<RecordPushed, 'op' | 'data' | 'upsert' | 'version' | 'up
 export interface RecordEffect {
   readonly state: RecordState
   readonly operation: RecordChanged['operation']
-  /** JSON text: old and new value of each field that differs. */
-  readonly changes: string
+  /** Works out, as JSON text, the old and new value of each field that differs. */
+  readonly changes: () => string
   /** Of an update: fields that the record does not have any more. */
   readonly removed: readonly string[]
   /** Found on the way, and decided as far as its policy could. */
@@ -58,18 +58,22 @@ function become(
 ): RecordEffect | undefined {
   const before = current?.data ?? null
   let operation: RecordChanged['operation'] = 'update'
-  let changes: string | undefined
+  let changes: () => string
+  let updated: string | undefined
   if (data === null) {
     if (before === null) return undefined
     operation = 'delete'
-    changes = deletedFields(before)
+    changes = () => deletedFields(before)
   } else if (before === null) {
     operation = 'create'
-    changes = createdFields(data)
-  } else changes = changedFields(before, data)
-  if (changes === undefined) return undefined
+    changes = () => createdFields(data)
+  } else {
+    const found = changedFields(before, data)
+    if (found === undefined) return undefined
+    updated = found
+    changes = () => found
+  }
   const version = (current?.version ?? 0) + 1
-  const updated = operation === 'update' ? changes : undefined
   const basis = push.conflict === null ? null : basisOf(current, push, push.conflict.policy, updated, conflict)
   // A field that is gone has the new value null, as one may that is there.
   const mayLack = updated?.includes('"new":null}')

@@ -80,9 +80,9 @@ export interface Source {
 
 /**
  * Puts an event out: under the key of the event that it follows from, in the partition of that one; or, with a key of its
- * own, wherever that belongs.
+ * own, wherever that belongs. It is made only where it is not out already, as in a rebuild all are.
  */
-export type Emit<Outputs> = <Name extends keyof Outputs>(type: Name, event: Outputs[Name], key?: string) => void
+export type Emit<Outputs> = <Name extends keyof Outputs>(type: Name, make: () => Outputs[Name], key?: string) => void
 
 /**
  * A read model, pure: the same events give the same rows and the same outputs, whenever and in whatever batches they

@@ -54,11 +54,11 @@ export function tellDetected(
   const conflict_id = conflictId(event.received_at, source)
   const resolution_required = resolution === null
   const news = { conflict_id, news: 'detected' as const, conflict_type: type, resolution_required, resolution }
-  emit('ConflictTold', { ...told(event, source), ...news })
+  emit('ConflictTold', () => ({ ...told(event, source), ...news }))
   const { dataset, id: record_id, source: system, request_id, job_id } = event
   emit(
     'ConflictDetected',
-    {
+    () => ({
       ...{ conflict_id, dataset, record_id, conflict_type: type, policy, resolution },
       current: current.data,
       current_version: current.version,
@@ -69,7 +69,7 @@ export function tellDetected(
       incoming_updated_at: event.updated_at,
       ...{ fields, source: system, request_id, job_id },
       ...{ source_stream: source.stream, source_offset: source.offset, detected_at: event.received_at },
-    },
+    }),
     conflictKey(conflict_id),
   )
 }
@@ -82,5 +82,5 @@ export function tellResolved(
   source: Source,
 ): void {
   if (resolves === null) return
-  emit('ConflictTold', { ...told(event, source), conflict_id: resolves, news: 'resolved', resolution })
+  emit('ConflictTold', () => ({ ...told(event, source), conflict_id: resolves, news: 'resolved', resolution }))
 }

@@ -75,7 +75,7 @@ export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
     const current = row as unknown as RecordState | undefined
     const effect = mergeRecord(current, event)
     if (effect?.state) {
-      const { state, operation, changes, removed } = effect
+      const { state, operation, removed } = effect
       const verdict = state.data === null ? 0 : verdictOf(event.received_at, event.updated_at, null)
       rows.put(records, source.key, {
         dataset: event.dataset,
@@ -97,12 +97,12 @@ export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
       }
       countQuality(rows, event.dataset, source, row, state.data, verdict)
       countRecords(rows, event.dataset, event.id, by, origins, source, event.received_at)
-      emit('RecordChanged', {
+      emit('RecordChanged', () => ({
         dataset: event.dataset,
         id: event.id,
         operation,
         version: state.version,
-        changes,
+        changes: effect.changes(),
         removed,
         source_stream: source.stream,
         source_offset: source.offset,
@@ -110,7 +110,7 @@ export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
         changed_at: event.received_at,
         job_id: event.job_id,
         told_more: effect.conflict !== undefined || (event.conflict !== null && event.conflict.resolves !== null),
-      })
+      }))
     }
     if (effect?.conflict) tellDetected(emit, effect.conflict, current!, event, source)
     if (event.conflict !== null) tellResolved(emit, event, event.conflict, source)

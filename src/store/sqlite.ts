@@ -1,17 +1,15 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import type { Row, Table, Value } from '../kernel/projection.ts'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { Row } from '../kernel/projection.ts'
 import { pageInSlices, readerOfThePast, type SliceReader } from './as-of.ts'
 import { allTables } from './generations.ts'
 import { countSlice, countThen, endOfSlice, loadThen, readSlice } from './sqlite-as-of.ts'
 import { claimIn, epochOf, forgetIn, keptIn, offsetsIn } from './sqlite-checkpoints.ts'
 import { sqliteGenerations } from './sqlite-generations.ts'
-import { countNow, pageSql, quoted, rowsUntilFull } from './sqlite-sql.ts'
+import { sqliteRows } from './sqlite-rows.ts'
+import { countNow, pageSql, rowsUntilFull } from './sqlite-sql.ts'
 import { declareOwn, declareTable } from './sqlite-tables.ts'
-import { PAGE_BYTES, type PageQuery, refusedCommit, rowBytes, rowOf, type Store, type TableChange } from './store.ts'
+import { type PageQuery, refusedCommit, type Store } from './store.ts'
 
-/** Rows and keys in one statement: what a statement costs by itself is more than what a row does. */
-const ROWS_A_STATEMENT = 20
-const KEYS_A_STATEMENT = 32
 /** Statements that stay prepared: what callers ask may have any number of texts. */
 const MOST_PREPARED = 500
 
@@ -38,64 +36,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     return found
   }
 
-  function upsertOf(table: Table, count: number): StatementSync {
-    const columns = Object.keys(table.columns)
-    const rest = columns.filter(column => !table.key.includes(column))
-    const set = rest.map(column => `${quoted(column)} = excluded.${quoted(column)}`).join(', ')
-    const row = `(${columns.map(() => '?').join(', ')})`
-    // `or fail`: else SQLite keeps a journal for each statement, to undo half of one. A failure here undoes all of a commit.
-    return statement(
-      `insert or fail into ${quoted(table.name)}(${columns.map(quoted).join(', ')}) values ${Array(count).fill(row).join(', ')}
-       on conflict(${table.key.map(quoted).join(', ')}) do update set ${set}`,
-    )
-  }
-
-  /** Writes rows, many to a statement: what a statement costs by itself is more than what a row does. */
-  function upsert({ table, rows }: TableChange): void {
-    const columns = Object.keys(table.columns)
-    for (let at = 0; at < rows.length; ) {
-      const count = rows.length - at >= ROWS_A_STATEMENT ? ROWS_A_STATEMENT : 1
-      const values: SQLInputValue[] = []
-      for (let i = at; i < at + count; i++) for (const column of columns) values.push(rows[i]![column] as SQLInputValue)
-      upsertOf(table, count).run(...values)
-      at += count
-    }
-  }
-
-  /** A cross join goes through its left side from first to last, so that rows come in the order of the keys. */
-  function loadOf(table: Table, count: number): StatementSync {
-    const columns = Object.keys(table.columns).map(column => `t.${quoted(column)}`)
-    const parts = `(${table.key.map(() => '?').join(', ')})`
-    const same = table.key.map((column, i) => `t.${quoted(column)} = k.column${i + 1}`)
-    return statement(
-      `select ${columns.join(', ')} from (values ${Array(count).fill(parts).join(', ')}) k
-       cross join ${quoted(table.name)} t on ${same.join(' and ')}`,
-    )
-  }
-
-  function load(table: Table, keys: readonly (readonly Value[])[]): Row[] {
-    const columns = Object.keys(table.columns)
-    const rows: Row[] = []
-    let bytes = 0
-    for (let at = 0; at < keys.length && bytes < PAGE_BYTES; ) {
-      const count = keys.length - at >= KEYS_A_STATEMENT ? KEYS_A_STATEMENT : 1
-      const found = loadOf(table, count)
-      // As objects these would be slow ones, without a shape.
-      found.setReturnArrays(true)
-      const parts: SQLInputValue[] = []
-      // As many as there are columns, also for a key that somebody else has made: the others' would shift.
-      for (const key of keys.slice(at, at + count))
-        for (let i = 0; i < table.key.length; i++) parts.push(key[i] ?? null)
-      for (const values of found.iterate(...parts)) {
-        const row = rowOf(columns, values as unknown as readonly Value[])
-        rows.push(row)
-        bytes += rowBytes(row)
-        if (bytes >= PAGE_BYTES) break
-      }
-      at += count
-    }
-    return rows
-  }
+  const { load, upsert } = sqliteRows(db)
 
   let last: Promise<unknown> = Promise.resolve()
   /** One at a time: a commit may wait in the middle, and nobody may see it half done. */

@@ -252,8 +252,8 @@ async function workOut<Name extends keyof Events>(
   const outputs = collectOutputs(codec, held.stream.partition, sources.length, redirect)
   let to = from
   let told = false
-  const emit: Emit<Events> = (type, event, key) => {
-    if (!told) outputs.add(type, event, page.events[to]!.key, key)
+  const emit: Emit<Events> = (type, make, key) => {
+    if (!told) outputs.add(type, make(), page.events[to]!.key, key)
   }
   for (const source of sources) {
     const { type, data } = codec.decode(page.events[to]!.value)

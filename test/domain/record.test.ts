@@ -13,14 +13,20 @@ function merged(...pushes: Push[]) {
   const effects = pushes.map(push => {
     const effect = mergeRecord(state, push)
     state = effect?.state ?? state
-    return effect?.state && `${effect.operation} ${effect.state.version} ${effect.changes}`
+    return effect?.state && `${effect.operation} ${effect.state.version} ${effect.changes()}`
   })
   return { state, effects }
 }
 
+/** An effect with its changes worked out. */
+function effectOf(state: RecordState | undefined, push: Push) {
+  const effect = mergeRecord(state, push)
+  return { ...effect, changes: effect?.state && effect.changes() }
+}
+
 describe('merging a record', () => {
   it('creates it with version 1', () => {
-    expect(mergeRecord(undefined, upsert('{"a":1}'))).toEqual({
+    expect(effectOf(undefined, upsert('{"a":1}'))).toEqual({
       state: { data: '{"a":1}', version: 1, basis: null },
       operation: 'create',
       changes: '{"a":{"old":null,"new":1}}',
@@ -29,7 +35,7 @@ describe('merging a record', () => {
   })
 
   it('creates one without fields', () => {
-    expect(mergeRecord(undefined, upsert('{}'))).toMatchObject({ operation: 'create', changes: '{}' })
+    expect(effectOf(undefined, upsert('{}'))).toMatchObject({ operation: 'create', changes: '{}' })
   })
 
   it('updates it, one version for each push that changes something', () => {
@@ -63,7 +69,7 @@ describe('merging a record', () => {
 
   it('removes it whatever data a delete brings and whatever upsert says', () => {
     const push: Push = { ...PLAIN, op: 'delete', data: '{"a":9}', upsert: false }
-    expect(mergeRecord({ data: '{"a":1}', version: 4, basis: null }, push)).toEqual({
+    expect(effectOf({ data: '{"a":1}', version: 4, basis: null }, push)).toEqual({
       state: { data: null, version: 5, basis: null },
       operation: 'delete',
       changes: '{"a":{"old":1,"new":null}}',
@@ -104,12 +110,12 @@ describe('merging a record', () => {
     ['{"a":1,"b":1}', '{}', ['a', 'b']],
   ])('tells fields that are gone from those that are null: %s to %s', (before, after, removed) => {
     const { state } = merged(upsert(before))
-    expect(mergeRecord(state, upsert(after))).toMatchObject({ operation: 'update', removed })
+    expect(effectOf(state, upsert(after))).toMatchObject({ operation: 'update', removed })
   })
 
   it('removes no fields from one that is gone', () => {
     const { state } = merged(upsert('{"a":1}'))
-    expect(mergeRecord(state, remove)).toMatchObject({ operation: 'delete', removed: [] })
+    expect(effectOf(state, remove)).toMatchObject({ operation: 'delete', removed: [] })
   })
 
   it('keeps every number exact', () => {

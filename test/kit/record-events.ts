@@ -39,8 +39,8 @@ export function memory() {
         },
       }
       const outputs: Output[] = []
-      const emit: Emit<RecordOutputs> = (type, event, key) =>
-        void outputs.push({ type, event, ...(key === undefined ? {} : { key }) } as Output)
+      const emit: Emit<RecordOutputs> = (type, make, key) =>
+        void outputs.push({ type, event: make(), ...(key === undefined ? {} : { key }) } as Output)
       for (const { event, source } of batch) recordsProjection.evolve(rows, event, source, 'RecordPushed', emit)
       // As a store does: what is written is values, whatever happens to the row's object.
       if (keep) for (const [table, key, row] of written) tables.get(table.name)!.set(key, { ...row })
