@@ -20,4 +20,4 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 8080
-CMD ["node", "--disable-warning=ExperimentalWarning", "dist/cli.js", "serve"]
+CMD ["node", "--disable-warning=ExperimentalWarning", "--v8-pool-size=0", "dist/cli.js", "serve"]

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Running, run } from '../test/kit/processes.ts'
+import { NODE_ARGS, type Running, run } from '../test/kit/processes.ts'
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url))
 const LOOK_AGAIN_MS = 20
@@ -18,7 +18,7 @@ export interface Serving {
 export function serve(env: Record<string, string>): Serving {
   const dir = mkdtempSync(join(tmpdir(), 'sync-bench-'))
   const settings = { HOST: '127.0.0.1', PORT: '0', DATA_DIR: dir, LOG_LEVEL: 'warn', ...env }
-  const process_ = run(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, 'serve'], {
+  const process_ = run(process.execPath, [...NODE_ARGS, CLI, 'serve'], {
     env: { PATH: process.env.PATH ?? '', ...settings },
   })
   return {

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning --v8-pool-size=0
 import { readFileSync } from 'node:fs'
 import { meant, misused, readArguments } from './cli/arguments.ts'
 import type { Command } from './cli/command.ts'

@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { withSettings } from '../scripts/readme-settings.ts'
+import { NODE_ARGS } from './kit/processes.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const MAX_LINES = 300
@@ -112,6 +113,20 @@ describe('the house', () => {
       .map(file => `${file}: ${readFileSync(join(root, file), 'utf8').split('\n').length - 1}`)
       .filter(line => Number(line.split(': ')[1]) > MAX_LINES)
     expect(long).toEqual([])
+  })
+
+  it('gives Node the same wherever the service is started', () => {
+    const text = (file: string) => readFileSync(join(root, file), 'utf8')
+    const { start, sync } = JSON.parse(text('package.json')).scripts
+    const [, image] = /^CMD (\[.*\])$/m.exec(text('Dockerfile'))!
+    const [program] = text('src/cli.ts').split('\n')
+    const command = ['node', ...NODE_ARGS].join(' ')
+    expect([program, start, sync, JSON.parse(image!).join(' ')]).toEqual([
+      `#!/usr/bin/env -S ${command}`,
+      `exec ${command} dist/cli.js serve`,
+      `exec ${command} dist/cli.js`,
+      `${command} dist/cli.js serve`,
+    ])
   })
 
   it('has every setting in the README, as src/config.ts has it', () => {

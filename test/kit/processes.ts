@@ -2,6 +2,9 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
+/** What Node is given wherever the service is started (decision 37): tests and benches do so without its scripts. */
+export const NODE_ARGS = ['--disable-warning=ExperimentalWarning', '--v8-pool-size=0']
+
 /**
  * A port that was free a moment ago, below the range the kernel hands out by itself: nobody's
  * outgoing connection takes it before it is used, or while a server on it is down.

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Running, run, until } from './processes.ts'
+import { NODE_ARGS, type Running, run, until } from './processes.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -37,7 +37,7 @@ export async function startProcess(
   options: StartOptions = {},
 ): Promise<ServiceProcess> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'sync-service-'))
-  const args = ['--disable-warning=ExperimentalWarning', ...(options.nodeArgs ?? []), CLI, 'serve']
+  const args = [...NODE_ARGS, ...(options.nodeArgs ?? []), CLI, 'serve']
   const process_ = run(process.execPath, args, {
     cwd: ROOT,
     env: {
