@@ -15,6 +15,17 @@ function fault(work: () => unknown): DomainError {
 const read = (given: unknown, hasTranslator = false) =>
   readAugmentation(given, 'augmentation', AUGMENT_LIMITS, hasTranslator)
 
+describe('a language', () => {
+  const asking = (via: string) => read({ strategies: [{ type: 'back_translation', config: { via } }] }, true)
+  it.each(['es', 'spa', 'zh-Hans', 'pt-BR', 'sr_Latn'])('may be %s', via => {
+    expect(asking(via).strategies[0]!.config).toEqual({ language: 'en', via })
+  })
+  it.each(['', 'ES', 'spanish', 'es|en', 'zh-'])('may not be "%s"', via => {
+    const { code, details } = fault(() => asking(via))
+    expect([code, details[0]!.field]).toEqual(['VALIDATION_ERROR', 'augmentation.strategies.0.config.via'])
+  })
+})
+
 describe('a request', () => {
   it.each<[about: string, given: unknown, field: string, message: RegExp]>([
     ['nothing', undefined, 'augmentation', /expected object/],
