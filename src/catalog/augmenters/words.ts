@@ -104,6 +104,7 @@ function joined(spans: Span[]): Span[] {
 const WORD = /\p{L}[\p{L}\p{M}]*(?:['’]\p{L}+)*/gu
 const HAN = /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Thai}/u
 const CAPITAL = /^\p{Lu}/u
+const NO_NAMES: ReadonlySet<number> = new Set()
 let segmenter: Intl.Segmenter | undefined
 
 /**
@@ -125,7 +126,7 @@ export function wordsOf(text: string, spans: readonly Span[]): Word[] {
     found.push({ start, end, text: piece, first: capital && beginsSentence(text, start) })
   }
   const title = found.length > 2 && capitals * 2 > found.length
-  const names = chineseNames(found)
+  const names = HAN.test(text) ? chineseNames(found) : NO_NAMES
   for (const [place, word] of found.entries()) {
     if (CAPITAL.test(word.text) ? !word.first || title : isParticle(text, word.text, word.end)) continue
     if (!names.has(place)) words.push(word)
@@ -189,17 +190,19 @@ const NUMERAL_LAST = new RegExp(`[${NUMERALS}]$`)
  * whatever comes next. `before` is the word before it, if there is one.
  */
 export function isCounted(text: string, word: Word, before: Word | undefined): boolean {
-  if (NUMBER_LAST.test(text.slice(Math.max(0, word.start - 3), word.start))) return true
-  if (before?.end === word.start) return NUMERAL_LAST.test(before.text)
-  return before?.end === word.start - 1 && COUNTING.has(before.text.toLowerCase())
+  const { start } = word
+  if (NUMBER_LAST.test(text.slice(Math.max(0, start - 3), start))) return true
+  if (before?.end === start) return NUMERAL_LAST.test(before.text)
+  return before?.end === start - 1 && COUNTING.has(before.text.toLowerCase())
 }
 
-const JOINED_BEFORE = /[\p{L}\p{N}_][-/.'’&+=@\\~*_]$/u
-const JOINED_AFTER = /^[-/.'’&+=@\\~*_][\p{L}\p{N}_]/u
+const JOINING = "-/.'’&+=@\\~*_"
+const JOINED = /[\p{L}\p{N}_]/u
 
 /** Whether a word is a part of something longer, well-known or e.g.: moved or left out it would leave the rest to others. */
 export function isJoined(text: string, { start, end }: Span): boolean {
-  return JOINED_BEFORE.test(text.slice(Math.max(0, start - 2), start)) || JOINED_AFTER.test(text.slice(end, end + 2))
+  const before = start > 1 && JOINING.includes(text[start - 1]!) && JOINED.test(text[start - 2]!)
+  return before || (end + 1 < text.length && JOINING.includes(text[end]!) && JOINED.test(text[end + 1]!))
 }
 
 /** Whether a word carries what its sentence says; "don't" and its like do. */
