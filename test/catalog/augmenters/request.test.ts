@@ -36,6 +36,7 @@ describe('a request', () => {
       'augmentation.strategies',
       /"magic" is none of synonym_replacement, back_/,
     ],
+    ['none by name', { strategies: ['noise', { config: {} }] }, 'augmentation.strategies.1', /expected its name/],
     ['no translator', { strategies: ['back_translation'] }, 'augmentation.strategies', /TRANSLATE_URL is not set/],
     ['multiplier 0', { strategies: ['noise'], multiplier: 0 }, 'augmentation.multiplier', />=2/],
     ['multiplier 10^9', { strategies: ['noise'], multiplier: 1e9 }, 'augmentation.multiplier', /<=10/],
