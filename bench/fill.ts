@@ -39,7 +39,7 @@ export async function fillRecords(env: Record<string, string>, records: number, 
         const key = Buffer.from(recordKey(DATASET, record.id))
         const event: RecordPushed = {
           ...{ dataset: DATASET, ...record, op: 'upsert', version: null, updated_at: null, upsert: true },
-          ...{ ...request, line: n + 1, received_at, job_id: null, conflict: null, origin: null },
+          ...{ ...request, line: n + 1, received_at, job_id: null, conflict: null, origin: null, keeps_rules: null },
         }
         writer.add(key, (buffer, at) => codec.write('RecordPushed', event, buffer, at))
         last.set(partitionOf(key, streams), { id: record.id, line: event.line })

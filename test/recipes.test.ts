@@ -137,6 +137,7 @@ it('a projection is tables, wants and evolve', async () => {
     job_id: null,
     conflict: null,
     origin: null,
+    keeps_rules: null,
   }
   const codec = createCodec(log)
   for (const id of ['1', '2', '3'])

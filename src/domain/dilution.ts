@@ -33,7 +33,7 @@ export interface Row {
   readonly id: string
   /** JSON text of an object that has been checked. */
   readonly data: string
-  /** What is known of it beside its data; see verdictOf. */
+  /** Of a row that may be added: how it was judged beside its data (verdictOf). One that breaks a rule is not. */
   readonly verdict?: number
 }
 
@@ -171,7 +171,7 @@ export function startDilution(
 
   return {
     source(row) {
-      addRecord(source, row.data, row.verdict)
+      addRecord(source, row.data)
       ids.add(hashText52(row.id))
       if (sourceRows.length < limits.remembered) sourceRows.push(hashRecord(row.data))
       for (const field of matchingFields) {
@@ -222,7 +222,7 @@ export function startDilution(
       const found = eligible(set, row)
       if (typeof found === 'string') return undefined
       if (!choose(groups.get(found.group)!, chanceOf(seed, set.id, row.id).share())) return undefined
-      addRecord(taken, found.data, row.verdict)
+      addRecord(taken, found.data)
       added++
       const origin = { dataset_id: set.id, record_id: row.id, strategy: 'dilution', seed } as const
       return { id: ownId(set, row.id), data: found.data, origin }

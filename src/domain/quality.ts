@@ -51,7 +51,9 @@ export const FORMULAS: Readonly<Record<Dimension, string>> = {
   timeliness:
     '(records that came within an hour of metadata.updated_at + 3/4 of those within a day + 1/2 within a week + 1/4 ' +
     'within 30 days) / records that have it.',
-  accuracy: 'records that keep the rules of the data set / records that were held against them.',
+  accuracy:
+    'records that keep the rules / records that were held against them. Rules are what the schema of the data set says of ' +
+    'values beyond their types, when a record comes: ranges, lengths, patterns, formats, enumerations, conditions.',
 }
 
 /** The score of what a state has counted. `schema` is the one set for the data set, if one is. */
@@ -180,7 +182,8 @@ function accuracy({ verdicts }: QualityState): Part {
   const [good, bad] = [count(1), count(2)]
   const of = good + bad
   if (of === 0) {
-    const message = 'no record was held against rules: the data set has none'
+    const message =
+      'no record was held against rules: the schema of the data set has none, or had none when the records came'
     return { good: 0, of, reasons: [{ column: null, message, count: 0, of: 0 }] }
   }
   const message = `${bad} of ${of} break a rule`

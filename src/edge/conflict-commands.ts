@@ -80,6 +80,7 @@ async function sendDecision(request: Request, row: Row, decision: Decision): Pro
     ...{ dataset, id, op: side.data === null ? 'delete' : 'upsert', data: side.data ?? 'null', ...made },
     ...{ source: side.source, actor: principal.id, request_id: exchange.requestId, line: 0 },
     ...{ received_at: Date.now(), job_id: null, origin: null, conflict: services.rules.conflictOf(dataset, made) },
+    keeps_rules: side.data === null ? null : (services.rules.ruleCheck(dataset)?.(side.data) ?? null),
   }
   const key = recordKey(dataset, id)
   const asked = { conflict_id, born: bornOf(row), resolution: decision.resolution, record, key }

@@ -178,6 +178,7 @@ export async function replay({ services, exchange, principal }: Request, row: Ro
     ...{ line: row.line as number, received_at: Date.now(), job_id: row.job_id as string | null },
     conflict: rules.conflictOf(dataset, made),
     origin: null,
+    keeps_rules: mended.op === 'delete' ? null : (rules.ruleCheck(dataset)?.(data) ?? null),
   }
   const key = recordKey(dataset, mended.id)
   const id = row.id as string

@@ -7,6 +7,7 @@ import type { Codec } from '../log/codec.ts'
 import type { EventBatch, Log } from '../log/log.ts'
 import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
 import { type PushRules, pushRules } from './push-rules.ts'
+import { keyWriter } from './record-keys.ts'
 import { asFrozen, inOrder } from './refusals.ts'
 
 const SHOWN_ERRORS = 100
@@ -121,6 +122,7 @@ export function createIntake(options: IntakeOptions): Intake {
     job_id: options.jobId ?? null,
     conflict: null,
     origin: null,
+    keeps_rules: null,
   }
   const writeEvent = (buffer: Buffer, at: number) => codec.write('RecordPushed', event, buffer, at)
 
@@ -128,9 +130,10 @@ export function createIntake(options: IntakeOptions): Intake {
   function put(number: number, original: () => Buffer): void {
     event.line = number
     event.conflict = options.rules.conflictOf(event.dataset, event)
+    event.keeps_rules = null
     const own = event.op === 'upsert' ? rule.of(event.dataset) : undefined
-    if (own) {
-      const outcome = own.apply(event.data)
+    if (own?.rule) {
+      const outcome = own.rule.apply(event.data)
       if ('frozen' in outcome) {
         frozen ??= asFrozen(outcome.frozen, number, event)
         return
@@ -143,6 +146,7 @@ export function createIntake(options: IntakeOptions): Intake {
       }
       event.data = outcome.json
     }
+    if (own?.keepsRules) event.keeps_rules = own.keepsRules(event.data)
     records.add(key.write(event.dataset, event.id), writeEvent, key.length())
   }
 
@@ -277,24 +281,5 @@ export function createIntake(options: IntakeOptions): Intake {
         return position
       })
     },
-  }
-}
-
-/** Writes keys (data set, NUL, id) into one buffer again and again; the data set's part is written when it changes. */
-function keyWriter(): { write(dataset: string, id: string): Buffer; length(): number } {
-  const buffer = Buffer.alloc(2048)
-  let dataset = ''
-  let prefix = 0
-  let length = 0
-  return {
-    write(newDataset, id) {
-      if (newDataset !== dataset) {
-        dataset = newDataset
-        prefix = buffer.write(`${dataset}\0`)
-      }
-      length = prefix + buffer.write(id, prefix, 'utf8')
-      return buffer
-    },
-    length: () => length,
   }
 }

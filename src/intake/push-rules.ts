@@ -1,3 +1,4 @@
+import type { RuleCheck } from '../domain/accuracy.ts'
 import type { Grow } from './growth.ts'
 import type { Growth, RowRule, Rules } from './rules.ts'
 
@@ -14,18 +15,29 @@ export interface PushRules {
   readonly requestId: string
 }
 
+/** What is done with each of a data set's rows. */
+interface Begun {
+  readonly rule: RowRule | undefined
+  readonly keepsRules: RuleCheck | undefined
+}
+
 /** The rules of the data sets that a push names; most name one. */
 export function pushRules({ rules, grow, validate, transform, textOnly = false, actor, requestId }: PushRules) {
-  const begun = new Map<string, RowRule | undefined>()
+  const begun = new Map<string, Begun>()
   let growths: [dataset: string, growth: Growth][] = []
   return {
-    of(dataset: string): RowRule | undefined {
-      if (!begun.has(dataset)) begun.set(dataset, rules.begin(dataset, { validate, transform, textOnly }))
-      return begun.get(dataset)
+    of(dataset: string): Begun {
+      let found = begun.get(dataset)
+      if (!found) {
+        const rule = rules.begin(dataset, { validate, transform, textOnly })
+        found = { rule, keepsRules: rules.ruleCheck(dataset) }
+        begun.set(dataset, found)
+      }
+      return found
     },
     /** Whether rows have made more of a schema since the last time. */
     grown(): boolean {
-      for (const [dataset, rule] of begun) {
+      for (const [dataset, { rule }] of begun) {
         const growth = rule?.takeGrowth()
         if (growth) growths.push([dataset, growth])
       }

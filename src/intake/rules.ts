@@ -1,3 +1,5 @@
+import { createSchemaCache } from '../catalog/schemas/compile.ts'
+import { type RuleCheck, ruleCheck } from '../domain/accuracy.ts'
 import type { JsonSchema } from '../domain/schema.ts'
 import type { DatasetConfigured, RecordPushed } from '../events/index.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
@@ -24,6 +26,8 @@ export interface Growth {
 export interface Rules {
   /** For the rows of one push or run; undefined when there is nothing to do. */
   begin(dataset: string, options: RunOptions): RowRule | undefined
+  /** Holds rows as they go in against what the data set's schema says beyond types; undefined when it says nothing. */
+  ruleCheck(dataset: string): RuleCheck | undefined
   /** What a record brings along for conflicts; null for one of the default policy that can have none. */
   conflictOf(dataset: string, record: Pick<RecordPushed, 'upsert' | 'version' | 'updated_at'>): RecordPushed['conflict']
   /** Has the secrets at hand that settings refer to; to be awaited when those have changed. */
@@ -51,6 +55,7 @@ export function createRules(
   const known = new Map<string, string>()
   const compileRules = createRowRules(limits)
   const compiled = new WeakMap<DatasetConfigured, RowRules>()
+  const compileSchema = createSchemaCache(limits)
   const handlings = new WeakMap<DatasetConfigured, Handling>()
 
   function compile(set: DatasetConfigured): RowRules {
@@ -97,6 +102,17 @@ export function createRules(
           told = run.evolved
           return { schema: told!, was: set.schema }
         },
+      }
+    },
+    ruleCheck(dataset) {
+      const schema = settings.get(dataset)?.schema ?? null
+      if (schema === null) return undefined
+      try {
+        return ruleCheck(JSON.parse(schema), each => compileSchema(each, 'schema'))
+      } catch (error) {
+        // Set while the limits were higher: a push that does not ask for validation is none the worse for it.
+        if (error instanceof DomainError) return undefined
+        throw error
       }
     },
     conflictOf(dataset, { upsert, version, updated_at }) {

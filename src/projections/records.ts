@@ -76,7 +76,9 @@ export const recordsProjection: Projection<RecordPushed, RecordOutputs> = {
     const effect = mergeRecord(current, event)
     if (effect?.state) {
       const { state, operation, removed } = effect
-      const verdict = state.data === null ? 0 : verdictOf(event.received_at, event.updated_at, null)
+      // What a policy has merged is not what was held against the rules.
+      const accurate = state.data === event.data ? event.keeps_rules : null
+      const verdict = state.data === null ? 0 : verdictOf(event.received_at, event.updated_at, accurate)
       rows.put(records, source.key, {
         dataset: event.dataset,
         id: event.id,

@@ -87,8 +87,8 @@ export function readDatasets(options: DatasetsOptions): Datasets & { stop(): Pro
 function* cut(rows: readonly Row[], { bytes }: RecordsAsked): Generator<DatasetRecord[]> {
   let page: DatasetRecord[] = []
   let size = 0
-  for (const { id, data, origin } of rows) {
-    page.push({ id, data, origin: origin ?? null } as unknown as DatasetRecord)
+  for (const { id, data, origin, verdict } of rows) {
+    page.push({ id, data, origin: origin ?? null, verdict: verdict ?? 0 } as unknown as DatasetRecord)
     size += (data as string).length
     if (size < bytes) continue
     yield page

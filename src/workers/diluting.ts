@@ -1,4 +1,4 @@
-import type { DatasetRecord, Diluting, DilutionAsked } from '../catalog/connectors/connector.ts'
+import type { Diluting, DilutionAsked } from '../catalog/connectors/connector.ts'
 import { type DilutionLimits, type DilutionSet, startDilution } from '../domain/dilution.ts'
 import { addRecord, createQuality } from '../domain/quality-state.ts'
 import type { JsonSchema } from '../domain/schema.ts'
@@ -23,11 +23,11 @@ export function startDiluting(asked: DilutionAsked, schema: JsonSchema | undefin
   }
 
   return {
-    source: ({ id, data }: DatasetRecord) => dilution.source({ id, data }),
+    source: record => dilution.source(record),
     look: (set, { data }) => addRecord(setOf(set).state, data),
     plan: () => dilution.plan([...sets.values()]),
-    count: (set, { id, data }) => dilution.count(setOf(set), { id, data }),
-    pick: (set, { id, data }) => dilution.pick(setOf(set), { id, data }),
+    count: (set, record) => dilution.count(setOf(set), record),
+    pick: (set, record) => dilution.pick(setOf(set), record),
     report() {
       const { columns, original_records, diluted_records, final_records, shortfall, ...rest } = dilution.report()
       const left_out = Object.entries(columns).map(([set, plan]) => {

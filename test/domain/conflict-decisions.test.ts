@@ -14,6 +14,7 @@ const record: RecordPushed = {
   ...{ upsert: true, source: 'till', actor: 'cli_1', request_id: 'req_1', line: 0, received_at: 5, job_id: null },
   conflict: { policy, resolves: null, resolution: null, write: true },
   origin: null,
+  keeps_rules: null,
 }
 const key = 'orders\0r1'
 type Born = 'open' | 'resolved'

@@ -18,6 +18,7 @@ const record: RecordPushed = {
     job_id: null,
     conflict: null,
     origin: null,
+    keeps_rules: null,
   },
 }
 const replay = {

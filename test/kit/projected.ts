@@ -31,6 +31,7 @@ export async function pushInto(log: Log, ...pushes: Partial<RecordPushed>[]): Pr
       job_id: null,
       conflict: null,
       origin: null,
+      keeps_rules: null,
       ...push,
     }
     const key = Buffer.from(recordKey(event.dataset, event.id))

@@ -106,6 +106,7 @@ export function randomEvents(random: Random, count: number): Sourced[] {
       job_id: null,
       conflict: randomHandling(random),
       origin: random.chance(0.3) ? randomOrigin(random) : null,
+      keeps_rules: random.pick([null, true, false]),
     }
     const source = { stream: `sync.records-${partition}`, offset: offsets[partition]!, key: recordKey(dataset, id) }
     return { event, source }

@@ -40,6 +40,7 @@ const BY = {
   job_id: null,
   conflict: null,
   origin: null,
+  keeps_rules: null,
 }
 const CHANGED = {
   dataset: 'd',

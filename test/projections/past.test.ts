@@ -94,6 +94,7 @@ it('the counts of a data set have a version for many changes, not for each', () 
     job_id: null,
     conflict: null,
     origin: null,
+    keeps_rules: null,
   }
   const events = Array.from({ length: 1000 }, (_, offset) => ({
     event: { ...push, ...more, id: `${offset}` },

@@ -47,6 +47,7 @@ function pushes(random: Random, count: number, ids: number): Sourced[] {
         received_at: time,
         job_id: null,
         origin: null,
+        keeps_rules: null,
         conflict: null,
       },
     }

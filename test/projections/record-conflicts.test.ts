@@ -11,6 +11,7 @@ const PUSH: RecordPushed = {
   ...{ source: 'till', actor: 'cli_1', request_id: 'req_1', line: 3, received_at: 1_750_000_000_000, job_id: null },
   conflict: null,
   origin: null,
+  keeps_rules: null,
 }
 const BY_DEFAULT = { policy: null, resolves: null, resolution: null, write: true }
 const policy = (name: string) => ({ ...BY_DEFAULT, policy: `"${name}"` })

@@ -97,6 +97,7 @@ describe('the records projection', () => {
         basis: null,
         verdict: 0,
         origin: null,
+        keeps_rules: null,
       },
     ])
     expect(changes).toEqual([

@@ -160,6 +160,7 @@ describe('a page of commands', () => {
         job_id: null,
         conflict: null,
         origin: null,
+        keeps_rules: null,
       },
     }
     const replay = { rejection_id: 'rej_1', mended: false, record, key: 'orders\0r1' }

@@ -122,6 +122,8 @@ export interface DatasetRecord {
   readonly data: string
   /** JSON text of its Origin, for a record that was made itself. */
   readonly origin: string | null
+  /** How it was judged beside its data (domain/quality-state.ts). */
+  readonly verdict: number
 }
 
 export interface DilutionAsked {
