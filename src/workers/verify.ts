@@ -1,5 +1,7 @@
 import { turn } from '../kernel/pause.ts'
+import { isTotal } from '../kernel/position.ts'
 import { createCodec } from '../log/codec.ts'
+import { endOf, lastOf } from '../log/ends.ts'
 import type { Log, Stream } from '../log/log.ts'
 import { eventsAfter, isShortened } from '../log/progress.ts'
 import type { AnyProjection } from '../projections/index.ts'
@@ -166,6 +168,12 @@ async function compareProjection(
     report.left(`the rows of ${name}: ${versions}; rebuild it`)
     return nothing
   }
+  const beyond = await beyondLog(log, projection.topics, await live.checkpoints([name]))
+  if (beyond) {
+    // There is nothing to make them anew from: to wait for it would be for ever.
+    report.damaged(`the rows of ${name}: ${beyond}`)
+    return { rows: 0, damaged: 1 }
+  }
   await scratch.declare(projection.tables)
   const all = await eventsAfter(log, projection.topics, new Map())
   const onPage = async (reached: ReadonlyMap<string, number>) => {
@@ -191,6 +199,21 @@ async function compareProjection(
     clearInterval(telling)
     await filling.stop()
   }
+}
+
+/** How rows that are so far include events that the log does not have: it is an older one than they were made from. */
+async function beyondLog(
+  log: Log,
+  topics: readonly string[],
+  reached: ReadonlyMap<string, number>,
+): Promise<string | undefined> {
+  const streams = topics.flatMap(topic => log.streams(topic))
+  const total = isTotal(log.place(streams[0]!, 0)) ? await endOf(log) : undefined
+  for (const stream of streams) {
+    const [offset, end] = [reached.get(stream.name) ?? -1, total ?? (await lastOf(log, stream))]
+    if (offset > end) return `they include ${stream.name} up to offset ${offset}, and the log ends at ${end}`
+  }
+  return undefined
 }
 
 async function compareTables(

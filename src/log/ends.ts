@@ -1,6 +1,6 @@
 import { topicOf } from '../events/index.ts'
 import { eventAt, type Position, TOTAL_ORDER, topicOfStream } from '../kernel/position.ts'
-import type { Log, Stream } from '../log/log.ts'
+import type { Log, Stream } from './log.ts'
 
 const TOPICS = [...new Set(Object.values(topicOf))]
 
@@ -15,7 +15,8 @@ export async function endOf(log: Log): Promise<number> {
   return Math.max(-1, ...ends)
 }
 
-async function lastOf(log: Log, stream: Stream): Promise<number> {
+/** The last offset of a stream that the log has had. */
+export async function lastOf(log: Log, stream: Stream): Promise<number> {
   const forgotten = await log.forgotten(stream.topic)
   return Math.max(await log.written(stream), forgotten.get(stream.name) ?? -1)
 }
