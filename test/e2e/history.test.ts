@@ -103,6 +103,12 @@ describe('history', () => {
   it('comes in pages that fit together, of whatever size', async () => {
     const whole = await all('topic=sync.records&topic=sync.rejected')
     for (const limit of [7, 100, 1000]) expect(await pages('topic=sync.records,sync.rejected', limit)).toEqual(whole)
+    // The last page is known as such, also when it is full.
+    const cursors = [50, 51].map(async more => {
+      const query = `topic=sync.records&from=${whole.at(-more - 2)!.position}&to=${whole.at(-2)!.position}`
+      return (await call<Page>(service, `/events?${query}&limit=50`)).body.next_cursor
+    })
+    expect(await Promise.all(cursors)).toEqual([null, whole.at(-3)!.position])
   })
 
   it('goes on after a position, and ends with one', async () => {

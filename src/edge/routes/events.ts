@@ -83,15 +83,18 @@ async function page(exchange: Exchange, read: Read): Promise<Reply> {
   const limit = limitOf(exchange)
   const items: string[] = []
   let looked = 0
+  let place: string | null = null
   let next: string | null = null
   reading: for await (const seen of read) {
     for (const { position, event } of seen) {
-      if (items.length === limit || looked === MOST_LOOKED_AT) break reading
+      if (items.length === limit || looked === MOST_LOOKED_AT) {
+        next = place
+        break reading
+      }
       looked++
-      next = position
+      place = position
       if (event !== undefined) items.push(jsonOf(event))
     }
-    if (items.length < limit && looked < MOST_LOOKED_AT) next = null
   }
   const body = `{"items":[${items.join(',')}],"next_cursor":${JSON.stringify(next)}}`
   return { status: 200, body, headers: { 'Content-Type': 'application/json' } }
