@@ -1,7 +1,6 @@
 import { turn } from '../kernel/pause.ts'
-import { isTotal } from '../kernel/position.ts'
 import { createCodec } from '../log/codec.ts'
-import { endOf, lastOf } from '../log/ends.ts'
+import { beyondLog } from '../log/ends.ts'
 import type { Log, Stream } from '../log/log.ts'
 import { eventsAfter, isShortened } from '../log/progress.ts'
 import type { AnyProjection } from '../projections/index.ts'
@@ -199,21 +198,6 @@ async function compareProjection(
     clearInterval(telling)
     await filling.stop()
   }
-}
-
-/** How rows that are so far include events that the log does not have: it is an older one than they were made from. */
-async function beyondLog(
-  log: Log,
-  topics: readonly string[],
-  reached: ReadonlyMap<string, number>,
-): Promise<string | undefined> {
-  const streams = topics.flatMap(topic => log.streams(topic))
-  const total = isTotal(log.place(streams[0]!, 0)) ? await endOf(log) : undefined
-  for (const stream of streams) {
-    const [offset, end] = [reached.get(stream.name) ?? -1, total ?? (await lastOf(log, stream))]
-    if (offset > end) return `they include ${stream.name} up to offset ${offset}, and the log ends at ${end}`
-  }
-  return undefined
 }
 
 async function compareTables(
