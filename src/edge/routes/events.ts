@@ -1,4 +1,5 @@
 import { invalid } from '../../kernel/errors.ts'
+import { projectedTopics } from '../../projections/index.ts'
 import { authenticate, credentialsAnywhere, credentialsOf } from '../auth/authenticate.ts'
 import type { Exchange } from '../exchange.ts'
 import { jsonOf, MOST_LOOKED_AT, readEvents } from '../history/events.ts'
@@ -23,7 +24,8 @@ async function readWanted(request: Request, more: readonly string[]) {
   const known = [...PARAMETERS, ...more]
   const unknown = [...query.keys()].find(name => !known.includes(name))
   if (unknown !== undefined) throw invalid(unknown.slice(0, 60), `expected one of ${known.join(', ')}`)
-  await reachMinPosition(request, [])
+  // What follows from a push, such as its changes, is there once the read model has it.
+  await reachMinPosition(request, projectedTopics)
   return { asked: readAsked(query, principal), from: namedIn(query, ['cursor', 'from']), to: namedIn(query, ['to']) }
 }
 
