@@ -60,6 +60,13 @@ it('does what it says, command by command', async () => {
   expect(output).toContain('"original":"2,Table"')
   expect(output).toContain('"data":{"id":"3","name":"Lamp \\"Moon\\"","price":"19.00"}')
   expect(output).toContain('"received":true')
+  expect(output).toMatch(/"quality_score":0\.9\d*,"records_count":1601,"dimensions"/)
+  const gain = /"original_records":1601,"diluted_records":480,"final_records":2081,"quality_improvement":(0\.\d+),/
+  expect(Number(gain.exec(output)![1])).toBeGreaterThan(0.005)
+  const [, good] = /"dataset_id":"(ds_\w+)","strategy":"dilution","records":480,"name":"good"/.exec(output)!
+  expect(output).toContain(`"dataset_id":"${good}","record_id":"film-`)
+  expect(output).toContain('"original_records":1600,"augmented_records":1600,"final_records":3200,"refused":{}')
+  expect(output).toMatch(/\{"datasets":\[.*"name":"better".*"name":"more".*\],"next_cursor":null\}/)
   expect(output).toMatch(/"through":200000,"accepted":200000/)
 })
 

@@ -31,7 +31,13 @@ const policy = z.union(
 /** What may be set for a data set. A field that is not named stays as it is; null unsets it. */
 export const settingsBody = z.strictObject({
   name: z.string().min(1).max(200).nullish(),
-  category: z.string().min(1).max(200).nullish(),
+  category: z
+    .string()
+    .min(1)
+    .max(200)
+    // PostgreSQL would keep another one.
+    .refine(text => !text.includes('\0'), 'it has a NUL character')
+    .nullish(),
   schema: z.record(z.string(), z.unknown()).nullish(),
   schema_contract: z.enum(CONTRACTS).optional(),
   transformations: z.array(z.unknown()).nullish(),

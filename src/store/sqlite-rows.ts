@@ -4,13 +4,18 @@ import { quoted } from './sqlite-sql.ts'
 import { PAGE_BYTES, rowBytes, rowOf, type TableChange } from './store.ts'
 
 /** Rows and keys in one statement: what a statement costs by itself is more than what a row does. */
-const ROWS_A_STATEMENT = 20
+const ROWS_A_STATEMENT = 50
 const KEYS_A_STATEMENT = 32
+/** Columns that may be bound once for all rows of a statement: a bit each. */
+const SHAREABLE = 30
+/** Statements of one table that stay prepared: there is one for each set of columns that rows have had in common. */
+const MOST_PREPARED = 100
 
-/** How one table is read and written: its statements are prepared once, for one row or key and for many. */
+/** How one table is read and written: its statements are prepared once. */
 interface Access {
   readonly columns: readonly string[]
-  upsert(count: number): StatementSync
+  /** For so many rows; which columns they have in common, as bits. */
+  upsert(count: number, shared: number): StatementSync
   load(count: number): StatementSync
 }
 
@@ -21,14 +26,14 @@ export function sqliteRows(db: DatabaseSync) {
   function accessOf(table: Table): Access {
     let access = known.get(table)
     if (!access) {
-      const upsert = prepared(count => db.prepare(upsertSql(table, count)))
+      const upsert = prepared((count, shared) => db.prepare(upsertSql(table, count, shared)))
       const load = prepared(count => {
         const statement = db.prepare(loadSql(table, count))
         // As objects its rows would be slow ones, without a shape.
         statement.setReturnArrays(true)
         return statement
       })
-      access = { columns: Object.keys(table.columns), upsert, load }
+      access = { columns: Object.keys(table.columns), upsert, load: count => load(count, 0) }
       known.set(table, access)
     }
     return access
@@ -38,12 +43,16 @@ export function sqliteRows(db: DatabaseSync) {
     upsert({ table, rows }: TableChange): void {
       const { columns, upsert } = accessOf(table)
       for (let at = 0; at < rows.length; ) {
-        const count = rows.length - at >= ROWS_A_STATEMENT ? ROWS_A_STATEMENT : 1
+        const end = rows.length - at >= ROWS_A_STATEMENT ? at + ROWS_A_STATEMENT : at + 1
+        const shared = sharedColumns(columns, rows, at, end)
         const values: SQLInputValue[] = []
-        for (let i = at; i < at + count; i++)
-          for (const column of columns) values.push(rows[i]![column] as SQLInputValue)
-        upsert(count).run(...values)
-        at += count
+        for (let c = 0; c < columns.length; c++) if (isShared(shared, c)) values.push(rows[at]![columns[c]!]!)
+        for (let i = at; i < end; i++) {
+          const row = rows[i]!
+          for (let c = 0; c < columns.length; c++) if (!isShared(shared, c)) values.push(row[columns[c]!]!)
+        }
+        upsert(end - at, shared).run(...values)
+        at = end
       }
     },
     load(table: Table, keys: readonly (readonly Value[])[]): Row[] {
@@ -68,26 +77,49 @@ export function sqliteRows(db: DatabaseSync) {
   }
 }
 
-function prepared(prepare: (count: number) => StatementSync): (count: number) => StatementSync {
+function isShared(shared: number, column: number): boolean {
+  return column < SHAREABLE && (shared & (1 << column)) !== 0
+}
+
+/** The columns that are the same in rows[at, end): most are in rows of one push, and binding is much of what a row costs. */
+function sharedColumns(columns: readonly string[], rows: readonly Row[], at: number, end: number): number {
+  let shared = 0
+  if (end - at === 1) return shared
+  for (let c = 0; c < columns.length && c < SHAREABLE; c++) {
+    const name = columns[c]!
+    const value = rows[at]![name]
+    let next = at + 1
+    while (next < end && rows[next]![name] === value) next++
+    if (next === end) shared |= 1 << c
+  }
+  return shared
+}
+
+function prepared(prepare: (count: number, shared: number) => StatementSync) {
   const statements = new Map<number, StatementSync>()
-  return count => {
-    let statement = statements.get(count)
+  return (count: number, shared: number): StatementSync => {
+    const key = count === 1 ? -1 : shared
+    let statement = statements.get(key)
     if (!statement) {
-      statement = prepare(count)
-      statements.set(count, statement)
+      if (statements.size === MOST_PREPARED) statements.clear()
+      statement = prepare(count, shared)
+      statements.set(key, statement)
     }
     return statement
   }
 }
 
-function upsertSql(table: Table, count: number): string {
+function upsertSql(table: Table, count: number, shared: number): string {
   const columns = Object.keys(table.columns)
   const rest = columns.filter(column => !table.key.includes(column))
   const set = rest.map(column => `${quoted(column)} = excluded.${quoted(column)}`).join(', ')
-  const row = `(${columns.map(() => '?').join(', ')})`
+  let own = 0
+  const list = columns.map((_, c) => (isShared(shared, c) ? '?' : `v.column${++own}`)).join(', ')
+  const row = `(${Array(own).fill('?').join(', ')})`
   // `or fail`: else SQLite keeps a journal for each statement, to undo half of one. A failure here undoes all of a commit.
+  // `where true`: else what follows would be the condition of a join.
   return `insert or fail into ${quoted(table.name)}(${columns.map(quoted).join(', ')})
-    values ${Array(count).fill(row).join(', ')}
+    select ${list} from (values ${Array(count).fill(row).join(', ')}) v where true
     on conflict(${table.key.map(quoted).join(', ')}) do update set ${set}`
 }
 

@@ -168,7 +168,9 @@ async function accepted(sent: Promise<unknown>): Promise<boolean> {
 
 /** Why a run has failed for good; undefined for what may pass. */
 function asFailure(error: unknown, logger: Logger, jobId: string, scrub: (text: string) => string) {
-  if (error instanceof SourceBusy) return { code: 'UNAVAILABLE', message: scrub(error.message), details: [] }
+  if (error instanceof SourceBusy) {
+    return { code: 'UNAVAILABLE', message: scrub(error.message), details: error.details }
+  }
   if (error instanceof DomainError) {
     const { code, message, details } = error
     // Our own log or store: the run begins again. Or somebody has taken the job over.

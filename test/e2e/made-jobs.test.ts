@@ -70,10 +70,14 @@ describe('an augmentation by a translator', () => {
       server.behave(how, MIDDLE)
       const begun = await augment(service, asked(), position, ASYNC)
       const { job_id, output_dataset_id } = begun.body
-      const failed = (await jobEnd(service, job_id)) as unknown as { status: string; error: { message: string } }
+      const failed = (await jobEnd(service, job_id)) as unknown as {
+        status: string
+        error: { message: string; details: { field: string }[] }
+      }
       server.behave('well')
       expect(failed.status).toBe('failed')
       expect(failed.error.message).toMatch(/TRANSLATE_URL.*\d+ rows are in data set/)
+      expect(failed.error.details).toMatchObject([{ field: 'augmentation.strategies' }])
       await startJob(service, job_id)
       const before = server.asked.length
       const job = await jobEnd(service, job_id)
@@ -91,6 +95,7 @@ describe('an augmentation by a translator', () => {
     server.behave('well')
     expect([status, body.error.code]).toEqual([503, 'UNAVAILABLE'])
     expect(body.error.message).toContain('TRANSLATE_URL')
+    expect(body.error.details).toMatchObject([{ field: 'augmentation.strategies' }])
   }, 120_000)
 })
 

@@ -2,9 +2,12 @@ import { z } from 'zod'
 import type { Pattern } from '../patterns.ts'
 import { augmenter, type Changed, type Reason } from './augmenter.ts'
 import { isEnglish } from './english/synonyms.ts'
-import { fixedSpans, namesOf, protectedSpans, wordsOf } from './words.ts'
+import { namesOf } from './names.ts'
+import { fixedSpans, protectedSpans, wordsOf } from './words.ts'
 
-const language = z.string().regex(/^[a-z]{2,3}$/, 'expected a language as two letters: en')
+const language = z
+  .string()
+  .regex(/^[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?$/, 'expected a language as the translator calls it: en, zh-Hans')
 /** Punctuation around a term; signs of amounts belong to it. */
 const EDGE = /[()[\]{}"'“”‘’«»,.;:!?¿¡\s]/
 /** How much shorter or longer what came back may be. */

@@ -22,14 +22,14 @@ export const randomDeletion = augmenter({
       about: 'the blank goes with the word',
       config: {},
       input: 'This film was never boring, says Ann: 9 points for effort',
-      output: 'This film was never, says Ann: 9 points for effort',
+      output: 'This film never boring, says Ann: 9 points for effort',
     },
     { about: 'too short', config: {}, input: 'so good', output: { refused: 'nothing_to_change' } },
     { about: 'Chinese', config: {}, input: '这台电脑质量很好', output: '这电脑质量很好' },
   ],
   compile({ share }, { protect }) {
     return (text, _column, chance) => {
-      const words = movable(wordsOf(text, fixedSpans(text, protect)))
+      const words = movable(text, wordsOf(text, fixedSpans(text, protect)))
       const most = Math.floor(words.length / (LEFT + 1))
       if (most === 0) return NOTHING
       const places = words.map((_, place) => place)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { augmenter, NOTHING } from './augmenter.ts'
-import { fixedSpans, isCarrying, isCounted, replaced, type Word, wordsOf } from './words.ts'
+import { fixedSpans, isCarrying, isCounted, isJoined, replaced, type Word, wordsOf } from './words.ts'
 
 export const randomSwap = augmenter({
   name: 'random_swap',
@@ -33,7 +33,7 @@ export const randomSwap = augmenter({
   ],
   compile({ share, reach }, { protect }) {
     return (text, _column, chance) => {
-      const words = movable(wordsOf(text, fixedSpans(text, protect)))
+      const words = movable(text, wordsOf(text, fixedSpans(text, protect)))
       if (words.length < 2) return NOTHING
       const now = words.map(word => word.text)
       const swaps = Math.max(1, Math.round(words.length * share))
@@ -49,6 +49,9 @@ export const randomSwap = augmenter({
 })
 
 /** Words that may stand elsewhere, or nowhere: what a sentence begins with has a capital, others carry its meaning. */
-export function movable(words: readonly Word[]): Word[] {
-  return words.filter((word, at) => !word.first && !isCarrying(word.text) && !isCounted(word, words[at - 1]))
+export function movable(text: string, words: readonly Word[]): Word[] {
+  return words.filter(
+    (word, at) =>
+      !word.first && !isCarrying(word.text) && !isCounted(text, word, words[at - 1]) && !isJoined(text, word),
+  )
 }

@@ -38,7 +38,11 @@ const columns = z.array(z.string().min(1)).min(1).max(MAX_COLUMNS)
 const shapeFor = (limits: AugmentLimits) =>
   z.strictObject({
     strategies: z
-      .array(z.union([z.string(), z.strictObject({ type: z.string(), config: z.unknown().optional() })]))
+      .array(
+        z.union([z.string(), z.strictObject({ type: z.string(), config: z.unknown().optional() })], {
+          error: 'expected its name, or {"type": its name, "config": {…}}',
+        }),
+      )
       .min(1)
       .max(MAX_STRATEGIES),
     multiplier: z.int().min(2).max(limits.multiplier).default(2),

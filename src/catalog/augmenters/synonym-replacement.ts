@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Chance } from '../../kernel/chance.ts'
 import { augmenter, NOTHING, type Setting } from './augmenter.ts'
-import { synonyms } from './english/synonyms.ts'
-import { fixedSpans, isCarrying, replaced, type Word, wordsOf } from './words.ts'
+import { synonyms, synonymsOfFirst } from './english/synonyms.ts'
+import { fixedSpans, isCarrying, isJoined, replaced, type Word, wordsOf } from './words.ts'
 
 /** Most segments that one entry of a dictionary may be long. */
 const LONGEST_ENTRY = 8
@@ -72,7 +72,7 @@ export const synonymReplacement = augmenter({
     return (text, _column, chance) => {
       const words = wordsOf(text, fixedSpans(text, setting.protect))
       const choices = [...fromDictionary(text, words, setting)]
-      if (wordnet) choices.push(...fromWordNet(words, new Set(choices.flatMap(({ places }) => places))))
+      if (wordnet) choices.push(...fromWordNet(text, words, new Set(choices.flatMap(({ places }) => places))))
       if (choices.length === 0) return NOTHING
       return { text: replaceSome(text, words, choices, Math.max(1, Math.round(choices.length * share)), chance) }
     }
@@ -85,11 +85,17 @@ interface Choice {
   readonly others: readonly string[]
 }
 
+/** What may stand between words of one entry: nothing that stays as it is. */
+const BETWEEN = /^[^\p{L}\p{N}@#]*$/u
+
 /** The longest entries first; an entry ends where a word ends. */
 function* fromDictionary(text: string, words: readonly Word[], { dictionary }: Setting): Generator<Choice> {
   if (dictionary.size === 0) return
   for (let at = 0; at < words.length; at++) {
-    for (let count = Math.min(LONGEST_ENTRY, words.length - at); count > 0; count--) {
+    let most = 1
+    while (most < LONGEST_ENTRY && at + most < words.length && isNext(text, words[at + most - 1]!, words[at + most]!))
+      most++
+    for (let count = most; count > 0; count--) {
       const said = text.slice(words[at]!.start, words[at + count - 1]!.end)
       const others = dictionary.get(said.toLowerCase())?.filter(other => other !== said)
       if (!others || others.length === 0) continue
@@ -100,9 +106,14 @@ function* fromDictionary(text: string, words: readonly Word[], { dictionary }: S
   }
 }
 
-function* fromWordNet(words: readonly Word[], taken: ReadonlySet<number>): Generator<Choice> {
-  for (const [place, { text, end }] of words.entries()) {
-    if (taken.has(place) || !/^[A-Za-z]+$/.test(text)) continue
+function isNext(text: string, { end }: Word, { start }: Word): boolean {
+  return BETWEEN.test(text.slice(end, start))
+}
+
+function* fromWordNet(all: string, words: readonly Word[], taken: ReadonlySet<number>): Generator<Choice> {
+  for (const [place, word] of words.entries()) {
+    const { text, end, first } = word
+    if (taken.has(place) || !/^[A-Za-z]+$/.test(text) || isJoined(all, word)) continue
     const lower = text.toLowerCase()
     if (isCarrying(lower)) continue
     const next = words[place + 1]
@@ -110,7 +121,7 @@ function* fromWordNet(words: readonly Word[], taken: ReadonlySet<number>): Gener
     const after = next && next.start === end + 1 ? next.text.toLowerCase() : ''
     const previous = words[place - 1]
     const before = previous && previous.end + 1 === words[place]!.start ? previous.text.toLowerCase() : ''
-    const others = synonyms(lower, before, after)
+    const others = first ? synonymsOfFirst(lower, after) : synonyms(lower, before, after)
     if (others.length > 0) yield { places: [place], others }
   }
 }

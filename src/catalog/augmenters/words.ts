@@ -1,4 +1,5 @@
 import type { Pattern } from '../patterns.ts'
+import { beginsSentence, chineseNames, isParticle } from './names.ts'
 
 /** A word of a text that may be changed: text[start, end). */
 export interface Word {
@@ -17,8 +18,8 @@ export interface Span {
 const CHUNK = /\S+/g
 /** Markup and code, which may have blanks inside. */
 const MARKUP = /<[^<>\s][^<>]{0,200}>|`[^`]{1,200}`/g
-/** A chunk in which these are stays whole: addresses, mentions, tags, digits, capitals inside words, entities, "U.S.". */
-const WHOLE = /:\/\/|www\.|@|#|\p{N}|\p{L}\p{Lu}|&\w{1,10};|\p{Lu}\.\p{Lu}\./u
+/** A chunk in which these are stays whole: addresses, mentions, tags, digits, my_names, capitals inside words, "U.S.". */
+const WHOLE = /:\/\/|www\.|[@#_\p{N}]|\p{L}\p{Lu}|&\w{1,10};|\p{Lu}\.\p{Lu}\./u
 /** The same where no blanks part the words: digits and what is written with them, with the one character behind. */
 const PART = /[\p{N}A-Za-z_.:/+@#%$€£¥°‰-]+\p{L}?/gu
 /** States of patterns times characters that are looked at again for one text; ten million take 0.4 s. */
@@ -26,7 +27,7 @@ const MAX_MATCHING = 10_000_000
 /** Texts whose spans are remembered: a row's texts are changed several times over. */
 const REMEMBERED = 8
 const lastSpans = new WeakMap<readonly Pattern[], Map<string, readonly Span[]>>()
-const WRITTEN = /[\p{N}@#]|\p{L}\p{Lu}|:\/\//u
+const WRITTEN = /[\p{N}@#_]|\p{L}\p{Lu}|:\/\//u
 
 /**
  * Where something stands in a text that stays as it is, in order: addresses, whatever has a digit in it (numbers, dates,
@@ -103,15 +104,13 @@ function joined(spans: Span[]): Span[] {
 const WORD = /\p{L}[\p{L}\p{M}]*(?:['’]\p{L}+)*/gu
 const HAN = /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Thai}/u
 const CAPITAL = /^\p{Lu}/u
-/** What may stand between the end of a sentence and the next one's first word. */
-const BEGINS = /(?:^|[.!?…:。！？\n]["'”’)\]]*\s*|\s[-–•*]\s+)["'“‘([¿¡]*$/u
-
+const NO_NAMES: ReadonlySet<number> = new Set()
 let segmenter: Intl.Segmenter | undefined
 
 /**
  * The words of a text that may be changed, in order: those outside the spans that stay as they are and that are no names.
- * A name is a capitalised word inside a sentence; in a text that capitalises most of its words, any. Texts without blanks
- * between words are cut by Intl.Segmenter.
+ * A name is a capitalised word inside a sentence, with the small words that belong to it; in a text that capitalises most
+ * of its words, any. Texts without blanks between words are cut by Intl.Segmenter.
  */
 export function wordsOf(text: string, spans: readonly Span[]): Word[] {
   const words: Word[] = []
@@ -124,20 +123,15 @@ export function wordsOf(text: string, spans: readonly Span[]): Word[] {
     const piece = text.slice(start, end)
     const capital = CAPITAL.test(piece)
     if (capital) capitals++
-    found.push({ start, end, text: piece, first: capital && BEGINS.test(text.slice(Math.max(0, start - 8), start)) })
+    found.push({ start, end, text: piece, first: capital && beginsSentence(text, start) })
   }
   const title = found.length > 2 && capitals * 2 > found.length
-  for (const word of found) if (!CAPITAL.test(word.text) || (word.first && !title)) words.push(word)
-  return words
-}
-
-/** The names in a text: capitalised words inside sentences. */
-export function namesOf(text: string): string[] {
-  const names: string[] = []
-  for (const { 0: word, index } of text.matchAll(WORD)) {
-    if (CAPITAL.test(word) && !BEGINS.test(text.slice(Math.max(0, index - 8), index))) names.push(word)
+  const names = HAN.test(text) ? chineseNames(found) : NO_NAMES
+  for (const [place, word] of found.entries()) {
+    if (CAPITAL.test(word.text) ? !word.first || title : isParticle(text, word.text, word.end)) continue
+    if (!names.has(place)) words.push(word)
   }
-  return names
+  return words
 }
 
 function* pieces(text: string): Generator<{ index: number; length: number }> {
@@ -163,6 +157,14 @@ export function replaced(text: string, words: readonly Span[], replacements: Rea
   return out + text.slice(from)
 }
 
+const NUMERAL_WORDS =
+  'half zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen ' +
+  'eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion dozen ' +
+  'hundreds thousands millions billions dozens'
+const COUNTING: ReadonlySet<string> = new Set(NUMERAL_WORDS.split(' '))
+/** A number in digits, and the blank behind it. */
+const NUMBER_LAST = /\p{N}[%)]?[ \u00a0\u202f]$/u
+
 /**
  * Words that carry what a sentence says, whatever else it says: without them it says something else. They are neither
  * replaced nor moved nor left out.
@@ -170,9 +172,7 @@ export function replaced(text: string, words: readonly Span[], replacements: Rea
 export const CARRYING: ReadonlySet<string> = new Set(
   (
     'no not never none nor neither nothing nobody nowhere without cannot hardly barely scarcely except unless if but only ' +
-    'less least more most few many all any both half double twice once zero one two three four five six seven eight nine ' +
-    'ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty ' +
-    'seventy eighty ninety hundred thousand million billion trillion dozen hundreds thousands millions billions dozens ' +
+    `less least more most few many all any both double twice once ${NUMERAL_WORDS} ` +
     'first second third fourth fifth sixth seventh eighth ninth tenth percent ' +
     'monday tuesday wednesday thursday friday saturday sunday january february march april may june july august ' +
     'september october november december today tomorrow yesterday ' +
@@ -185,9 +185,24 @@ const NUMERALS = '〇零一二两兩三四五六七八九十百千万萬亿億�
 const CARRYING_SIGN = new RegExp(`[${NUMERALS}不没沒无無非未别莫勿否]`)
 const NUMERAL_LAST = new RegExp(`[${NUMERALS}]$`)
 
-/** Whether a word counts with the numeral right before it, 三千元: without it the next numeral would go on that one. */
-export function isCounted(word: Word, before: Word | undefined): boolean {
-  return before !== undefined && before.end === word.start && NUMERAL_LAST.test(before.text)
+/**
+ * Whether a word counts with the number right before it: 5 mg, three patients, 三千元. Without it the number would go on
+ * whatever comes next. `before` is the word before it, if there is one.
+ */
+export function isCounted(text: string, word: Word, before: Word | undefined): boolean {
+  const { start } = word
+  if (NUMBER_LAST.test(text.slice(Math.max(0, start - 3), start))) return true
+  if (before?.end === start) return NUMERAL_LAST.test(before.text)
+  return before?.end === start - 1 && COUNTING.has(before.text.toLowerCase())
+}
+
+const JOINING = "-/.'’&+=@\\~*_"
+const JOINED = /[\p{L}\p{N}_]/u
+
+/** Whether a word is a part of something longer, well-known or e.g.: moved or left out it would leave the rest to others. */
+export function isJoined(text: string, { start, end }: Span): boolean {
+  const before = start > 1 && JOINING.includes(text[start - 1]!) && JOINED.test(text[start - 2]!)
+  return before || (end + 1 < text.length && JOINING.includes(text[end]!) && JOINED.test(text[end + 1]!))
 }
 
 /** Whether a word carries what its sentence says; "don't" and its like do. */

@@ -39,6 +39,7 @@ const state = madeState.extend({
 type State = z.infer<typeof state>
 
 const FIELD = 'augmentation'
+const STRATEGIES = `${FIELD}.strategies`
 /** Rows whose texts are translated between two checkpoints. */
 const TRANSLATED_ROWS = 50
 
@@ -143,7 +144,7 @@ async function translatorFor(request: Request, context: PullContext): Promise<Tr
   const { openTranslator } = await import('../augmenters/translators/open.ts')
   const translator = await openTranslator({ ...settings, guard, signal, answerBytes }).catch(error => {
     // Not ours to be there: the run waits for it.
-    if (error instanceof DomainError && error.code === 'UNAVAILABLE') throw new SourceBusy(error.message)
+    if (error instanceof DomainError && error.code === 'UNAVAILABLE') throw notThere(error)
     throw error
   })
   for (const { entry, config } of needing) {
@@ -155,7 +156,21 @@ async function translatorFor(request: Request, context: PullContext): Promise<Tr
     if (!lacks) continue
     await translator.close()
     const message = `${entry.name}: the translator at TRANSLATE_URL does not translate from ${lacks[0]} into ${lacks[1]}`
-    throw invalid(`${FIELD}.strategies`, message)
+    throw invalid(STRATEGIES, message)
   }
-  return translator
+  return {
+    ...translator,
+    translate: async (...asked) => {
+      try {
+        return await translator.translate(...asked)
+      } catch (error) {
+        throw error instanceof SourceBusy ? notThere(error) : error
+      }
+    },
+  }
+}
+
+/** That the translator gives no answer, about what asks for it. */
+function notThere({ message }: Error): SourceBusy {
+  return new SourceBusy(message, undefined, [{ field: STRATEGIES, message }])
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { ErrorDetail } from '../../kernel/errors.ts'
 import type { AugmentLimits } from '../augmenters/index.ts'
 import type { FormatLimits } from '../formats/format.ts'
 import type { Guard } from '../reach/guard.ts'
@@ -165,11 +166,14 @@ export interface DilutionReport {
 export class SourceBusy extends Error {
   /** When to come back, milliseconds since 1970, if it said so. */
   readonly until: number | undefined
+  /** What of the job asks for it, when that is not all of it: told when the run fails in the end. */
+  readonly details: readonly ErrorDetail[]
 
-  constructor(message: string, until?: number) {
+  constructor(message: string, until?: number, details: readonly ErrorDetail[] = []) {
     super(message)
     this.name = 'SourceBusy'
     this.until = until
+    this.details = details
   }
 }
 

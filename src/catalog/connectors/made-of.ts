@@ -70,7 +70,7 @@ export function originOf({ origin }: DatasetRecord): Origin | null {
 function withMade(error: unknown, written: number, output: DatasetOf): unknown {
   if (written === 0) return error
   const made = `${written} rows are in data set ${output.name}, and the job goes on after them`
-  if (error instanceof SourceBusy) return new SourceBusy(`${error.message}; ${made}`, error.until)
+  if (error instanceof SourceBusy) return new SourceBusy(`${error.message}; ${made}`, error.until, error.details)
   if (!(error instanceof DomainError) || error.code === 'UNAVAILABLE' || error.code === 'CONFLICT') return error
   return new DomainError(error.code, `${error.message}; ${made}`, { details: error.details })
 }

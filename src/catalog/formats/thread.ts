@@ -35,6 +35,11 @@ interface Failed {
   readonly row: number
 }
 
+/**
+ * Rows of the first page: whoever handles them, and whoever follows those, begins that much earlier. Each further one has
+ * twice as many, up to what was asked for.
+ */
+const FIRST_PAGE_ROWS = 1000
 /** Pages that may be on their way: one that is read while the other is handled. */
 const AHEAD = 2
 const HEAP_MB = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 16 }
@@ -130,6 +135,7 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
   const tell = (message: FromReader) => port.postMessage(message)
   const format = await load(reading.format)
   const rows = createPacker()
+  let pageRows = Math.min(FIRST_PAGE_ROWS, reading.pageRows)
   let bytes = 0
   let ahead = 0
   let last = 0
@@ -142,6 +148,7 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
   /** Sends what is collected; a promise when it is time to wait for whoever handles it. */
   function send(): void | Promise<void> {
     if (rows.count > 0) tell({ page: rows.take() })
+    pageRows = Math.min(2 * pageRows, reading.pageRows)
     bytes = 0
     ahead++
     if (ahead < AHEAD) return
@@ -153,7 +160,7 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
   function taken(number: number, size: number): void | Promise<void> {
     last = number
     bytes += size
-    if (rows.count >= reading.pageRows || bytes >= reading.pageBytes) return send()
+    if (rows.count >= pageRows || bytes >= reading.pageBytes) return send()
   }
 
   const sink: RowSink = {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { analyses, type Form, inflected, type PartOfSpeech } from '../../../src/catalog/augmenters/english/inflect.ts'
 import { synonyms } from '../../../src/catalog/augmenters/english/synonyms.ts'
 import { openWordNet } from '../../../src/catalog/augmenters/english/wordnet.ts'
-import { fixedSpans, namesOf, wordsOf } from '../../../src/catalog/augmenters/words.ts'
+import { namesOf } from '../../../src/catalog/augmenters/names.ts'
+import { fixedSpans, wordsOf } from '../../../src/catalog/augmenters/words.ts'
 import { compilePattern } from '../../../src/catalog/patterns.ts'
 
 describe('English word forms', () => {

@@ -15,6 +15,17 @@ function fault(work: () => unknown): DomainError {
 const read = (given: unknown, hasTranslator = false) =>
   readAugmentation(given, 'augmentation', AUGMENT_LIMITS, hasTranslator)
 
+describe('a language', () => {
+  const asking = (via: string) => read({ strategies: [{ type: 'back_translation', config: { via } }] }, true)
+  it.each(['es', 'spa', 'zh-Hans', 'pt-BR', 'sr_Latn'])('may be %s', via => {
+    expect(asking(via).strategies[0]!.config).toEqual({ language: 'en', via })
+  })
+  it.each(['', 'ES', 'spanish', 'es|en', 'zh-'])('may not be "%s"', via => {
+    const { code, details } = fault(() => asking(via))
+    expect([code, details[0]!.field]).toEqual(['VALIDATION_ERROR', 'augmentation.strategies.0.config.via'])
+  })
+})
+
 describe('a request', () => {
   it.each<[about: string, given: unknown, field: string, message: RegExp]>([
     ['nothing', undefined, 'augmentation', /expected object/],
@@ -25,6 +36,7 @@ describe('a request', () => {
       'augmentation.strategies',
       /"magic" is none of synonym_replacement, back_/,
     ],
+    ['none by name', { strategies: ['noise', { config: {} }] }, 'augmentation.strategies.1', /expected its name/],
     ['no translator', { strategies: ['back_translation'] }, 'augmentation.strategies', /TRANSLATE_URL is not set/],
     ['multiplier 0', { strategies: ['noise'], multiplier: 0 }, 'augmentation.multiplier', />=2/],
     ['multiplier 10^9', { strategies: ['noise'], multiplier: 1e9 }, 'augmentation.multiplier', /<=10/],

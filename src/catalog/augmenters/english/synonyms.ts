@@ -51,6 +51,15 @@ export function synonyms(word: string, before: string, after: string, wordNet: W
   return forms
 }
 
+/**
+ * The same for the capitalised word that a sentence begins with, which may be a name: "Bush bought it", "Spear was happy".
+ * Names are base forms: what is one, and no adverb, stays.
+ */
+export function synonymsOfFirst(word: string, after: string, wordNet: WordNet = openWordNet()): string[] {
+  const mayBeName = known(word, wordNet).some(({ pos, form }) => pos !== 'adv' && form === 'base')
+  return mayBeName ? [] : synonyms(word, '', after, wordNet)
+}
+
 /** Whether a word in small letters is an English one, in whatever form. */
 export function isEnglish(word: string, wordNet: WordNet = openWordNet()): boolean {
   return (
