@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -91,6 +91,8 @@ export async function openForVerify(
   const file = join(config.dataDir, 'log.db')
   if (isEmbedded(config) && !existsSync(file))
     throw new DomainError('VALIDATION_ERROR', `DATA_DIR=${config.dataDir}: there is no log.db to look at`)
+  // To open it would make a new log of it.
+  if (isEmbedded(config) && statSync(file).size === 0) throw new DomainError('UNAVAILABLE', `DAMAGED  ${file} is empty`)
   const log = await readable(isEmbedded(config) ? file : 'the log', openLog(config))
   const dir = mkdtempSync(join(tmpdir(), 'superinsight-verify-'))
   const { openSqliteStore } = await import('./store/sqlite.ts')

@@ -49,7 +49,8 @@ function told(error: unknown): unknown {
 process.stdout.on('error', error => {
   // Whoever read it has had enough.
   if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(NO_READER)
-  throw error
+  console.error(told(error))
+  process.exit(1)
 })
 
 main(process.argv.slice(2)).then(

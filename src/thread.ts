@@ -3,12 +3,15 @@ import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { isEmbedded, openKeeper, openLog, openStore } from './adapters.ts'
 import type { Config } from './config.ts'
+import { DomainError } from './kernel/errors.ts'
 import { timeOrderedId } from './kernel/id.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
 import { startCommands } from './log/commands.ts'
+import { beyondLog } from './log/ends.ts'
 import type { Log, LogStats } from './log/log.ts'
 import { projections } from './projections/index.ts'
+import type { Store } from './store/store.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { serveKeeping } from './threads/keys.ts'
 import { appendThrough, serveAppends } from './threads/log.ts'
@@ -81,6 +84,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const store = await openStore(config, { readOnly: false, cacheMb: 64, log: own.id })
     await store.declare(projections.flatMap(({ tables }) => tables))
     await store.generations.adopt(projections)
+    if (isEmbedded(config)) await requireWithinLog(own, store)
     const logger = createLogger(config.logLevel)
     const holding = new Map<string, readonly string[]>()
     // A read store in a file of this process's own needs every stream.
@@ -138,6 +142,16 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     serveReads(port!, store)
     return () => store.stop()
   },
+}
+
+/** Throws for rows of events that the log does not have: those that come in their place would never be in the rows. */
+async function requireWithinLog(log: Log, store: Store): Promise<void> {
+  for (const { name, topics } of projections) {
+    const beyond = await beyondLog(log, topics, await store.checkpoints([name]))
+    if (!beyond) continue
+    const why = `the rows of ${name} are from a later state of the log: ${beyond}`
+    throw new DomainError('CONFLICT', `${why}; put the later log back, or start with an empty read store`)
+  }
 }
 
 function conflictsAmong(outputs: readonly Output[]) {

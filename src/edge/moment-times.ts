@@ -1,7 +1,7 @@
 import { DomainError } from '../kernel/errors.ts'
 import { eventAt, type Position } from '../kernel/position.ts'
+import { streamNamed } from '../log/ends.ts'
 import type { Log, Stream } from '../log/log.ts'
-import { streamNamed } from './ends.ts'
 
 /** Events before a place that are looked at for the last one there: what a transaction leaves between events is no event. */
 const LOOKED_AT = [1, 16, 256, 4096]

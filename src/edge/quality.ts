@@ -11,7 +11,7 @@ import type { Services } from './services.ts'
 export async function shownQuality(services: Services, dataset: string, asOf?: Moment): Promise<object> {
   const schema = await schemaText(services, dataset, asOf)
   const known = await qualityStateOf(services.store, dataset, asOf)
-  if (!known) await requireEmpty(services, dataset)
+  if (!known) await requireEmpty(services, dataset, asOf)
   const position = known && placeOf(services, known.lasts)
   return { ...shown(known, schema), ...(position && { position }) }
 }
@@ -22,8 +22,8 @@ function shown(known: DatasetQuality | undefined, schema: string | null) {
   return { quality_score: records_count === 0 ? null : quality_score, records_count, dimensions }
 }
 
-async function requireEmpty({ store }: Services, dataset: string): Promise<void> {
-  const rows = await store.page({ table: datasetCounts, equal: { dataset }, limit: 1 })
+async function requireEmpty({ store }: Services, dataset: string, asOf: Moment | undefined): Promise<void> {
+  const rows = await store.page({ table: datasetCounts, equal: { dataset }, limit: 1, asOf })
   if (rows.length === 0) return
   throw new DomainError(
     'UNAVAILABLE',

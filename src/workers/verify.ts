@@ -1,5 +1,6 @@
 import { turn } from '../kernel/pause.ts'
 import { createCodec } from '../log/codec.ts'
+import { beyondLog } from '../log/ends.ts'
 import type { Log, Stream } from '../log/log.ts'
 import { eventsAfter, isShortened } from '../log/progress.ts'
 import type { AnyProjection } from '../projections/index.ts'
@@ -165,6 +166,12 @@ async function compareProjection(
     const versions = `they are of version ${filled.version}, and this is version ${projection.version} of it`
     report.left(`the rows of ${name}: ${versions}; rebuild it`)
     return nothing
+  }
+  const beyond = await beyondLog(log, projection.topics, await live.checkpoints([name]))
+  if (beyond) {
+    // There is nothing to make them anew from: to wait for it would be for ever.
+    report.damaged(`the rows of ${name}: ${beyond}`)
+    return { rows: 0, damaged: 1 }
   }
   await scratch.declare(projection.tables)
   const all = await eventsAfter(log, projection.topics, new Map())

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -49,6 +49,15 @@ describe('replay', () => {
     })
     const wanted = await call(service, '/events/export?topic=sync.records&format=csv')
     expect(readFileSync(file, 'utf8')).toBe(wanted.text)
+  })
+
+  it('leaves a file as it is when what is asked for is refused', async () => {
+    const file = join(service.dataDir, 'kept.ndjson')
+    writeFileSync(file, 'kept')
+    const { code } = await replay(['--topic', 'sync.nothing', '--output', file])
+    expect([code, readFileSync(file, 'utf8')]).toEqual([2, 'kept'])
+    expect(await replay(['--topic', 'sync.webhooks', '--output', file])).toEqual({ code: 0, output: '' })
+    expect(readFileSync(file, 'utf8')).toBe('')
   })
 
   it.skipIf(!kafka)('copies it into a Kafka topic, keys and order as they are', async () => {

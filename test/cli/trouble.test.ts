@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { runCli } from '../kit/cli.ts'
+import { CLI, runCli } from '../kit/cli.ts'
+import { run } from '../kit/processes.ts'
 
 /** Something else where the service should be. */
 const other = createServer((_, answer) => void answer.end('<html>It works!</html>'))
@@ -11,6 +12,13 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${(other.address() as AddressInfo).port}/v1/sync`
 })
 afterAll(() => void other.close())
+
+it('says in one sentence that there is no room for what it prints', async () => {
+  const line = `'${process.execPath}' --disable-warning=ExperimentalWarning '${CLI}' --help > /dev/full; echo $?`
+  const shell = run('bash', ['-c', line], { env: { PATH: process.env.PATH! } })
+  await new Promise(resolve => shell.child.on('close', resolve))
+  expect(shell.output()).toBe('superinsight-sync: ENOSPC: no space left on device, write\n1\n')
+})
 
 it.each([
   ['that something else answers there', ['token'], 'is not this service: 200'],

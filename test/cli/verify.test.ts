@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -85,6 +85,22 @@ describe('superinsight-sync verify', () => {
       expect.stringMatching(/DAMAGED {2}\S+read\.db cannot be read: file is not a database/),
     ])
     expect(stderr).not.toContain('    at ')
+  })
+
+  it('finds that the log is an older one than the rows were made from, and that it is empty', async () => {
+    const { code, stdout } = await damaged('log.db', db => {
+      db.exec('delete from batches where last > (select min(last) from batches) + 2000')
+    })
+    expect(code).toBe(1)
+    expect(stdout).toMatch(
+      /DAMAGED {2}the rows of records: they include sync\.\w+-0 up to offset \d+, and the log ends at \d+\n/,
+    )
+    const dir = dirs.at(-1)!
+    for (const rest of ['-wal', '-shm']) rmSync(join(dir, `log.db${rest}`), { force: true })
+    writeFileSync(join(dir, 'log.db'), '')
+    const empty = await runCli({ ...DEAD, dataDir: dir }, ['verify'])
+    expect([empty.code, empty.stderr]).toEqual([1, expect.stringMatching(/DAMAGED {2}\S+log\.db is empty\n$/)])
+    expect(statSync(join(dir, 'log.db')).size).toBe(0)
   })
 
   it('finds a batch that is not of the length it was', async () => {

@@ -33,6 +33,7 @@ describe('what is wrong with a query', () => {
     ['a topic that is none', '{ events(topic: "no") { nodes { id } } }', 'VALIDATION_ERROR', /topic: "no" is none of/],
     ['a time to come', '{ events(from: "2999-01-01") { nodes { id } } }', 'VALIDATION_ERROR', /from: 2999-01-01 is in/],
     ['a position of another log', '{ events(from: "00000000~log.1") { nodes { id } } }', 'VALIDATION_ERROR', /from: /],
+    ['an end that is nothing', '{ events(to: "") { nodes { id } } }', 'VALIDATION_ERROR', /to: expected a position/],
   ])('is said: %s', async (_, query, code, message) => {
     const refused = await refusal(service, query)
     expect([refused.status, refused.code, refused.message]).toEqual([200, code, expect.stringMatching(message)])

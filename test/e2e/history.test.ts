@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { call, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
+import { call, type Problem, pushBatch, pushLines, tokenFor } from '../kit/api.ts'
 import { openLogAt } from '../kit/logs.ts'
 import { until } from '../kit/processes.ts'
 import { head, openRaw } from '../kit/raw.ts'
@@ -103,6 +103,23 @@ describe('history', () => {
   it('comes in pages that fit together, of whatever size', async () => {
     const whole = await all('topic=sync.records&topic=sync.rejected')
     for (const limit of [7, 100, 1000]) expect(await pages('topic=sync.records,sync.rejected', limit)).toEqual(whole)
+    // The last page is known as such, also when it is full.
+    const cursors = [50, 51].map(async more => {
+      const query = `topic=sync.records&from=${whole.at(-more - 2)!.position}&to=${whole.at(-2)!.position}`
+      return (await call<Page>(service, `/events?${query}&limit=50`)).body.next_cursor
+    })
+    expect(await Promise.all(cursors)).toEqual([null, whole.at(-3)!.position])
+  })
+
+  it('waits for min_position, with what follows from it', async () => {
+    const query = `topic=sync.changes&key=second%00r${2 * RECORDS - 1}&min_position=${end}`
+    expect((await call<Page>(service, `/events?${query}`)).body.items).toHaveLength(1)
+    const ahead = `${end.split('.')[0]}.zzzzzzz`
+    for (const path of ['/events', '/topics']) {
+      const answer = await call<Problem>(service, `${path}?min_position=${ahead}`)
+      expect([path, answer.status, answer.body.error.code]).toEqual([path, 504, 'NOT_YET_PROJECTED'])
+    }
+    expect((await call(service, `/topics?as_of=${end}`)).status).toBe(400)
   })
 
   it('goes on after a position, and ends with one', async () => {

@@ -111,6 +111,16 @@ describe('the score', () => {
     expect(await qualityOf(shown.id)).toEqual(await qualityOf('example'))
   })
 
+  it('is that of no records at a moment before the first', async () => {
+    const body = { conflict_policy: 'manual' }
+    const { position } = (await call<{ position: string }>(service, '/datasets/ahead', { method: 'PUT', body })).body
+    const before = await qualityOf('ahead')
+    expect([before.quality_score, before.records_count]).toEqual([null, 0])
+    await push('ahead', [{ id: '1', data: { n: 1 } }])
+    expect(await qualityOf('ahead', `?as_of=${position}`)).toEqual(before)
+    expect((await read<History>(`/datasets/ahead/quality/history?as_of=${position}`)).items).toEqual([])
+  })
+
   it('goes by the schema that is set, at once', async () => {
     await push('typed', [{ id: '1', data: { n: 1 } }])
     expect(await scoreOf('typed')).toBe(1)

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, type Problem, pushBatch } from '../kit/api.ts'
 import { pushOne, setPolicy } from '../kit/conflicts.ts'
+import { refusal } from '../kit/graphql.ts'
 import { until } from '../kit/processes.ts'
 import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
 
@@ -129,6 +130,8 @@ describe('where earlier versions are not kept', () => {
     expect((await call(service, path(earliest))).body).toMatchObject({ data: { n: 3 }, version: 3 })
     for (const other of ['/datasets', '/datasets/d', '/datasets/d/records', '/conflicts'])
       expect((await call(service, `${other}?as_of=${positions[0]}`)).status).toBe(410)
+    const query = 'query Then($asOf: String) { record(dataset: "d", id: "r", asOf: $asOf) { version } }'
+    expect(await refusal(service, query, { asOf: positions[1]! })).toMatchObject({ code: 'GONE', field: 'asOf' })
     const { body } = await versionsOf(service, 'd', 'r')
     expect(body).toMatchObject({
       items: [{ version: 3, operation: null }],

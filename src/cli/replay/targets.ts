@@ -19,12 +19,20 @@ export async function intoFile(
 ): Promise<void> {
   const pieces = format ? encoded(read, format) : plain(read)
   if (output === undefined) return pipeline(pieces, process.stdout, { end: false })
+  // A file that is there stays as it is when the service refuses what is asked for.
+  const first = await pieces.next()
   try {
-    await pipeline(pieces, createWriteStream(output))
+    await pipeline(begunWith(first, pieces), createWriteStream(output))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
     throw invalid('--output', (error as Error).message)
   }
+}
+
+async function* begunWith<T>(first: IteratorResult<T>, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  if (first.done) return
+  yield first.value
+  yield* rest
 }
 
 async function* plain(read: AsyncIterable<Lines>): AsyncGenerator<Buffer> {

@@ -4,6 +4,7 @@ import { createSlots } from '../../kernel/slots.ts'
 import { type Moment, PAGE_BYTES, rowBytes } from '../../store/store.ts'
 import type { ReadStore } from '../../threads/store.ts'
 import type { Request } from '../router.ts'
+import { renamed } from './moments.ts'
 
 /** Reads of one request that are under way at once. */
 const AT_ONCE = 4
@@ -64,7 +65,7 @@ function boundedStore(store: ReadStore, gone: AbortSignal, spend: (length: numbe
     const found: Row[] = []
     for (let from = 0; from < keys.length; ) {
       const asked = keys.slice(from, from + MOST_KEYS)
-      const rows = await counted(() => store.load(table, asked, asOf))
+      const rows = await counted(() => named(store.load(table, asked, asOf)))
       found.push(...rows)
       const full = rows.reduce((sum, row) => sum + rowBytes(row), 0) >= PAGE_BYTES
       const last = full ? keyOf(table.key.map(name => rows.at(-1)![name]!)) : undefined
@@ -98,11 +99,18 @@ function boundedStore(store: ReadStore, gone: AbortSignal, spend: (length: numbe
       const found = await rows
       return keys.map(key => found.get(keyOf(key))).filter(row => row !== undefined)
     },
-    page: query => counted(() => store.page(query)),
-    count: query => slots.take(gone, () => store.count(query)),
+    page: query => counted(() => named(store.page(query))),
+    count: query => slots.take(gone, () => named(store.count(query))),
     floors: () => store.floors(),
     generations: () => store.generations(),
   }
+}
+
+/** What is wrong with a moment only shows when something of it is read: it is called here as the argument is. */
+function named<T>(reading: Promise<T>): Promise<T> {
+  return reading.catch(error => {
+    throw renamed(error, 'as_of', 'asOf')
+  })
 }
 
 interface Batch {

@@ -67,7 +67,7 @@ export const eventResolvers = {
       const wantedEvents = askedOf({ topics: topic ?? [], types: type ?? [], key: key ?? undefined }, principal)
       const begin = after ?? from ?? undefined
       const start = begin === undefined ? undefined : { field: after === undefined ? 'from' : 'after', text: begin }
-      const end = to ? { field: 'to', text: to } : undefined
+      const end = typeof to === 'string' ? { field: 'to', text: to } : undefined
       const range = await readRange(services.log, wantedEvents.topics, start, end)
       const edges: Edge<ReturnType<typeof eventSource>>[] = []
       let looked = 0

@@ -1,9 +1,9 @@
 import { type Events, topicOf } from '../../events/index.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
 import { encodePosition, eventAt, isTotal, mergePositions, offsetIn } from '../../kernel/position.ts'
+import { isBeyondEnd } from '../../log/ends.ts'
 import type { Log } from '../../log/log.ts'
 import type { Principal } from '../auth/authenticate.ts'
-import { isBeyondEnd } from '../ends.ts'
 import { readPosition } from '../positions.ts'
 import { isTime, pastTimeOf, timeOf } from '../times.ts'
 

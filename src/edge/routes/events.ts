@@ -1,4 +1,5 @@
 import { invalid } from '../../kernel/errors.ts'
+import { projectedTopics } from '../../projections/index.ts'
 import { authenticate, credentialsAnywhere, credentialsOf } from '../auth/authenticate.ts'
 import type { Exchange } from '../exchange.ts'
 import { jsonOf, MOST_LOOKED_AT, readEvents } from '../history/events.ts'
@@ -23,7 +24,8 @@ async function readWanted(request: Request, more: readonly string[]) {
   const known = [...PARAMETERS, ...more]
   const unknown = [...query.keys()].find(name => !known.includes(name))
   if (unknown !== undefined) throw invalid(unknown.slice(0, 60), `expected one of ${known.join(', ')}`)
-  await reachMinPosition(request, [])
+  // What follows from a push, such as its changes, is there once the read model has it.
+  await reachMinPosition(request, projectedTopics)
   return { asked: readAsked(query, principal), from: namedIn(query, ['cursor', 'from']), to: namedIn(query, ['to']) }
 }
 
@@ -83,15 +85,18 @@ async function page(exchange: Exchange, read: Read): Promise<Reply> {
   const limit = limitOf(exchange)
   const items: string[] = []
   let looked = 0
+  let place: string | null = null
   let next: string | null = null
   reading: for await (const seen of read) {
     for (const { position, event } of seen) {
-      if (items.length === limit || looked === MOST_LOOKED_AT) break reading
+      if (items.length === limit || looked === MOST_LOOKED_AT) {
+        next = place
+        break reading
+      }
       looked++
-      next = position
+      place = position
       if (event !== undefined) items.push(jsonOf(event))
     }
-    if (items.length < limit && looked < MOST_LOOKED_AT) next = null
   }
   const body = `{"items":[${items.join(',')}],"next_cursor":${JSON.stringify(next)}}`
   return { status: 200, body, headers: { 'Content-Type': 'application/json' } }

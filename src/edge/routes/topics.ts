@@ -1,5 +1,7 @@
+import { projectedTopics } from '../../projections/index.ts'
 import { visibleTopics } from '../history/range.ts'
 import { showTopic } from '../history/topics.ts'
+import { reachMinPosition } from '../reach.ts'
 import type { Route } from '../router.ts'
 
 const all: Route = {
@@ -7,7 +9,12 @@ const all: Route = {
   path: '/topics',
   auth: 'sync:read',
   limit: 'api',
-  async handle({ services: { log, topics }, principal }) {
+  async handle(request) {
+    const {
+      principal,
+      services: { log, topics },
+    } = request
+    await reachMinPosition(request, projectedTopics)
     const visible = visibleTopics(principal)
     const seen = topics.filter(({ name }) => visible.includes(name))
     const items = await Promise.all(seen.map(topic => showTopic(log, topic)))

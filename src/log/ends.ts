@@ -1,6 +1,6 @@
 import { topicOf } from '../events/index.ts'
-import { eventAt, type Position, TOTAL_ORDER, topicOfStream } from '../kernel/position.ts'
-import type { Log, Stream } from '../log/log.ts'
+import { eventAt, isTotal, type Position, TOTAL_ORDER, topicOfStream } from '../kernel/position.ts'
+import type { Log, Stream } from './log.ts'
 
 const TOPICS = [...new Set(Object.values(topicOf))]
 
@@ -30,4 +30,22 @@ export async function isBeyondEnd(log: Log, { offsets }: Position): Promise<bool
     if (eventAt(place) > end) return true
   }
   return false
+}
+
+/**
+ * How a reader that has come so far has read events that the log does not have: it is an older state of that log, perhaps a
+ * copy that was put back. Undefined when it has not.
+ */
+export async function beyondLog(
+  log: Log,
+  topics: readonly string[],
+  reached: ReadonlyMap<string, number>,
+): Promise<string | undefined> {
+  const streams = topics.flatMap(topic => log.streams(topic))
+  const total = isTotal(log.place(streams[0]!, 0)) ? await endOf(log) : undefined
+  for (const stream of streams) {
+    const [offset, end] = [reached.get(stream.name) ?? -1, total ?? (await lastOf(log, stream))]
+    if (offset > end) return `they include ${stream.name} up to offset ${offset}, and the log ends at ${end}`
+  }
+  return undefined
 }
