@@ -46,8 +46,8 @@ describe('an import whose service dies', () => {
     'runner.all-read': [1, 1],
     'runner.completed': [1, 1],
     'embedded.checkpoint-written': [10, 30],
-    'embedded.events-written': [10, 60],
-    'embedded.committed': [10, 60],
+    'embedded.events-written': [10, 40],
+    'embedded.committed': [10, 40],
   }
 
   it('at each point around a page: every row is in once', async () => {

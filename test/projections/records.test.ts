@@ -97,7 +97,6 @@ describe('the records projection', () => {
         basis: null,
         verdict: 0,
         origin: null,
-        keeps_rules: null,
       },
     ])
     expect(changes).toEqual([
