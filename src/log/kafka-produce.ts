@@ -49,6 +49,20 @@ export interface Brokers {
   readonly timeoutMs: number
 }
 
+/**
+ * A connection to whichever broker can be reached. A cluster may say that it has none: its only one was frozen, and is not
+ * taken back yet. The pool would then look for the first of none until the stack ends, and that answer is kept: `refresh`
+ * asks again.
+ */
+export async function connectToAny(
+  { pool, directory }: Pick<Brokers, 'pool' | 'directory'>,
+  refresh: boolean,
+): Promise<Connection> {
+  const { brokers } = await directory.metadata({ topics: [], forceUpdate: refresh })
+  if (brokers.size === 0) throw new Error('the cluster has no broker that is ready')
+  return pool.getFirstAvailable([...brokers.values()])
+}
+
 /** Sends each part to its partition's leader; resolves with the last offset in each stream. */
 export async function produceToLeaders(
   { pool, directory, timeoutMs }: Brokers,

@@ -1,5 +1,5 @@
 import { ConnectionPool, initProducerIdV4, Producer } from '@platformatic/kafka'
-import { again, createNumbering, type Numbering, type Part, produceToLeaders } from './kafka-produce.ts'
+import { again, connectToAny, createNumbering, type Numbering, type Part, produceToLeaders } from './kafka-produce.ts'
 
 /** Sends record batches as an idempotent producer (KIP-98), one request to each broker at a time. */
 export interface BatchProducer {
@@ -26,9 +26,8 @@ export function createBatchProducer(options: {
   let numbering: Promise<Numbering> | undefined
   let retries = 0
 
-  async function identify(): Promise<Numbering> {
-    const { brokers } = await directory.metadata({ topics: [] })
-    const connection = await pool.getFirstAvailable([...brokers.values()])
+  async function identify(tries: number): Promise<Numbering> {
+    const connection = await connectToAny({ pool, directory }, tries > 0)
     const { producerId, producerEpoch } = await initProducerIdV4.api.async(connection, null, timeoutMs, -1n, -1)
     return createNumbering({ id: producerId, epoch: producerEpoch })
   }

@@ -17,6 +17,7 @@ import { CHECKPOINTS_STREAM, checkpointKey, checkpointPart, lastCheckpoint } fro
 import {
   again,
   type Brokers,
+  connectToAny,
   createNumbering,
   FENCED,
   isError,
@@ -65,8 +66,7 @@ export function createTransactions(
     const name = `${kind} ${key}`
     let found = refresh ? undefined : coordinators.get(name)
     if (!found) {
-      const metadata = await directory.metadata({ topics: [], forceUpdate: refresh })
-      const any = await pool.getFirstAvailable([...metadata.brokers.values()])
+      const any = await connectToAny(brokers, refresh)
       const { coordinators: told } = await findCoordinatorV4.api.async(any, kind, [key])
       found = { host: told[0]!.host, port: told[0]!.port }
       coordinators.set(name, found)
