@@ -10,10 +10,6 @@ import { countNow, pageSql, rowsUntilFull } from './sqlite-sql.ts'
 import { declareOwn, declareTable } from './sqlite-tables.ts'
 import { type PageQuery, refusedCommit, type Store } from './store.ts'
 
-/** Each page that a commit touches costs about the same whatever its size, and most rows lie apart (decision 38). */
-const FILE_PAGE_BYTES = 16_384
-/** What the write-ahead log holds before it is carried over into the file. */
-const WAL_BYTES = 32 * 1024 * 1024
 /** Statements that stay prepared: what callers ask may have any number of texts. */
 const MOST_PREPARED = 500
 
@@ -25,10 +21,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
   const db = new DatabaseSync(options.file, { timeout: 10_000, readOnly: options.readOnly ?? false })
   db.exec(`pragma cache_size = -${(options.cacheMb ?? 64) * 1024}; pragma busy_timeout = 10000;`)
   if (!options.readOnly) {
-    // Of a file that is there already the size stays as it was.
-    db.exec(`pragma page_size = ${FILE_PAGE_BYTES}; pragma journal_mode = wal; pragma synchronous = normal`)
-    const { page_size } = db.prepare('pragma page_size').get() as { page_size: number }
-    db.exec(`pragma wal_autocheckpoint = ${WAL_BYTES / page_size}`)
+    db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 8000')
     declareOwn(db)
   }
   const prepared = new Map<string, StatementSync>()
