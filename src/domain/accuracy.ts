@@ -1,4 +1,4 @@
-import { isObject, type JsonSchema } from './schema.ts'
+import { isObject } from './schema.ts'
 
 /*
  * What a schema says of values beyond their types and which of them there are. The types are validity's and completeness':
@@ -13,12 +13,16 @@ const RULES = new Set([
 /** Keywords whose value has a schema for each of its names. */
 const BY_NAME = new Set(['$defs', 'definitions', 'dependentSchemas', 'patternProperties', 'properties'])
 
+/** Keywords whose value is data, whatever it looks like. */
+const DATA = new Set(['default', 'examples'])
+
 /** Whether a schema has rules: something else than types to hold records against. */
 export function hasRules(schema: unknown): boolean {
   if (Array.isArray(schema)) return schema.some(hasRules)
   if (!isObject(schema)) return false
   return Object.entries(schema).some(([keyword, value]) => {
     if (RULES.has(keyword)) return true
+    if (DATA.has(keyword)) return false
     return BY_NAME.has(keyword) && isObject(value) ? Object.values(value).some(hasRules) : hasRules(value)
   })
 }
@@ -36,12 +40,7 @@ export function keepsRules(failures: readonly Failure[] | null): boolean | null 
 /** Holds a record's data, JSON text that has been checked, against the rules. */
 export type RuleCheck = (data: string) => boolean | null
 
-/** The check of a schema's rules; undefined of one that has none. */
-export function ruleCheck(
-  schema: JsonSchema,
-  compile: (schema: JsonSchema) => (data: string) => readonly Failure[] | null,
-): RuleCheck | undefined {
-  if (!hasRules(schema)) return undefined
-  const failing = compile(schema)
+/** The check of a schema's rules, from what says what fails of a record. */
+export function ruleCheck(failing: (data: string) => readonly Failure[] | null): RuleCheck {
   return data => keepsRules(failing(data))
 }

@@ -81,8 +81,7 @@ const CONTRACT_LENGTH = 100
 /**
  * Throws a VALIDATION_ERROR with a detail for each fault; fields begin with schema, schema_contract or transformations.
  */
-export function createRowRules(limits: RulesLimits): CompileRules {
-  const compileSchema = createSchemaCache(limits)
+export function createRowRules(limits: RulesLimits, compileSchema = createSchemaCache(limits)): CompileRules {
   return ({ schema, schema_contract, transformations }) => {
     const contract = contractOf(schema_contract)
     if (schema != null && !isObject(schema)) throw invalid('schema', 'expected a JSON Schema, which is an object')

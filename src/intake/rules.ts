@@ -1,5 +1,5 @@
 import { createSchemaCache } from '../catalog/schemas/compile.ts'
-import { type RuleCheck, ruleCheck } from '../domain/accuracy.ts'
+import { hasRules, type RuleCheck, ruleCheck } from '../domain/accuracy.ts'
 import type { JsonSchema } from '../domain/schema.ts'
 import type { DatasetConfigured, RecordPushed } from '../events/index.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
@@ -53,9 +53,10 @@ export function createRules(
   secrets: Pick<SecretStore, 'get'>,
 ): Rules {
   const known = new Map<string, string>()
-  const compileRules = createRowRules(limits)
-  const compiled = new WeakMap<DatasetConfigured, RowRules>()
   const compileSchema = createSchemaCache(limits)
+  const compileRules = createRowRules(limits, compileSchema)
+  const compiled = new WeakMap<DatasetConfigured, RowRules>()
+  const ruled = new WeakMap<DatasetConfigured, JsonSchema | null>()
   const handlings = new WeakMap<DatasetConfigured, Handling>()
 
   function compile(set: DatasetConfigured): RowRules {
@@ -79,6 +80,17 @@ export function createRules(
     const handling = policy === null || DEFAULT_POLICY.includes(policy) ? null : { ...BY_DEFAULT, policy }
     handlings.set(set, handling)
     return handling
+  }
+
+  /** The schema of a data set, if it has rules: most have none, and every push asks. */
+  function ruledOf(set: DatasetConfigured): JsonSchema | null {
+    let found = ruled.get(set)
+    if (found === undefined) {
+      const schema: JsonSchema | null = set.schema === null ? null : JSON.parse(set.schema)
+      found = hasRules(schema) ? schema : null
+      ruled.set(set, found)
+    }
+    return found
   }
 
   const rules: Rules = {
@@ -105,10 +117,11 @@ export function createRules(
       }
     },
     ruleCheck(dataset) {
-      const schema = settings.get(dataset)?.schema ?? null
-      if (schema === null) return undefined
+      const set = settings.get(dataset)
+      const schema = set && ruledOf(set)
+      if (!schema) return undefined
       try {
-        return ruleCheck(JSON.parse(schema), each => compileSchema(each, 'schema'))
+        return ruleCheck(compileSchema(schema, 'schema'))
       } catch (error) {
         // Set while the limits were higher: a push that does not ask for validation is none the worse for it.
         if (error instanceof DomainError) return undefined

@@ -7,6 +7,7 @@ describe('a schema has rules', () => {
     [false, { type: 'object', properties: { n: { type: ['integer', 'null'] } }, required: ['n'] }],
     [false, { additionalProperties: false, properties: { n: { items: { type: 'string' } } } }],
     [false, { properties: { format: { type: 'string' }, enum: {}, maximum: { title: 'minimum' } } }],
+    [false, { properties: { n: { default: { minimum: 1 }, examples: [{ pattern: 'a' }] } } }],
     [true, { properties: { n: { maximum: 3 } } }],
     [true, { properties: { list: { items: { type: 'string', format: 'date' } } } }],
     [true, { properties: { format: { enum: ['a', 'b'] } } }],

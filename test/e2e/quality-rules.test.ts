@@ -1,7 +1,7 @@
 /** Accuracy: whether records keep what the schema of their data set says beyond types. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { call, pushBatch } from '../kit/api.ts'
-import { conflictsAt, pushOne, resolve, setPolicy } from '../kit/conflicts.ts'
+import { conflictsAt, pushOne, resolve } from '../kit/conflicts.ts'
 import { dilute } from '../kit/made-datasets.ts'
 import { removeData, type Service, startService, untilProjected } from '../kit/service.ts'
 
@@ -90,7 +90,6 @@ describe('accuracy', () => {
     await untilProjected(service, replayed.body.position)
     expect((await accuracyOf('mended')).score).toBe(1)
 
-    await setPolicy(service, 'decided', 'manual')
     await set('decided', { schema: SCHEMA, conflict_policy: 'manual' })
     await pushOne(service, 'decided', { id: 'a', data: { code: 'A1', size: 1 } })
     const found = await pushOne(
@@ -99,6 +98,7 @@ describe('accuracy', () => {
       { id: 'a', data: { code: 'A1', size: 99 }, metadata: { version: 0 } },
       { validate: false },
     )
+    await untilProjected(service, found)
     expect((await accuracyOf('decided')).score).toBe(1)
     const [conflict] = await conflictsAt(service, 'decided', found)
     await resolve(service, conflict!.id, { resolution: 'accept_incoming' })
