@@ -80,15 +80,16 @@ describe('accuracy', () => {
 
   it('holds a rejected row that is replayed, and what a conflict is resolved to, against them', async () => {
     await set('mended', { schema: SCHEMA, schema_contract: 'discard_row' })
-    const taken = await pushBatch(service, 'mended', [row('1', 'W0', 1), row('2', 'wrong', 1)], { ack: 'projected' })
-    expect(taken.status).toBe(207)
+    await push('mended', [row('1', 'W0', 10)])
+    const taken = await pushBatch(service, 'mended', [row('2', 'W2', 2), row('3', 'wrong', 1)], { ack: 'projected' })
+    expect([taken.status, (await accuracyOf('mended')).score]).toEqual([207, 0.5])
     const { body } = await call<{ items: { id: string }[] }>(service, '/rejected?dataset=mended')
     const replayed = await call<{ position: string }>(service, `/rejected/${body.items[0]!.id}/replay`, {
-      body: { data: { code: 'W1', size: 2 } },
+      body: { data: { code: 'W3', size: 3 } },
     })
     expect([replayed.status, replayed.text]).toEqual([200, expect.any(String)])
     await untilProjected(service, replayed.body.position)
-    expect((await accuracyOf('mended')).score).toBe(1)
+    expect((await accuracyOf('mended')).score).toBe(0.6667)
 
     await set('decided', { schema: SCHEMA, conflict_policy: 'manual' })
     await pushOne(service, 'decided', { id: 'a', data: { code: 'A1', size: 1 } })
