@@ -14,7 +14,7 @@ const TABLE = 'sink'
 
 /** The table as the sink itself would make it, but for text of any length in the key. */
 const COLUMNS = `dataset text, id text, op text, data text, version bigint, updated_at text, upsert boolean, source text,
-  actor text, request_id text, line bigint, received_at timestamp, job_id text, primary key (dataset, id)`
+  actor text, request_id text, line bigint, received_at timestamp, job_id text, keeps_rules boolean, primary key (dataset, id)`
 
 /** Debezium's JDBC sink in a Kafka Connect worker of its own. */
 export interface Sink {
@@ -69,6 +69,7 @@ export async function startSink(parts: KafkaParts, database: Database): Promise<
     'collection.name.format': TABLE,
     'batch.size': 2000,
     'dialect.postgres.unnest.insert.enabled': true,
+    'field.exclude.list': 'sync.records:conflict,sync.records:origin',
   }
   const files = { worker: join(dir, 'worker.properties'), connector: join(dir, 'connector.properties') }
   writeFileSync(files.worker, properties(worker))

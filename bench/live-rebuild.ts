@@ -9,6 +9,8 @@ import type { ReadJob } from './read-client.ts'
 import { idOf, recordParts } from './records.ts'
 
 const CLIENT = fileURLToPath(new URL('./read-client.ts', import.meta.url))
+/** What a service that was just started compiles for its first reads is not what it is like when idle. */
+const WARM_UP_MS = 3000
 const IDLE_MS = 6000
 const SAMPLED = 1000
 
@@ -38,6 +40,9 @@ export async function rebuildLive(env: Record<string, string>, records: number, 
   const nodeArgs = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []
   const service = await startService(env, { dataDir: env.DATA_DIR!, nodeArgs })
   try {
+    const stopWarmUp = startReads(service, records)
+    await new Promise(resolve => setTimeout(resolve, WARM_UP_MS))
+    await stopWarmUp()
     const stopIdle = startReads(service, records)
     await new Promise(resolve => setTimeout(resolve, IDLE_MS))
     const idle = await stopIdle()

@@ -11,6 +11,7 @@ import { startCommands } from './log/commands.ts'
 import { beyondLog } from './log/ends.ts'
 import type { Log, LogStats } from './log/log.ts'
 import { projections } from './projections/index.ts'
+import { allTables } from './store/generations.ts'
 import type { Store } from './store/store.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { serveKeeping } from './threads/keys.ts'
@@ -139,7 +140,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
 
   async reader({ config, ports: [port] }) {
     const store = await openStore(config, { readOnly: true, cacheMb: 16 })
-    serveReads(port!, store)
+    serveReads(port!, store, allTables(projections.flatMap(({ tables }) => tables)))
     return () => store.stop()
   },
 }

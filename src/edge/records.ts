@@ -9,8 +9,7 @@ import { findDataset } from './datasets.ts'
 import { asOfThen } from './moment.ts'
 import type { Services } from './services.ts'
 
-export interface RecordsAsked {
-  readonly dataset: string
+export interface PageAsked {
   /** The last id of the page before. */
   readonly after: string | undefined
   readonly fields: readonly FieldCondition[]
@@ -18,11 +17,27 @@ export interface RecordsAsked {
   readonly asOf?: Moment | undefined
 }
 
+export interface RecordsAsked extends PageAsked {
+  readonly dataset: string
+}
+
 /** A page of a data set's records in the order of their ids. */
 export function recordsPage({ store }: Services, asked: RecordsAsked): Promise<readonly Row[]> {
   const { dataset, after, fields, limit, asOf } = asked
   const from = after === undefined ? {} : { after }
   return store.page({ table: records, equal: { dataset, deleted: 0 }, ...from, fields, limit, asOf })
+}
+
+/** A page of the records of the data set with this id, name or title. Throws NOT_FOUND. */
+export async function recordsPageOf(services: Services, given: string, asked: PageAsked): Promise<readonly Row[]> {
+  // Asked together: most name it by its name.
+  const [[named], rows] = await Promise.all([
+    services.store.load(datasets, [[given]]),
+    recordsPage(services, { ...asked, dataset: given }),
+  ])
+  if (named && (!asked.asOf || rows.length > 0)) return rows
+  const { name } = await findDataset(services.store, given, asked.asOf)
+  return name === given ? rows : recordsPage(services, { ...asked, dataset: name as string })
 }
 
 /** One record. Throws NOT_FOUND, also for one that was deleted. */
@@ -34,11 +49,13 @@ export async function findRecord({ store }: Services, dataset: string, id: strin
 
 /** One record of the data set with this id, name or title. Throws NOT_FOUND for either. */
 export async function findRecordOf(services: Services, given: string, id: string, asOf?: Moment): Promise<Row> {
-  // A record that was there was in a data set that was there: that need not be looked up in the past.
-  if (asOf && (await services.store.load(datasets, [[given]])).length > 0) {
-    const [row] = await services.store.load(records, [[given, id]], asOf)
-    if (row && row.deleted !== 1) return row
-  }
+  // Asked together: most name it by its name. One that was there was in a data set that was there, which need not be
+  // looked up in the past.
+  const [[named], [row]] = await Promise.all([
+    services.store.load(datasets, [[given]]),
+    services.store.load(records, [[given, id]], asOf),
+  ])
+  if (named && row && row.deleted !== 1) return row
   const { name } = await findDataset(services.store, given, asOf)
   return findRecord(services, name as string, id, asOf)
 }

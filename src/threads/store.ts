@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Value } from '../kernel/projection.ts'
+import type { Table, Value } from '../kernel/projection.ts'
 import type { Generation } from '../store/generations.ts'
 import type { Moment, PageQuery, Store } from '../store/store.ts'
 import { createCaller, serveCalls } from './rpc.ts'
@@ -14,12 +14,17 @@ export function readsOf(store: Store): ReadStore {
   return { ...store, generations: () => store.generations.list() }
 }
 
-/** Lets another thread read from this one's store, so that a long query blocks nobody's socket. */
-export function serveReads(port: MessagePort, store: Store): void {
+/** A table as another thread names it: the whole of it would be copied with each call, and be another one each time. */
+type Named = Omit<PageQuery, 'table'> & { table: string }
+
+/** Lets another thread read these tables from this one's store, so that a long query blocks nobody's socket. */
+export function serveReads(port: MessagePort, store: Store, tables: readonly Table[]): void {
+  const byName = new Map(tables.map(table => [table.name, table]))
+  const known = (query: Named): PageQuery => ({ ...query, table: byName.get(query.table)! })
   serveCalls(port, {
-    load: (table: PageQuery['table'], keys: Value[][], asOf?: Moment) => store.load(table, keys, asOf),
-    page: (query: PageQuery) => store.page(query),
-    count: (query: PageQuery) => store.count(query),
+    load: (table: string, keys: Value[][], asOf?: Moment) => store.load(byName.get(table)!, keys, asOf),
+    page: (query: Named) => store.page(known(query)),
+    count: (query: Named) => store.count(known(query)),
     floors: () => store.floors(),
     generations: () => store.generations.list(),
   })
@@ -28,9 +33,9 @@ export function serveReads(port: MessagePort, store: Store): void {
 export function readThrough(port: MessagePort): ReadStore {
   const caller = createCaller(port)
   return {
-    load: (table, keys, asOf) => caller.call('load', [table, keys, asOf]),
-    page: query => caller.call('page', [query]),
-    count: query => caller.call('count', [query]),
+    load: (table, keys, asOf) => caller.call('load', [table.name, keys, asOf]),
+    page: query => caller.call('page', [{ ...query, table: query.table.name } satisfies Named]),
+    count: query => caller.call('count', [{ ...query, table: query.table.name }]),
     floors: () => caller.call('floors', []),
     generations: () => caller.call('generations', []),
   }

@@ -7,7 +7,7 @@ import { DATASET_TOPICS, datasetsPage, findDataset, nameOf, shownDataset } from 
 import type { Exchange } from '../exchange.ts'
 import { readMoment } from '../moment.ts'
 import { reach, reachMinPosition } from '../reach.ts'
-import { findRecordOf, recordJson, recordsPage } from '../records.ts'
+import { findRecordOf, recordJson, recordsPage, recordsPageOf } from '../records.ts'
 import type { Route } from '../router.ts'
 import { readAfter, versionsJson } from '../versions.ts'
 import { readWhere } from '../where.ts'
@@ -120,8 +120,7 @@ const recordsOf: Route = {
     const after = cursorOf(exchange)
     const fields = readWhere(exchange.query.get('where'))
     const asOf = await readMoment(request, DATASET_TOPICS)
-    const dataset = (await findDataset(services.store, params.dataset!, asOf)).name as string
-    const rows = await recordsPage(services, { dataset, after, fields, limit, asOf })
+    const rows = await recordsPageOf(services, params.dataset!, { after, fields, limit, asOf })
     const items = rows.map(row => recordJson(services, row))
     const next = JSON.stringify(nextCursor(rows, limit, 'id'))
     return { status: 200, headers: JSON_TYPE, body: `{"items":[${items.join(',')}],"next_cursor":${next}}` }
