@@ -92,11 +92,11 @@ export function eachEvent(
 export class PackedEvent implements StoredEvent {
   readonly offset: number
   readonly time: number
-  readonly #bytes: Buffer
-  readonly #keyStart: number
-  readonly #keyEnd: number
-  readonly #valueStart: number
-  readonly #valueEnd: number
+  readonly bytes: Buffer
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly valueStart: number
+  readonly valueEnd: number
 
   constructor(
     offset: number,
@@ -109,18 +109,25 @@ export class PackedEvent implements StoredEvent {
   ) {
     this.offset = offset
     this.time = time
-    this.#bytes = bytes
-    this.#keyStart = keyStart
-    this.#keyEnd = keyEnd
-    this.#valueStart = valueStart
-    this.#valueEnd = valueEnd
+    this.bytes = bytes
+    this.keyStart = keyStart
+    this.keyEnd = keyEnd
+    this.valueStart = valueStart
+    this.valueEnd = valueEnd
   }
 
   get key(): Buffer {
-    return this.#bytes.subarray(this.#keyStart, this.#keyEnd)
+    return this.bytes.subarray(this.keyStart, this.keyEnd)
   }
 
   get value(): Buffer {
-    return this.#bytes.subarray(this.#valueStart, this.#valueEnd)
+    return this.bytes.subarray(this.valueStart, this.valueEnd)
   }
+}
+
+/** An event's key as text. */
+export function keyText(event: StoredEvent): string {
+  return event instanceof PackedEvent
+    ? event.bytes.toString('utf8', event.keyStart, event.keyEnd)
+    : event.key.toString()
 }

@@ -1,6 +1,6 @@
 import avro from 'avsc'
 import { type Events, schemas } from '../events/index.ts'
-import { batchWriter } from './batch.ts'
+import { batchWriter, PackedEvent } from './batch.ts'
 import type { EventBatch, Log, StoredEvent } from './log.ts'
 import { liftOf } from './upcasters.ts'
 
@@ -17,6 +17,8 @@ export interface Codec {
   prepare(events: readonly StoredEvent[]): Promise<void>
   /** Decodes one event; one of an older schema is resolved to today's and lifted (upcasters.ts). `prepare` must have seen it. */
   decode(value: Buffer): Decoded
+  /** Decodes an event of a page, where it lies. */
+  read(event: StoredEvent): Decoded
 }
 
 const FRAME = 5
@@ -58,6 +60,15 @@ export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
     return end < 0 ? buffer.length - end + FRAME : end
   }
 
+  function decodeAt(bytes: Buffer, at: number, end: number): Decoded {
+    const id = bytes.readUInt32BE(at + 1)
+    const reader = readers.get(id)
+    if (!reader) throw new Error(`schema ${id} was not prepared`)
+    const { value: data, offset } = types.get(reader.type)!.decode(bytes, at + FRAME, reader.resolver)
+    if (offset < 0 || offset > end) throw new Error(`a ${reader.type} event ends early`)
+    return { type: reader.type, data: reader.lift ? reader.lift(data) : data } as Decoded
+  }
+
   return {
     write,
     batch(topic, type, key, event) {
@@ -67,16 +78,15 @@ export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
     },
     async prepare(events) {
       for (const event of events) {
-        const id = event.value.readUInt32BE(1)
+        const id =
+          event instanceof PackedEvent ? event.bytes.readUInt32BE(event.valueStart + 1) : event.value.readUInt32BE(1)
         if (!readers.has(id)) await learn(id)
       }
     },
-    decode(value) {
-      const reader = readers.get(value.readUInt32BE(1))
-      if (!reader) throw new Error(`schema ${value.readUInt32BE(1)} was not prepared`)
-      const { value: data, offset } = types.get(reader.type)!.decode(value, FRAME, reader.resolver)
-      if (offset < 0) throw new Error(`a ${reader.type} event ends early`)
-      return { type: reader.type, data: reader.lift ? reader.lift(data) : data } as Decoded
-    },
+    decode: value => decodeAt(value, 0, value.length),
+    read: event =>
+      event instanceof PackedEvent
+        ? decodeAt(event.bytes, event.valueStart, event.valueEnd)
+        : decodeAt(event.value, 0, event.value.length),
   }
 }

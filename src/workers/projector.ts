@@ -3,6 +3,7 @@ import { passPoint } from '../kernel/points.ts'
 import { isTotal } from '../kernel/position.ts'
 import type { Emit, Projection, Source } from '../kernel/projection.ts'
 import { createSlots, type Slots } from '../kernel/slots.ts'
+import { keyText } from '../log/batch.ts'
 import { type Codec, createCodec } from '../log/codec.ts'
 import type { EventBatch, Log, Page, Stream } from '../log/log.ts'
 import { isReplaced, type Store, type TableChange } from '../store/store.ts'
@@ -256,7 +257,7 @@ async function workOut<Name extends keyof Events>(
     if (!told) outputs.add(type, make(), page.events[to]!.key, key)
   }
   for (const source of sources) {
-    const { type, data } = codec.decode(page.events[to]!.value)
+    const { type, data } = codec.read(page.events[to]!)
     told = source.offset <= held.told
     projection.evolve(working, data as Events[Name], source, type, emit)
     to++
@@ -278,7 +279,7 @@ async function readRows<Name extends keyof Events>(
   for (;;) {
     const sources = events
       .slice(from, from + held.atOnce)
-      .map(({ offset, key }) => ({ stream: held.stream.name, offset, key: key.toString() }))
+      .map(event => ({ stream: held.stream.name, offset: event.offset, key: keyText(event) }))
     const working = workingSet(projection.tables)
     for (const source of sources) projection.wants(source, working.want)
     // One event has its rows whatever their size, so that each transaction comes further.
