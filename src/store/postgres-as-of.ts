@@ -1,6 +1,7 @@
 import type { Table } from '../kernel/projection.ts'
 import { ALL_ROWS, type Slice, sinceOf, splitEqual } from './as-of.ts'
-import { cutSql, fieldSql, keyedSql, loadedSql, nameOf, quoted } from './postgres-sql.ts'
+import { keyedSql, loadedSql } from './postgres-load.ts'
+import { cutSql, fieldSql, nameOf, quoted } from './postgres-sql.ts'
 import type { Moment, PageQuery } from './store.ts'
 
 /*
@@ -102,11 +103,13 @@ export function countThenSql({ table, equal, asOf }: Pick<PageQuery, 'table' | '
   return sliceCountSql({ table, equal, asOf, limit: 0 }, { rows: ALL_ROWS, from: undefined, limit: 0, offset: 0 })
 }
 
-/** As `loadSql`, with the values that come after the keys. */
+/** As `loadSql`, with the values that come between the keys and the markers. */
 export function loadThenSql(table: Table, moment: Moment): Query {
   const values: unknown[] = []
   const value = (given: unknown) => `$${table.key.length + values.push(given)}`
-  return { text: loadedSql(table, thenSql(table, moment, keyedSql(table), value, ['t."#place"'])), values }
+  const then = thenSql(table, moment, keyedSql(table), value, ['t."#place"'])
+  const [separator, none] = [1, 2].map(n => `$${table.key.length + values.length + n}`) as [string, string]
+  return { text: loadedSql(table, then, separator, none), values }
 }
 
 function withValues(build: (value: Value) => string): Query {

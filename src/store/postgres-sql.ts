@@ -2,7 +2,8 @@ import type { Table } from '../kernel/projection.ts'
 import { type FieldCondition, PAGE_BYTES, type PageQuery } from './store.ts'
 
 export const TYPES = { text: 'text collate "C"', integer: 'bigint' } as const
-const ARRAYS = { text: 'text[]', integer: 'bigint[]' } as const
+const SCALARS = { text: 'text', integer: 'bigint' } as const
+export const ARRAYS = { text: 'text[]', integer: 'bigint[]' } as const
 
 export function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`
@@ -35,48 +36,28 @@ export function addColumnsSql(table: Table, there: ReadonlySet<string>): string[
     .map(([name, type]) => `alter table ${nameOf(table)} add column ${quoted(name)} ${TYPES[type]}`)
 }
 
-/**
- * Rows by their keys, in the order of the keys, cut after the one with which their text comes to PAGE_BYTES or more; the
- * key's columns are arrays $1, $2 … After a row's columns come its key's place among the keys, from 1, and how much text
- * there is up to it.
- */
-export function loadSql(table: Table): string {
-  return loadedSql(table, keyedSql(table))
-}
-
-/** The rows that have keys, each with the place of its key. */
-export function keyedSql(table: Table): string {
-  const keys = table.key.map(quoted)
-  const arrays = table.key.map((column, i) => `$${i + 1}::${ARRAYS[table.columns[column]!]}`)
-  return `select t.*, "#place" from unnest(${arrays.join(', ')}) with ordinality as k(${keys.join(', ')}, "#place")
-    join ${nameOf(table)} t using (${keys.join(', ')})`
-}
-
-export function loadedSql(table: Table, keyed: string): string {
-  const names = Object.keys(table.columns).map(quoted).join(', ')
-  // Names that no column has.
-  const [place, bytes, before] = ['"#place"', '"#bytes"', '"#before"']
-  return `select ${names}, ${place}, ${before} + ${bytes} from (
-      select *, coalesce(sum(${bytes}) over (order by ${place} rows between unbounded preceding and 1 preceding), 0) as ${before}
-      from (select *, ${bytesSql(table)} as ${bytes} from (${keyed}) keyed) found
-    ) counted where ${before} < ${PAGE_BYTES} order by ${place}`
-}
-
 /** How much text a row holds; octet_length needs no look at a long value itself, only at what stands for it in the row. */
-function bytesSql(table: Table): string {
+export function bytesSql(table: Table): string {
   const texts = Object.entries(table.columns).filter(([, type]) => type === 'text')
   return texts.map(([name]) => `coalesce(octet_length(${quoted(name)}), 0)`).join(' + ')
 }
 
-/** Writes rows over what has their keys; the columns are arrays $1, $2 … */
-export function upsertSql(table: Table): string {
+/**
+ * Writes rows over what has their keys: the columns are parameters $1, $2 …, arrays but for those that all rows have the
+ * same in, by name.
+ */
+export function upsertSql(table: Table, shared: ReadonlySet<string>): string {
   const columns = Object.entries(table.columns)
   const names = columns.map(([name]) => quoted(name)).join(', ')
-  const arrays = columns.map(([, type], i) => `$${i + 1}::${ARRAYS[type]}`).join(', ')
+  const own = columns.flatMap(([name, type], i) =>
+    shared.has(name) ? [] : [{ name, array: `$${i + 1}::${ARRAYS[type]}` }],
+  )
+  const list = columns.map(([name, type], i) => (shared.has(name) ? `$${i + 1}::${SCALARS[type]}` : quoted(name)))
   const rest = columns.map(([name]) => name).filter(name => !table.key.includes(name))
   const set = rest.map(name => `${quoted(name)} = excluded.${quoted(name)}`).join(', ')
   const action = rest.length > 0 ? `do update set ${set}` : 'do nothing'
-  return `insert into ${nameOf(table)}(${names}) select * from unnest(${arrays})
+  return `insert into ${nameOf(table)}(${names}) select ${list.join(', ')}
+    from unnest(${own.map(({ array }) => array).join(', ')}) as own(${own.map(({ name }) => quoted(name)).join(', ')})
     on conflict(${table.key.map(quoted).join(', ')}) ${action}`
 }
 

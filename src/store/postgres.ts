@@ -8,8 +8,9 @@ import { binaryArray } from './postgres-arrays.ts'
 import { countThenSql, loadThenSql, type Query, sliceCountSql, sliceEndSql, sliceRowsSql } from './postgres-as-of.ts'
 import { claimIn, epochOf, forgetIn, keptIn, offsetsIn } from './postgres-checkpoints.ts'
 import { postgresGenerations } from './postgres-generations.ts'
+import { loadSql, MARKERS, markerValues, otherMarkers, readColumns } from './postgres-load.ts'
 import { unavailable } from './postgres-pool.ts'
-import { addColumnsSql, COLUMNS_SQL, countSql, createSql, loadSql, pageSql, upsertSql } from './postgres-sql.ts'
+import { addColumnsSql, COLUMNS_SQL, countSql, createSql, pageSql, upsertSql } from './postgres-sql.ts'
 import {
   type Moment,
   PAGE_BYTES,
@@ -44,6 +45,10 @@ const IDLE_IN_TRANSACTION_MS = 15_000
 const STARTING = 7_381_640_291
 /** What is read and written are keys by the thousand in tables that have just been filled and are not analysed yet. */
 const BY_INDEX = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off'
+
+/** Upserts that a connection keeps prepared: one for each table and set of columns that rows have had in common. */
+const MOST_PREPARED = 200
+const preparedOn = new WeakMap<PoolClient, Set<string>>()
 
 const INT8 = 20
 
@@ -96,9 +101,9 @@ export function openPostgresStore(options: PostgresOptions): Store {
 
   function load(table: Table, keys: readonly (readonly Value[])[], asOf?: Moment): Promise<Row[]> {
     return withClient(async client => {
-      const columns = Object.keys(table.columns)
       const rows: Row[] = []
       const then = asOf && loadThenSql(table, asOf)
+      let markers = MARKERS
       for (let at = 0, bytes = 0; at < keys.length && bytes < PAGE_BYTES; ) {
         const some = keys.slice(at, at + ROWS_A_STATEMENT)
         const parts = table.key.map((column, i) =>
@@ -111,15 +116,19 @@ export function openPostgresStore(options: PostgresOptions): Store {
           ? // Its text depends on how many streams a moment names, and on nothing else.
             { name: `as of ${asOf.size}: ${table.name}`, text: then.text, values: [...parts, ...then.values] }
           : { name: `load ${table.name}`, text: loadSql(table), values: parts }
-        const { rows: found } = await client.query<Value[]>({ ...query, rowMode: 'array' })
-        for (const each of found) {
-          const row = rowOf(columns, each)
+        const values = [...query.values, ...markerValues(table, markers)]
+        const answer = await client.query<unknown[]>({ ...query, values, rowMode: 'array' })
+        const found = readColumns(table, some, answer.rows[0]!, markers)
+        if (!found) {
+          markers = otherMarkers()
+          continue
+        }
+        for (const row of found.rows) {
           rows.push(row)
           bytes += rowBytes(row)
         }
         // Bytes in UTF-8 are more than a text is long: a cut there may come early.
-        const [place, counted] = (found.at(-1)?.slice(-2) ?? [0, 0]) as [number, number]
-        at += counted < PAGE_BYTES ? some.length : place
+        at += found.upTo < PAGE_BYTES ? some.length : found.place
       }
       return rows
     })
@@ -238,14 +247,42 @@ async function belongTo(client: PoolClient, log: string): Promise<void> {
 
 async function upsert(client: PoolClient, { table, rows }: TableChange): Promise<void> {
   for (const some of chunks(rows)) {
+    let shared = sharedColumns(table, some)
+    if (!mayPrepare(client, statementOf(table, shared))) shared = new Set()
     const values = Object.entries(table.columns).map(([name, type]) =>
-      binaryArray(
-        type,
-        some.map(row => row[name]!),
-      ),
+      shared.has(name)
+        ? some[0]![name]
+        : binaryArray(
+            type,
+            some.map(row => row[name]!),
+          ),
     )
-    await client.query({ name: `upsert ${table.name}`, text: upsertSql(table), values })
+    await client.query({ name: statementOf(table, shared), text: upsertSql(table, shared), values })
   }
+}
+
+/** The columns that are the same in all rows, as most are in rows of one push; never the last one of the key. */
+function sharedColumns(table: Table, rows: readonly Row[]): ReadonlySet<string> {
+  const [first] = rows as [Row]
+  const own = table.key.at(-1)
+  // One row by itself has all columns in common, and another one of the same table others.
+  if (rows.length === 1) return new Set()
+  return new Set(
+    Object.keys(table.columns).filter(name => name !== own && rows.every(row => row[name] === first[name])),
+  )
+}
+
+function statementOf(table: Table, shared: ReadonlySet<string>): string {
+  const bits = Object.keys(table.columns).map(name => (shared.has(name) ? '1' : '0'))
+  return `upsert ${BigInt(`0b${bits.join('')}`).toString(36)} ${table.name}`
+}
+
+/** Whether a connection has a statement prepared, or room for it. */
+function mayPrepare(client: PoolClient, name: string): boolean {
+  const names = preparedOn.get(client) ?? new Set()
+  preparedOn.set(client, names)
+  if (names.size < MOST_PREPARED) names.add(name)
+  return names.has(name)
 }
 
 function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {

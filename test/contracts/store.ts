@@ -166,6 +166,27 @@ export function storeContract(
         expect(await store.load(things, [[text, text]])).toEqual([thing(text, { owner: text })])
       })
 
+      it('texts of control characters, empty ones and null come back beside each other', async () => {
+        const texts = ['', '\x01', '\x02', '\x01\x01', 'a\x01b', 'a\x02', ',', '\x1f\x1e', 'plain']
+        const rows = texts.flatMap((data, n) =>
+          [null, ...texts].map((order, m) => thing(`${n}-${m}`, { data, order, count: order === null ? null : m })),
+        )
+        const sorted = rows.toSorted((a, b) => (a.id! < b.id! ? -1 : 1))
+        await put(things, ...sorted)
+        const keys = sorted.map(({ id }) => ['o', id!])
+        expect(await store.load(things, keys)).toEqual(sorted)
+        expect(await store.load(things, keys.slice(0, 1))).toEqual(sorted.slice(0, 1))
+      })
+
+      it('writes what is the same in all rows, and what is not', async () => {
+        const same = Array.from({ length: 300 }, (_, n) => thing(`${n + 1000}`, { data: 'd', order: null, count: 1 }))
+        await put(things, ...same)
+        expect(await all(things)).toEqual(same)
+        const other = same.map((row, n) => (n === 299 ? { ...row, order: 'o', count: null } : row))
+        await put(things, ...other)
+        expect(await all(things)).toEqual(other)
+      })
+
       it('a text of a million characters comes back', async () => {
         const text = 'ä😀x'.repeat(300_000)
         await put(things, thing('x', { data: text }))

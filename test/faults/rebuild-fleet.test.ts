@@ -71,7 +71,7 @@ describe.skipIf(!possible)('rebuilds by projectors on Kafka and PostgreSQL, unde
       await lasting(1000)
       const id = await askForRebuild(edge, 'records')
       const isDead = ({ process: { child } }: ServiceProcess) => child.signalCode === 'SIGKILL'
-      await until(`one to die at ${point}`, () => dying.some(isDead), 60_000)
+      await until(`one to die at ${point}`, () => dying.some(isDead), 240_000)
       projectors.push(await fleet.member('projector'), await fleet.member('projector'))
       await Promise.all(dying.map(each => each.stop('SIGKILL')))
       const ended = await untilRebuilt(edge, 'records')
