@@ -32,8 +32,8 @@ export async function startApertium(): Promise<{ url: string; stop(): Promise<vo
   const stop = async () => {
     if (server.exitCode === null) {
       const gone = new Promise(resolve => server.once('exit', resolve))
-      // Its pipelines are its children.
-      process.kill(-server.pid!, 'SIGTERM')
+      // Its pipelines are its children. It may wait for ever for one of them when it is asked to end.
+      process.kill(-server.pid!, 'SIGKILL')
       await gone
     }
     rmSync(folder, { recursive: true, force: true })

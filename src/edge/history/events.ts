@@ -1,5 +1,6 @@
 import { partitionOf } from '../../kernel/hash.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
+import { keyText } from '../../log/batch.ts'
 import type { Codec, Decoded } from '../../log/codec.ts'
 import { readHistory, type Told } from '../../log/history.ts'
 import type { Log, StoredEvent, Stream } from '../../log/log.ts'
@@ -66,11 +67,11 @@ function eventAt(
 ): HistoryEvent | undefined {
   const event = events[index]!
   if (wanted && !event.key.equals(wanted)) return undefined
-  const { type, data } = codec.decode(event.value)
+  const { type, data } = codec.read(event)
   if (types && !types.has(type)) return undefined
   remember(event.time)
   const id = lastId + placeOf(stream, event)
-  const key = event.key.toString()
+  const key = keyText(event)
   const payload = payloadOf({ type, data } as Decoded)
   return { id, topic: stream.topic, type, key, position, time: lastText, payload }
 }

@@ -45,8 +45,9 @@ interface Known {
 export async function decodeChanges(codec: Codec, page: Page): Promise<Told[]> {
   await codec.prepare(page.events)
   const unknown = { fields: undefined, head: undefined, bytes: undefined }
-  return page.events.flatMap(({ offset, value }): Told | [] => {
-    const { type, data } = codec.decode(value)
+  return page.events.flatMap((event): Told | [] => {
+    const { offset } = event
+    const { type, data } = codec.read(event)
     if (type === 'ConflictTold') return { type, data, offset, place: data.source_offset, ...unknown }
     if (type !== 'RecordChanged') return []
     const place = data.told_more ? butForLast(data.source_offset) : data.source_offset
