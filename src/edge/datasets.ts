@@ -73,7 +73,8 @@ export async function findDataset(store: ReadStore, given: string, asOf?: Moment
     ? await store.page({ table: datasetsTable, equal: { id: given }, limit: 1 })
     : []
   if (byId && (await had(byId))) return byId
-  const [set] = await store.load(settingsTable, [[given]], asOf)
+  const [byKey] = await store.load(settingsTable, [[given]], asOf)
+  const set = byKey ?? (given.startsWith('ds_') ? await settingsOf(store, given, asOf) : undefined)
   const [titled] = set ? [set] : await store.page({ table: settingsTable, equal: { title: given }, limit: 1, asOf })
   if (titled) {
     const name = titled.dataset as string
@@ -81,6 +82,18 @@ export async function findDataset(store: ReadStore, given: string, asOf?: Moment
     return row ?? { name, id: datasetId(name), category: null }
   }
   throw new DomainError('NOT_FOUND', `there is no data set ${given.slice(0, 200)}${asOfThen(asOf)}`)
+}
+
+/** What is set for a data set that had no record yet, by its id: settings are not kept by that, and looked through. */
+async function settingsOf(store: ReadStore, id: string, asOf: Moment | undefined): Promise<Row | undefined> {
+  let after: string | undefined
+  for (let pages = 0; pages < MOST_PAGES; pages++) {
+    const rows = await store.page({ table: settingsTable, equal: {}, limit: MAX_PAGE, asOf, ...(after && { after }) })
+    const found = rows.find(({ dataset }) => datasetId(dataset as string) === id)
+    if (found || nextCursor(rows, MAX_PAGE, 'dataset') === null) return found
+    after = rows.at(-1)!.dataset as string
+  }
+  return undefined
 }
 
 /** The name in the log of the data set that is meant; one that is new is called what it is asked for by. */

@@ -61,6 +61,7 @@ export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
   }
 
   function decodeAt(bytes: Buffer, at: number, end: number): Decoded {
+    if (end - at < FRAME) throw new Error(`an event of ${end - at} bytes has no schema`)
     const id = bytes.readUInt32BE(at + 1)
     const reader = readers.get(id)
     if (!reader) throw new Error(`schema ${id} was not prepared`)

@@ -32,5 +32,6 @@ export function binaryArray(type: 'text' | 'integer', values: readonly Value[]):
 
 function sizeOf(type: 'text' | 'integer', value: Value): number {
   if (value === null) return 0
+  if (value === undefined) throw new Error('a row to be written lacks a column')
   return type === 'integer' ? 8 : Buffer.byteLength(String(value))
 }

@@ -70,7 +70,9 @@ function columnsSql(table: Table, rows: string, separator: string, none: string)
     if (type === 'integer') return [`string_agg(coalesce(${column}::text, ''), ',')`]
     return [`string_agg(coalesce(${column}, ${none}::text), ${separator}::text)`, `count(${column})::int`]
   })
-  return `select count(*)::int, max("#upTo"), string_agg("#place"::text, ','), ${columns.join(', ')} from (${rows}) rows`
+  // All of them see the rows in one order, which is that of the places: nothing between sorts them anew.
+  const all = ['count(*)::int', 'max("#upTo")', `string_agg("#place"::text, ',')`, ...columns]
+  return `select ${all.join(', ')} from (${rows}) rows`
 }
 
 export interface ReadColumns {

@@ -10,17 +10,9 @@ import { claimIn, epochOf, forgetIn, keptIn, offsetsIn } from './postgres-checkp
 import { postgresGenerations } from './postgres-generations.ts'
 import { loadSql, MARKERS, markerValues, otherMarkers, readColumns } from './postgres-load.ts'
 import { unavailable } from './postgres-pool.ts'
-import { addColumnsSql, COLUMNS_SQL, countSql, createSql, pageSql, upsertSql } from './postgres-sql.ts'
-import {
-  type Moment,
-  PAGE_BYTES,
-  type PageQuery,
-  refusedCommit,
-  rowBytes,
-  rowOf,
-  type Store,
-  type TableChange,
-} from './store.ts'
+import { addColumnsSql, COLUMNS_SQL, countSql, createSql, pageSql } from './postgres-sql.ts'
+import { ROWS_A_STATEMENT, upsert } from './postgres-upsert.ts'
+import { type Moment, PAGE_BYTES, type PageQuery, refusedCommit, rowBytes, rowOf, type Store } from './store.ts'
 
 export interface PostgresOptions {
   url: string
@@ -34,8 +26,6 @@ export interface PostgresOptions {
   statementMs?: number
 }
 
-/** Large enough that what a statement costs by itself does not show, small enough that none keeps others waiting. */
-const ROWS_A_STATEMENT = 5000
 /**
  * How long a transaction may wait for its client: longer than an append to the log takes. A projector that sleeps in the
  * middle of one, or whose network is cut, would else keep its rows locked against whoever takes over.
@@ -45,10 +35,6 @@ const IDLE_IN_TRANSACTION_MS = 15_000
 const STARTING = 7_381_640_291
 /** What is read and written are keys by the thousand in tables that have just been filled and are not analysed yet. */
 const BY_INDEX = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off'
-
-/** Upserts that a connection keeps prepared: one for each table and set of columns that rows have had in common. */
-const MOST_PREPARED = 200
-const preparedOn = new WeakMap<PoolClient, Set<string>>()
 
 const INT8 = 20
 
@@ -120,9 +106,11 @@ export function openPostgresStore(options: PostgresOptions): Store {
         const answer = await client.query<unknown[]>({ ...query, values, rowMode: 'array' })
         const found = readColumns(table, some, answer.rows[0]!, markers)
         if (!found) {
+          if (markers !== MARKERS) throw new Error(`the rows of ${table.name} cannot be told apart`)
           markers = otherMarkers()
           continue
         }
+        markers = MARKERS
         for (const row of found.rows) {
           rows.push(row)
           bytes += rowBytes(row)
@@ -197,7 +185,8 @@ export function openPostgresStore(options: PostgresOptions): Store {
         }
       }),
     claim: (projection, stream) => withClient(client => claimIn(client, projection, stream)),
-    async load(table, keys, asOf) {
+    async load(table, asked, asOf) {
+      const keys = asked.filter(key => !key.some(hasNul))
       if (keys.length === 0) return []
       return asOf ? readThen(table, asOf, () => load(table, keys, asOf)) : load(table, keys)
     },
@@ -226,13 +215,35 @@ export function openPostgresStore(options: PostgresOptions): Store {
       }
     },
     checkpoints: projections => withClient(client => offsetsIn(client, projections)),
-    page: query =>
-      query.asOf ? readThen(query.table, query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query),
-    count: query =>
-      query.asOf ? readThen(query.table, query.asOf, () => counted(countThenSql(query))) : counted(countSql(query)),
+    async page(asked) {
+      if (Object.values(asked.equal).some(hasNul)) return []
+      const query = withoutNul(asked)
+      return query.asOf ? readThen(query.table, query.asOf, () => pageInSlices(query, slices(query))) : pageNow(query)
+    },
+    async count(query) {
+      if (Object.values(query.equal).some(hasNul)) return 0
+      return query.asOf
+        ? readThen(query.table, query.asOf, () => counted(countThenSql(query)))
+        : counted(countSql(query))
+    },
     floors: async () => (await kept()).floors,
     forget: (table, claimed, through, limit) => withClient(client => forgetIn(client, table, claimed, through, limit)),
     stop: () => pool.end(),
+  }
+}
+
+/** PostgreSQL takes no text with a NUL in it, so no row has one: what is asked for by one is not there. */
+function hasNul(value: Value): boolean {
+  return typeof value === 'string' && value.includes('\0')
+}
+
+/** Where a bound of a page has a NUL there is no text between it and what comes before that. */
+function withoutNul(query: PageQuery): PageQuery {
+  const { after, upTo } = query
+  return {
+    ...query,
+    ...(after !== undefined && { after: after.split('\0')[0]! }),
+    ...(upTo !== undefined && { upTo: upTo.split('\0')[0]! }),
   }
 }
 
@@ -243,48 +254,4 @@ async function belongTo(client: PoolClient, log: string): Promise<void> {
     const message = `DATABASE_URL: the database has the read model of log ${rows[0]!.log}, and this is log ${log}`
     throw new DomainError('VALIDATION_ERROR', `${message}; name an empty one, or drop its schema superinsight`)
   }
-}
-
-async function upsert(client: PoolClient, { table, rows }: TableChange): Promise<void> {
-  for (const some of chunks(rows)) {
-    let shared = sharedColumns(table, some)
-    if (!mayPrepare(client, statementOf(table, shared))) shared = new Set()
-    const values = Object.entries(table.columns).map(([name, type]) =>
-      shared.has(name)
-        ? some[0]![name]
-        : binaryArray(
-            type,
-            some.map(row => row[name]!),
-          ),
-    )
-    await client.query({ name: statementOf(table, shared), text: upsertSql(table, shared), values })
-  }
-}
-
-/** The columns that are the same in all rows, as most are in rows of one push; never the last one of the key. */
-function sharedColumns(table: Table, rows: readonly Row[]): ReadonlySet<string> {
-  const [first] = rows as [Row]
-  const own = table.key.at(-1)
-  // One row by itself has all columns in common, and another one of the same table others.
-  if (rows.length === 1) return new Set()
-  return new Set(
-    Object.keys(table.columns).filter(name => name !== own && rows.every(row => row[name] === first[name])),
-  )
-}
-
-function statementOf(table: Table, shared: ReadonlySet<string>): string {
-  const bits = Object.keys(table.columns).map(name => (shared.has(name) ? '1' : '0'))
-  return `upsert ${BigInt(`0b${bits.join('')}`).toString(36)} ${table.name}`
-}
-
-/** Whether a connection has a statement prepared, or room for it. */
-function mayPrepare(client: PoolClient, name: string): boolean {
-  const names = preparedOn.get(client) ?? new Set()
-  preparedOn.set(client, names)
-  if (names.size < MOST_PREPARED) names.add(name)
-  return names.has(name)
-}
-
-function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
-  for (let at = 0; at < all.length; at += ROWS_A_STATEMENT) yield all.slice(at, at + ROWS_A_STATEMENT)
 }

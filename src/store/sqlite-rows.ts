@@ -120,7 +120,7 @@ function upsertSql(table: Table, count: number, shared: number): string {
   // `where true`: else what follows would be the condition of a join.
   return `insert or fail into ${quoted(table.name)}(${columns.map(quoted).join(', ')})
     select ${list} from (values ${Array(count).fill(row).join(', ')}) v where true
-    on conflict(${table.key.map(quoted).join(', ')}) do update set ${set}`
+    on conflict(${table.key.map(quoted).join(', ')}) ${rest.length > 0 ? `do update set ${set}` : 'do nothing'}`
 }
 
 /** A cross join goes through its left side from first to last, so that rows come in the order of the keys. */

@@ -20,9 +20,14 @@ type Named = Omit<PageQuery, 'table'> & { table: string }
 /** Lets another thread read these tables from this one's store, so that a long query blocks nobody's socket. */
 export function serveReads(port: MessagePort, store: Store, tables: readonly Table[]): void {
   const byName = new Map(tables.map(table => [table.name, table]))
-  const known = (query: Named): PageQuery => ({ ...query, table: byName.get(query.table)! })
+  function tableOf(name: string): Table {
+    const table = byName.get(name)
+    if (!table) throw new Error(`no table ${name} is read from another thread`)
+    return table
+  }
+  const known = (query: Named): PageQuery => ({ ...query, table: tableOf(query.table) })
   serveCalls(port, {
-    load: (table: string, keys: Value[][], asOf?: Moment) => store.load(byName.get(table)!, keys, asOf),
+    load: (table: string, keys: Value[][], asOf?: Moment) => store.load(tableOf(table), keys, asOf),
     page: (query: Named) => store.page(known(query)),
     count: (query: Named) => store.count(known(query)),
     floors: () => store.floors(),

@@ -113,6 +113,38 @@ export function storeContract(
         ).toHaveLength(keys.length)
       })
 
+      it('has nothing under a text with a NUL, and goes on after one', async () => {
+        await put(things, thing('a'), thing('b'))
+        expect(
+          await store.load(
+            things,
+            [
+              ['o', 'a\0'],
+              ['\0', 'a'],
+              ['o', 'b'],
+            ].toSorted(),
+          ),
+        ).toHaveLength(1)
+        expect(await store.page({ table: things, equal: { owner: 'o\0' }, limit: 9 })).toEqual([])
+        expect(await store.count({ table: things, equal: { owner: '\0' } })).toBe(0)
+        const page = (bounds: object) => store.page({ table: things, equal: {}, limit: 9, ...bounds })
+        expect(ids(await page({ after: 'a\0' }))).toEqual(['b'])
+        expect(ids(await page({ after: '\0' }))).toEqual(['a', 'b'])
+        expect(ids(await page({ upTo: 'a\0' }))).toEqual(['a'])
+      })
+
+      it('reads a table that is nothing but its key', async () => {
+        const table: Table = { name: 'only_keys', columns: { a: 'text', b: 'text' }, key: ['a', 'b'] }
+        await store.declare([table])
+        await put(table, { a: '1', b: '2' }, { a: '1', b: '3' })
+        expect(
+          await store.load(table, [
+            ['1', '2'],
+            ['2', '2'],
+          ]),
+        ).toEqual([{ a: '1', b: '2' }])
+      })
+
       it('gives thousands of rows at once', async () => {
         const rows = Array.from({ length: 3000 }, (_, n) => thing(`${n}`, { owner: `o${n % 3}`, count: n }))
         await put(things, ...rows)

@@ -88,6 +88,17 @@ describe('GET /datasets', () => {
     }
   })
 
+  it('knows one without records by its name, its title and its id', async () => {
+    const set = await call<{ id: string }>(service, '/datasets/only-set', { method: 'PUT', body: { name: 'Only set' } })
+    expect(set.status).toBe(200)
+    for (const by of ['only-set', 'Only%20set', set.body.id]) {
+      expect(await call(service, `/datasets/${by}`)).toMatchObject({ status: 200, body: { id: set.body.id } })
+      const page = await call(service, `/datasets/${by}/records`)
+      expect(page).toMatchObject({ status: 200, body: { items: [] } })
+      expect((await call(service, `/datasets/${by}/records/a`)).status).toBe(404)
+    }
+  })
+
   it('answers 404 for one that is not there, and for its records', async () => {
     for (const path of [
       '/datasets/none',

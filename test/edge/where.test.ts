@@ -72,14 +72,26 @@ describe('where as text', () => {
     expect(read(text)).toEqual([])
   })
 
-  it.each(['delay', '=3', ',', 'a=1,', '!=3', 'a=1,,b=2', 'a!3', '"a"=1', 'a=[1]', 'a={}', '<>', 'x'.repeat(5000)])(
-    '%j is refused, naming where',
-    text => {
-      const error = failure(text)
-      expect(error).toMatchObject({ code: 'VALIDATION_ERROR', details: [{ field: 'where' }] })
-      expect(error.message.length).toBeLessThan(300)
-    },
-  )
+  it.each([
+    'delay',
+    '=3',
+    ',',
+    'a=1,',
+    '!=3',
+    'a=1,,b=2',
+    'a!3',
+    '"a"=1',
+    'a=[1]',
+    'a={}',
+    '<>',
+    'a=\0',
+    '\0=1',
+    'x'.repeat(5000),
+  ])('%j is refused, naming where', text => {
+    const error = failure(text)
+    expect(error).toMatchObject({ code: 'VALIDATION_ERROR', details: [{ field: 'where' }] })
+    expect(error.message.length).toBeLessThan(300)
+  })
 })
 
 describe('where as JSON', () => {
