@@ -28,7 +28,7 @@ export interface Sink {
 
 /**
  * Starts the sink from `sync.records` into TABLE. It decodes the same Avro as the projector, in Confluent's wire format
- * with the schema from the registry, and writes every field: leaving some out costs it more than writing them.
+ * with the schema from the registry, and writes every field but the two with records in them, which it cannot write.
  *
  * Its settings are the fastest of those tried on 2 cores. What matters is two tasks instead of one (half as much again),
  * the parallel collector instead of G1 or the serial one (a quarter), and arrays through `unnest` instead of rewritten

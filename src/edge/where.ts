@@ -63,7 +63,7 @@ function fromJson(text: string): FieldCondition[] {
 function condition(field: string, comparison: Comparison, value: unknown): FieldCondition {
   if (field.includes('"')) throw invalid('where', 'a field name may not contain a double quote')
   if (field.includes('\0') || (typeof value === 'string' && value.includes('\0')))
-    throw invalid('where', 'has a NUL in it, which no field and no value has')
+    throw invalid('where', 'has a NUL in it, which not every database can compare')
   const plain = value === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
   if (!plain) throw invalid('where', `${field}: expected text, a number, true, false or null`)
   if ((value === null || typeof value === 'boolean') && comparison !== '=' && comparison !== '!=')

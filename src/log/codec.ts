@@ -35,6 +35,12 @@ interface Reader {
   lift: ((event: object) => object) | undefined
 }
 
+/** The id of the schema that a value was written by. What comes after a value in its page is not read for it. */
+function schemaOf(bytes: Buffer, at: number, end: number): number {
+  if (end - at < FRAME) throw new Error(`a value of ${end - at} bytes has no schema`)
+  return bytes.readUInt32BE(at + 1)
+}
+
 export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
   const ids = new Map([...types.keys()].map(name => [name, log.schemaId(name)]))
   const readers = new Map<number, Reader>()
@@ -61,8 +67,7 @@ export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
   }
 
   function decodeAt(bytes: Buffer, at: number, end: number): Decoded {
-    if (end - at < FRAME) throw new Error(`an event of ${end - at} bytes has no schema`)
-    const id = bytes.readUInt32BE(at + 1)
+    const id = schemaOf(bytes, at, end)
     const reader = readers.get(id)
     if (!reader) throw new Error(`schema ${id} was not prepared`)
     const { value: data, offset } = types.get(reader.type)!.decode(bytes, at + FRAME, reader.resolver)
@@ -80,7 +85,9 @@ export function createCodec(log: Pick<Log, 'schemaId' | 'schema'>): Codec {
     async prepare(events) {
       for (const event of events) {
         const id =
-          event instanceof PackedEvent ? event.bytes.readUInt32BE(event.valueStart + 1) : event.value.readUInt32BE(1)
+          event instanceof PackedEvent
+            ? schemaOf(event.bytes, event.valueStart, event.valueEnd)
+            : schemaOf(event.value, 0, event.value.length)
         if (!readers.has(id)) await learn(id)
       }
     },

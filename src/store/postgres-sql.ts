@@ -1,4 +1,5 @@
 import type { Table } from '../kernel/projection.ts'
+import { isShared } from './shared-columns.ts'
 import { type FieldCondition, PAGE_BYTES, type PageQuery } from './store.ts'
 
 export const TYPES = { text: 'text collate "C"', integer: 'bigint' } as const
@@ -43,16 +44,15 @@ export function bytesSql(table: Table): string {
 }
 
 /**
- * Writes rows over what has their keys: the columns are parameters $1, $2 …, arrays but for those that all rows have the
- * same in, by name.
+ * Writes rows over what has their keys: the columns are parameters $1, $2 …, arrays but for those that all rows share.
  */
-export function upsertSql(table: Table, shared: ReadonlySet<string>): string {
+export function upsertSql(table: Table, shared: number): string {
   const columns = Object.entries(table.columns)
   const names = columns.map(([name]) => quoted(name)).join(', ')
   const own = columns.flatMap(([name, type], i) =>
-    shared.has(name) ? [] : [{ name, array: `$${i + 1}::${ARRAYS[type]}` }],
+    isShared(shared, i) ? [] : [{ name, array: `$${i + 1}::${ARRAYS[type]}` }],
   )
-  const list = columns.map(([name, type], i) => (shared.has(name) ? `$${i + 1}::${SCALARS[type]}` : quoted(name)))
+  const list = columns.map(([name, type], i) => (isShared(shared, i) ? `$${i + 1}::${SCALARS[type]}` : quoted(name)))
   const rest = columns.map(([name]) => name).filter(name => !table.key.includes(name))
   const set = rest.map(name => `${quoted(name)} = excluded.${quoted(name)}`).join(', ')
   const action = rest.length > 0 ? `do update set ${set}` : 'do nothing'

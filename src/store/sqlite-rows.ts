@@ -1,13 +1,12 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import type { Row, Table, Value } from '../kernel/projection.ts'
+import { isShared, sharedColumns } from './shared-columns.ts'
 import { quoted } from './sqlite-sql.ts'
 import { PAGE_BYTES, rowBytes, rowOf, type TableChange } from './store.ts'
 
 /** Rows and keys in one statement: what a statement costs by itself is more than what a row does. */
 const ROWS_A_STATEMENT = 50
 const KEYS_A_STATEMENT = 32
-/** Columns that may be bound once for all rows of a statement: a bit each. */
-const SHAREABLE = 30
 /** Statements of one table that stay prepared: there is one for each set of columns that rows have had in common. */
 const MOST_PREPARED = 100
 
@@ -75,24 +74,6 @@ export function sqliteRows(db: DatabaseSync) {
       return rows
     },
   }
-}
-
-function isShared(shared: number, column: number): boolean {
-  return column < SHAREABLE && (shared & (1 << column)) !== 0
-}
-
-/** The columns that are the same in rows[at, end): most are in rows of one push, and binding is much of what a row costs. */
-function sharedColumns(columns: readonly string[], rows: readonly Row[], at: number, end: number): number {
-  let shared = 0
-  if (end - at === 1) return shared
-  for (let c = 0; c < columns.length && c < SHAREABLE; c++) {
-    const name = columns[c]!
-    const value = rows[at]![name]
-    let next = at + 1
-    while (next < end && rows[next]![name] === value) next++
-    if (next === end) shared |= 1 << c
-  }
-  return shared
 }
 
 function prepared(prepare: (count: number, shared: number) => StatementSync) {

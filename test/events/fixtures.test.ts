@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { readSchemas } from '../../scripts/generate-events.ts'
 import { type AvroRecord, asJson, type Fixture } from '../../scripts/make-fixtures.ts'
 import type { Events } from '../../src/events/index.ts'
+import { PackedEvent } from '../../src/log/batch.ts'
 import { type Codec, createCodec } from '../../src/log/codec.ts'
 import type { StoredEvent } from '../../src/log/log.ts'
 import { liftOf, type Upcaster, upcasters } from '../../src/log/upcasters.ts'
@@ -135,6 +136,20 @@ describe('an older schema', () => {
     expect(() => codec.decode(stored(1000, body).value)).toThrow('schema 1000 was not prepared')
     await codec.prepare([stored(1000, body)])
     expect(() => codec.decode(stored(1000, body.slice(0, -2)).value)).toThrow('ends early')
+  })
+
+  it('is read where it lies in its page, and what comes after it there is not', async () => {
+    const codec = codecOver([fixture])
+    const { value } = stored(1000, body)
+    const page = Buffer.concat([value, value])
+    const event = (start: number, end: number) => new PackedEvent(0, 0, page, start, start, start, end)
+    await codec.prepare([event(0, value.length)])
+    const second = codec.read(event(value.length, page.length))
+    expect(asJson(second)).toEqual(asJson(codec.decode(value)))
+    expect(asJson(codec.read(stored(1000, body)))).toEqual(asJson(second))
+    expect(() => codec.read(event(0, value.length - 1))).toThrow('ends early')
+    expect(() => codec.read(event(0, 4))).toThrow('a value of 4 bytes has no schema')
+    await expect(codec.prepare([event(0, 4)])).rejects.toThrow('a value of 4 bytes has no schema')
   })
 
   it('of a record that nobody knows any more is an error that names it', async () => {
