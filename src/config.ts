@@ -152,7 +152,7 @@ export const settings = {
     1,
     256,
   ),
-  runRows: whole('MAX_RUN_ROWS', 10_000, 'about how many rows of a job go into one append', 1),
+  runRows: whole('MAX_RUN_ROWS', 5000, 'about how many rows of a job go into one append', 1),
   fileRuns: whole('MAX_FILE_RUNS', 4, 'most imports of files at once in one process', 1, 64),
   datasetRuns: whole('MAX_DATASET_RUNS', 2, 'most dilutions and augmentations at once in one process', 1, 64),
   datasetWaitSeconds: whole(

@@ -16,7 +16,7 @@ import { DomainError } from '../../kernel/errors.ts'
  * 6. The sink's promises are awaited one by one: a slow sink slows the reading down.
  * 7. Nothing is written anywhere and nothing but the given file is opened.
  */
-export interface Format<Options extends z.ZodObject = z.ZodObject> {
+export interface Format<Options extends z.ZodObject = z.ZodObject> extends FormatReader<z.output<Options>> {
   readonly name: string
   readonly summary: string
   /** Endings of file names, with the dot, in lower case. */
@@ -27,18 +27,24 @@ export interface Format<Options extends z.ZodObject = z.ZodObject> {
   readonly examples: readonly Example[]
   /** Whether a file that begins with `head` (HEAD_BYTES, or all of a smaller file) has this format, by its content. */
   recognises(head: Buffer): boolean
+}
+
+/**
+ * How a file of the format is read: `reader.ts` in the format's folder, which a thread loads without what checks options.
+ */
+export interface FormatReader<Options = Readonly<Record<string, unknown>>> {
   /**
    * Reads the file and answers how many rows it has, refused ones included.
    * `options` are those that `checkOptions` answered. Fails with FileDamaged, with an invalid option that only the file
    * can tell (a sheet that is not there), or with the reason of `control.signal`, which is looked at at least once for
    * each CHUNK_BYTES of the file.
    */
-  read(file: string, options: z.output<Options>, sink: RowSink, control: ReadControl): Promise<number>
+  read(file: string, options: Options, sink: RowSink, control: ReadControl): Promise<number>
   /**
    * How many rows `read` would answer, by the cheapest way that is true. Fails as `read` does, except for what only the
    * values can tell: parquet's footer is checked and its pages are not looked at.
    */
-  count(file: string, options: z.output<Options>, control: ReadControl): Promise<number>
+  count(file: string, options: Options, control: ReadControl): Promise<number>
 }
 
 export interface RowSink {

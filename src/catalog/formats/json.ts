@@ -1,13 +1,8 @@
 import { z } from 'zod'
-import { skipSpace, skipValue } from '../../kernel/json.ts'
-import { headOf } from './bytes.ts'
-import { defineFormat, FileDamaged, HEAD_BYTES, type ReadControl, type RowSink } from './format.ts'
+import { skipSpace } from '../../kernel/json.ts'
+import { defineFormat } from './format.ts'
 import { examples } from './json/examples.ts'
-import { takeLines } from './json/lines.ts'
-import { takeAt } from './json/path.ts'
-import { createRows, type Rows, takeValue } from './json/rows.ts'
-import { check, toText } from './json/values.ts'
-import { openWindow, type Window } from './json/window.ts'
+import { bomOf, reader } from './json/reader.ts'
 
 const options = z.strictObject({
   data_path: z
@@ -18,10 +13,7 @@ const options = z.strictObject({
       'A JSON pointer to the array that has the rows; without it the whole file is one, or has an object a line.',
     ),
 })
-type Options = z.output<typeof options>
-
-/** How deep an object may be for its end to be looked for in the head. */
-const LOOK_DEPTH = 200
+export type Options = z.output<typeof options>
 
 /** JSON: an array of objects, an object a line, objects one after the other, or an array somewhere inside. */
 export const json = defineFormat({
@@ -36,49 +28,5 @@ export const json = defineFormat({
     if (head[at] === 123) return then === 34 || then === 125
     return head[at] === 91 && (then === 0 || '{["]-0123456789tfn'.includes(String.fromCharCode(then)))
   },
-  read,
-  count: (file, options, control) => read(file, options, undefined, control),
+  ...reader,
 })
-
-function bomOf(head: Buffer): number {
-  return head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0
-}
-
-async function read(file: string, options: Options, sink: RowSink | undefined, control: ReadControl): Promise<number> {
-  const head = await headOf(file, HEAD_BYTES)
-  if (head[0] === 0xff || head[0] === 0xfe || head.indexOf('\0') === 1)
-    throw new FileDamaged('the file is UTF-16, JSON is UTF-8', { row: 0, byte: 0 })
-  const rows = createRows(sink, control)
-  const window = await openWindow(file, control.signal)
-  try {
-    await window.more()
-    window.at = bomOf(head)
-    await walk(window, options, rows, head)
-  } finally {
-    await window.close()
-  }
-  return rows.number
-}
-
-async function walk(window: Window, { data_path }: Options, rows: Rows, head: Buffer): Promise<void> {
-  if (data_path !== undefined) return takeAt(window, data_path, rows)
-  if (!(await toText(window))) return
-  if (window.bytes[window.at] === 91) return takeAt(window, '', rows)
-  if (!spansLines(head)) return takeLines(window, rows)
-  while (await toText(window)) await takeValue(window, rows)
-}
-
-/**
- * Whether objects stand one after the other over lines, as people write them, rather than each on its line. The first
- * one tells: it goes on past its line and is right, as far as it is here. If it is not, its line is a broken one.
- */
-function spansLines(head: Buffer): boolean {
-  const at = skipSpace(head, bomOf(head), head.length)
-  if (head[at] !== 123) {
-    if (/^\s*\{/m.test(head.toString('latin1', at))) return false
-    throw new FileDamaged('the file is not JSON: it begins with neither [ nor {', { row: 0, byte: at })
-  }
-  const end = check(() => skipValue(head, at, head.length, LOOK_DEPTH), head.length)
-  if (typeof end !== 'number' && end.kind !== 'cut') return false
-  return head.subarray(at, typeof end === 'number' ? end : head.length).includes(10)
-}

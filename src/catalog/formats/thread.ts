@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { DomainError, type ErrorDetail } from '../../kernel/errors.ts'
-import type { Format, FormatLimits, RowSink } from './format.ts'
+import type { FormatLimits, FormatReader, RowSink } from './format.ts'
 import { createPacker, type PackedRows, type ReadRow, unpacked } from './packed.ts'
 
 /*
@@ -123,10 +123,10 @@ function failure({ domain, message, details = [] }: Failed): Error {
   return domain ? new DomainError('VALIDATION_ERROR', message, { details }) : new Error(message)
 }
 
-/** The one format that is wanted, from its file: each brings libraries along, and a thread begins with nothing. */
-async function load(name: string): Promise<Format> {
-  const module: Record<string, Format> = await import(new URL(name + extname(import.meta.url), import.meta.url).href)
-  return module[name]!
+/** What reads the one format that is wanted, and nothing else: a thread begins with nothing, and is waited for. */
+async function load(name: string): Promise<FormatReader> {
+  const file = new URL(`${name}/reader${extname(import.meta.url)}`, import.meta.url)
+  return ((await import(file.href)) as { reader: FormatReader }).reader
 }
 
 /** The thread's own part. */

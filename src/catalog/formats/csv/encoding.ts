@@ -144,3 +144,8 @@ export function toUtf16(bytes: Buffer, bigEndian: boolean): Buffer {
   const encoded = Buffer.from(units + bytes.toString('utf8', plain), 'utf16le')
   return bigEndian ? encoded.swap16() : encoded
 }
+
+/** Text in which every ASCII byte is the character, as the splitter wants it. */
+export function asciiKept(bytes: Buffer, encoding: Encoding): Buffer {
+  return encoding.startsWith('utf-16') ? createUtf16(encoding === 'utf-16be').decode(bytes) : bytes
+}
