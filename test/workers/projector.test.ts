@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readTopics } from '../../src/adapters.ts'
 import { type RecordChanged, schemas } from '../../src/events/index.ts'
+import { turn } from '../../src/kernel/pause.ts'
 import { onPoint } from '../../src/kernel/points.ts'
 import { createCodec } from '../../src/log/codec.ts'
 import type { Log } from '../../src/log/log.ts'
@@ -25,6 +26,7 @@ const stores: Store[] = []
 
 beforeEach(openLog)
 afterEach(async () => {
+  vi.useRealTimers()
   onPoint(() => undefined)
   for (const store of stores.splice(0)) await store.stop()
   await log.stop()
@@ -132,6 +134,22 @@ async function dump(store: Store): Promise<string[]> {
 }
 
 describe('the projector', () => {
+  it('begins at once when it was idle, and after a transaction of few events with what has come meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    const { transactions, stop } = await project(await openStore())
+    const push = async (...numbers: number[]) => {
+      for (const n of numbers) await pushInto(log, { id: 'a', data: `{"n":${n}}` })
+      for (let n = 0; n < 200; n++) await turn()
+      return [...transactions.values()].flat()
+    }
+    await push()
+    expect(await push(1)).toEqual([1])
+    expect(await push(2, 3, 4)).toEqual([1])
+    await vi.advanceTimersByTimeAsync(5)
+    expect(await push()).toEqual([1, 3])
+    await stop()
+  })
+
   it('projects what was pushed, and tells each change in the partition of its event', async () => {
     await pushInto(
       log,
