@@ -149,7 +149,7 @@ export function topicsIn(folder: string): TopicSpec[] {
  */
 export async function openStore(
   config: Config,
-  { log, ...options }: { readOnly: boolean; cacheMb: number; log?: string },
+  { log, ...options }: { readOnly: boolean; cacheMb: number; walThread?: boolean; log?: string },
 ): Promise<Store> {
   if (config.databaseUrl) {
     const { openPostgresStore } = await import('./store/postgres.ts')

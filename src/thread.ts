@@ -82,7 +82,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
     const own = await openLog(config, toLog)
     tellStats(own)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
-    const store = await openStore(config, { readOnly: false, cacheMb: 64, log: own.id })
+    const store = await openStore(config, { readOnly: false, cacheMb: 64, walThread: true, log: own.id })
     await store.declare(projections.flatMap(({ tables }) => tables))
     await store.generations.adopt(projections)
     if (isEmbedded(config)) await requireWithinLog(own, store)

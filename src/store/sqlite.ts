@@ -8,22 +8,33 @@ import { sqliteGenerations } from './sqlite-generations.ts'
 import { sqliteRows } from './sqlite-rows.ts'
 import { countNow, pageSql, rowsUntilFull } from './sqlite-sql.ts'
 import { declareOwn, declareTable } from './sqlite-tables.ts'
+import { MOST_WAL_PAGES, WRITTEN_BACK_PAGES, writeBackInThread } from './sqlite-wal.ts'
 import { type PageQuery, refusedCommit, type Store } from './store.ts'
 
 /** Statements that stay prepared: what callers ask may have any number of texts. */
 const MOST_PREPARED = 500
 
+export interface SqliteOptions {
+  file: string
+  readOnly?: boolean
+  cacheMb?: number
+  /** Whether a thread of its own writes commits back into the file: who commits much need not wait for that. */
+  walThread?: boolean
+}
+
 /**
  * The read models in one SQLite file. Commits are not fsynced one by one (synchronous = NORMAL): after a power cut the
  * file is at some earlier commit, rows and checkpoint alike, and the projector reads on from there.
  */
-export function openSqliteStore(options: { file: string; readOnly?: boolean; cacheMb?: number }): Store {
+export function openSqliteStore(options: SqliteOptions): Store {
   const db = new DatabaseSync(options.file, { timeout: 10_000, readOnly: options.readOnly ?? false })
   db.exec(`pragma cache_size = -${(options.cacheMb ?? 64) * 1024}; pragma busy_timeout = 10000;`)
   if (!options.readOnly) {
-    db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 8000')
+    const pages = options.walThread ? MOST_WAL_PAGES : WRITTEN_BACK_PAGES
+    db.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = ${pages}`)
     declareOwn(db)
   }
+  const writingBack = options.walThread ? writeBackInThread(options.file) : undefined
   const prepared = new Map<string, StatementSync>()
 
   function statement(sql: string): StatementSync {
@@ -124,6 +135,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
           for (const change of changes) upsert(change)
           await before
         })
+        await writingBack?.room()
       }),
     checkpoints: projections => exclusively(async () => offsetsIn(statement, projections)),
     page: query =>
@@ -136,6 +148,7 @@ export function openSqliteStore(options: { file: string; readOnly?: boolean; cac
     forget: (table, claimed, through, limit) =>
       exclusively(() => transaction(async () => forgetIn(statement, table, claimed, through, limit))),
     async stop() {
+      await writingBack?.stop()
       db.close()
     },
   }
