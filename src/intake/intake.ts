@@ -8,7 +8,7 @@ import type { EventBatch, Log } from '../log/log.ts'
 import { checkName, createRecordParser, type RowError, RowRefused } from './parse.ts'
 import { type PushRules, pushRules } from './push-rules.ts'
 import { keyWriter } from './record-keys.ts'
-import { asFrozen, inOrder } from './refusals.ts'
+import { asFrozen, inOrder, rejectionOf } from './refusals.ts'
 
 const SHOWN_ERRORS = 100
 
@@ -100,7 +100,9 @@ export function createIntake(options: IntakeOptions): Intake {
   /** Rows that a filter has left out: taken, and nothing to keep. */
   let dropped = 0
   /** Why nothing of this push is taken any more. */
-  let frozen: DomainError | undefined
+  let frozen: ((accepted: number) => DomainError) | undefined
+  /** All appends so far, done or not. */
+  let appends: Promise<unknown> = Promise.resolve()
   /** What has to be kept before anything else is appended. */
   let gate: Promise<void> | undefined
   const rule = pushRules(options)
@@ -134,14 +136,13 @@ export function createIntake(options: IntakeOptions): Intake {
     const own = event.op === 'upsert' ? rule.of(event.dataset) : undefined
     if (own?.rule) {
       const outcome = own.rule.apply(event.data)
-      if ('frozen' in outcome) {
-        frozen ??= asFrozen(outcome.frozen, number, event)
-        return
-      }
+      if ('frozen' in outcome && frozen) return
+      if ('frozen' in outcome) frozen = asFrozen(outcome.frozen, number, event)
       if ('dropped' in outcome) return void dropped++
-      if ('refused' in outcome) {
+      if (!('json' in outcome)) {
         const bytes = original()
-        const why = { ...outcome.refused, data: readAs(event.data, bytes) }
+        const refused = 'frozen' in outcome ? outcome.frozen : outcome.refused
+        const why = { ...refused, data: readAs(event.data, bytes) }
         return refuse(why, number, bytes, bytes.length, event.id, event.dataset)
       }
       event.data = outcome.json
@@ -191,33 +192,32 @@ export function createIntake(options: IntakeOptions): Intake {
       retryable: false,
     }
     const id = timeOrderedId('rej', event.received_at, inOrder(refusals))
-    const rejection = {
-      id,
-      dataset,
-      record_id: recordId,
-      stage: row.stage ?? 'parse',
-      code: row.code,
-      field: row.field,
-      message: row.message,
-      original,
-      original_bytes: originalBytes,
-      source: options.source,
-      actor: options.actor,
-      request_id: options.requestId,
-      line: number,
-      received_at: event.received_at,
-      job_id: event.job_id,
-      value: row.value ?? null,
-      data: row.data ?? null,
-      webhook_id: options.webhookId ?? null,
-      data_only: options.dataOnly !== undefined,
-      id_at: options.dataOnly?.idAt ?? null,
-      text_only: options.textOnly ?? false,
-      ...{ upsert: options.upsert, validate: options.validate, transform: options.transform },
-    }
+    const where = { id, dataset, recordId, original, originalBytes, line: number, receivedAt: event.received_at }
+    const rejection = rejectionOf(options, row, where)
     rejected.add(Buffer.from(id), (buffer, at) => codec.write('RecordRejected', rejection, buffer, at))
     if (tally.errors.length < SHOWN_ERRORS) tally.errors.push(shown)
     options.onRejected?.(shown)
+  }
+
+  /** Counts what has been appended. */
+  function count(appended: Position, accepted: number, refused: number, bytes: number): Position {
+    const position = options.complete(appended)
+    tally.accepted += accepted
+    tally.rejected += refused
+    tally.position = tally.position ? mergePositions(tally.position, position) : position
+    options.onTaken({ accepted, rejected: refused, bytes })
+    return position
+  }
+
+  /** Keeps the rows that were refused, lets go of the others, and tells why, once it is known how many were in before. */
+  async function endFrozen(because: (accepted: number) => DomainError): Promise<never> {
+    records.take(RECORDS)
+    dropped = 0
+    const refused = rejected.count
+    const batch = rejected.take(REJECTED)
+    await appends
+    if (batch) count(await log.append([batch]), 0, refused, 0)
+    throw because(tally.accepted)
   }
 
   return {
@@ -257,7 +257,7 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     refuse,
     flush() {
-      if (frozen) return Promise.reject(frozen)
+      if (frozen) return endFrozen(frozen)
       const accepted = records.count + dropped
       const refused = rejected.count
       const bytes = records.size
@@ -272,14 +272,11 @@ export function createIntake(options: IntakeOptions): Intake {
       // In the order of the flushes, also of those that have nothing to keep first.
       if (rule.grown()) gate = Promise.all([gate, rule.keepGrowth()]).then(() => undefined)
       const append = () => (options.append ?? log.append)(batches)
-      return (gate ? gate.then(append) : append()).then(appended => {
-        const position = options.complete(appended)
-        tally.accepted += accepted
-        tally.rejected += refused
-        tally.position = tally.position ? mergePositions(tally.position, position) : position
-        options.onTaken({ accepted, rejected: refused, bytes })
-        return position
-      })
+      const appending = (gate ? gate.then(append) : append()).then(appended =>
+        count(appended, accepted, refused, bytes),
+      )
+      appends = Promise.allSettled([appends, appending])
+      return appending
     },
   }
 }

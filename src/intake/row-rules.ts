@@ -18,6 +18,7 @@ import {
 import { columnsOf, isObject, type JsonSchema, typesOf } from '../domain/schema.ts'
 import { invalid } from '../kernel/errors.ts'
 import { membersOf, objectText, typeOf } from '../kernel/members.ts'
+import { shownAt } from './refusals.ts'
 
 /** What a data set asks of its rows, as PUT /datasets takes it; null or undefined where it asks nothing. */
 export interface DatasetRules {
@@ -37,6 +38,8 @@ export interface RowRefusal {
   readonly code: RefusalCode | 'SCHEMA_VIOLATION' | 'SCHEMA_TOO_COSTLY'
   readonly field: string | null
   readonly message: string
+  /** What stands there, cut, where that is to blame. */
+  readonly value?: string | null
 }
 
 export type RowOutcome =
@@ -169,7 +172,7 @@ function startJudge(
     row(json) {
       const verdict = decideRow(contract, evolved ?? schema, json, check, schemaColumns)
       if (verdict.is !== 'taken') {
-        const refusal = refusalOf(verdict.violations)
+        const refusal = refusalOf(verdict.violations, json)
         return verdict.is === 'frozen' ? { frozen: refusal } : { refused: refusal }
       }
       if (verdict.schema) evolve(verdict.schema)
@@ -182,12 +185,19 @@ function startJudge(
   }
 }
 
-function refusalOf(violations: readonly Violation[]): RowRefusal {
+/** The refusal of a row, whose text is `json`, with the value that is to blame. */
+function refusalOf(violations: readonly Violation[], json: string): RowRefusal {
   const { pointer, keyword, message } = violations[0]!
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : ''
   const where = pointer === '' ? 'the row' : pointer
   const code = keyword === 'work' ? 'SCHEMA_TOO_COSTLY' : 'SCHEMA_VIOLATION'
-  return { stage: 'validate', code, field: pointer, message: `${where}: ${message}${more}` }
+  return {
+    stage: 'validate',
+    code,
+    field: pointer,
+    message: `${where}: ${message}${more}`,
+    value: shownAt(json, pointer),
+  }
 }
 
 /** Text that a column of another type can be read from, by that type; a column that may be text stays as it is. */

@@ -66,6 +66,18 @@ export function elementsOf(text: string): string[] {
   }
 }
 
+/** The text of the value that a JSON pointer (RFC 6901) leads to; undefined where there is none. */
+export function valueAt(text: string, pointer: string): string | undefined {
+  let value: string | undefined = text
+  for (const token of pointer.split('/').slice(1)) {
+    const type = value === undefined ? undefined : typeOf(value)
+    const name = token.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (type === 'object') value = membersOf(value!).get(name)
+    else value = type === 'array' ? elementsOf(value!)[Number(name)] : undefined
+  }
+  return value
+}
+
 /** The object's text that these members make. */
 export function objectText(members: ReadonlyMap<string, string>): string {
   let text = ''

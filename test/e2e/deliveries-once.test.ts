@@ -82,6 +82,18 @@ it.each(Object.keys(AGAIN))(
   },
 )
 
+it('a delivery with a key of its own is held to that key, too', async () => {
+  const { id } = await make('github', { dataset: 'keyed' })
+  const sendAs = (name: string, n: number) =>
+    deliver(service, id, body(n), { ...signGithub(SECRET, name, body(n)), 'idempotency-key': 'k1' }, null)
+  const first = await sendAs('d1', 1)
+  expect(first.status).toBe(200)
+  expect((await sendAs('d2', 2)).status).toBe(422)
+  const again = await sendAs('d1', 1)
+  expect([again.status, again.text]).toEqual([200, first.text])
+  expect(await eventsOf('keyed')).toBe(1)
+})
+
 it('a signature is asked for each time, and another webhook has deliveries of its own', async () => {
   const [one, two] = [await make('standard', { dataset: 'one' }), await make('standard', { dataset: 'two' })]
   const first = await send(one.id, 'standard', 1)

@@ -35,7 +35,13 @@ describe('the rules of a data set', () => {
       },
     })
     expect(run.row('{"customer_id":1,"amount":-1}')).toEqual({
-      refused: { stage: 'validate', code: 'SCHEMA_VIOLATION', field: '/amount', message: '/amount: must be >= 0' },
+      refused: {
+        stage: 'validate',
+        code: 'SCHEMA_VIOLATION',
+        field: '/amount',
+        message: '/amount: must be >= 0',
+        value: '-1',
+      },
     })
   })
 
@@ -72,6 +78,7 @@ describe('the rules of a data set', () => {
         code: 'SCHEMA_VIOLATION',
         field: '/new',
         message: '/new: is not in the schema (and 1 more)',
+        value: '1',
       },
     })
   })

@@ -4,6 +4,7 @@ import type { Violation } from '../../catalog/schemas/compile.ts'
 import type { WebhookConfigured } from '../../events/index.ts'
 import { createIntake, type Intake } from '../../intake/intake.ts'
 import type { RowError } from '../../intake/parse.ts'
+import { shownAt } from '../../intake/refusals.ts'
 import { DomainError } from '../../kernel/errors.ts'
 import { timeOrderedId } from '../../kernel/id.ts'
 import { JsonError, wholeValue } from '../../kernel/json.ts'
@@ -124,8 +125,10 @@ async function takeIn({ services }: Request, delivery: Delivery): Promise<Reply>
   const violations = validatorOf(services, webhook)?.(data)
   if (violations) {
     const [first] = violations
-    const error = { code: 'SCHEMA_VIOLATION', field: first!.pointer, message: `${first!.pointer}: ${first!.message}` }
-    return refuse(delivery, { ...error, stage: 'validate' }, id ?? null, violations)
+    const { pointer, message } = first!
+    const error = { code: 'SCHEMA_VIOLATION', field: pointer, message: `${pointer || 'the body'}: ${message}` }
+    const why = { ...error, stage: 'validate', value: shownAt(data, pointer) } as const
+    return refuse(delivery, why, id ?? null, violations)
   }
   if (id === undefined) {
     const message = `${webhook.record_id}: expected the record's id, text or a whole number`
@@ -164,10 +167,11 @@ const deliver: Route = {
     const webhook = await liveWebhook(services, params.id!)
     const body = await bodyOf(exchange, services)
     const key = nameOf(webhook, exchange, body, services.config.jsonDepth)
+    const known = { scope: `webhook ${webhook.webhook_id}`, key: key!, header: 'delivery' }
     const delivery = () => take(request, webhook, body)
-    if (key === undefined) return once(request, fingerprintOf(exchange, [], body), delivery)
     // Of several deliveries with one id the first one's body is the one that counts.
-    return onceUnder(request, { scope: `webhook ${webhook.webhook_id}`, key, header: 'delivery' }, delivery)
+    const push = key === undefined ? delivery : () => onceUnder(request, known, delivery)
+    return once(request, fingerprintOf(exchange, [], body), push)
   },
 }
 

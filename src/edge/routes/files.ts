@@ -67,8 +67,9 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const count = () => countInThread({ path: opened.path, format: format.name, options, limits })
   const { rows, damage } = await services.readers.take(exchange.gone, count).finally(() => opened.close())
   // With rows before the damage the import says where it stopped, and they are in.
-  if (damage && rows === 0) throw damage.details.length > 0 ? damage : invalid('file', damage.message)
-  const { filename, bytes } = upload
+  const { filename, bytes, fields } = upload
+  const hint = fields.format ? '' : `; it was taken for ${format.name}: if it is something else, say so in format`
+  if (damage && rows === 0) throw damage.details.length > 0 ? damage : invalid('file', damage.message + hint)
   const config: FileConfig = {
     ...{ file_id: fileId, filename, size_bytes: bytes, format: format.name, options, records_count: rows },
     id_column: push.id_column ?? null,

@@ -43,6 +43,23 @@ describe('excel: where the table is', () => {
     expect(texts(read)).toEqual(['{"id":"a b","<n>":"A_x0042_","column_5":5}'])
   })
 
+  it('takes a cell that says its type and has no value for an empty one', async () => {
+    const empty = ['inlineStr', 'str', 's', 'b', 'e', 'd', 'n'].map(type => `<c t="${type}"/>`)
+    const rows = `${row('id', ...'abcdefg')}<row><c t="inlineStr"><is><t>1</t></is></c>${empty.join('')}</row>`
+    const said = '<row><c t="inlineStr"><is><t>2</t></is></c><c t="inlineStr"><is><t/></is></c></row>'
+    expect(texts((await readAll(excel, workbook({ rows: rows + said }))).rows)).toEqual([
+      '{"id":"1","a":null,"b":null,"c":null,"d":null,"e":null,"f":null,"g":null}',
+      '{"id":"2","a":"","b":null,"c":null,"d":null,"e":null,"f":null,"g":null}',
+    ])
+  })
+
+  it('says so when the row that should have the names is not there', async () => {
+    const { damage, rows } = await readAll(excel, workbook({ rows: row('id') + row('a') }), {
+      options: { header_row: 99 },
+    })
+    expect([rows.size, damage?.message]).toEqual([0, expect.stringContaining('row 99 of the sheet')])
+  })
+
   it('knows dates by their format', () => {
     const styles: [string, string][] = [
       ['yyyy-mm-dd', 'date'],

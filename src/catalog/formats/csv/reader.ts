@@ -25,6 +25,8 @@ export const reader: FormatReader<Options> = {
 
 interface Dialect {
   encoding: Encoding
+  /** What to say besides when bytes are not of it. */
+  hint: string
   bom: number
   delimiter: string
 }
@@ -40,15 +42,16 @@ async function findDialect(file: string, options: Options, { signal, onNotice }:
   }
   if (by !== 'given')
     onNotice?.(`the encoding is ${encoding}, by ${by === 'mark' ? 'its byte order mark' : 'its text'}`)
-  return { encoding, bom, delimiter }
+  const hint = by === 'content' ? '; if the file is in another encoding, name it in options.encoding' : ''
+  return { encoding, hint, bom, delimiter }
 }
 
 async function read(file: string, options: Options, sink: RowSink | undefined, control: ReadControl): Promise<number> {
   const { limits, signal } = control
-  const { encoding, bom, delimiter } = await findDialect(file, options, control)
+  const { encoding, hint, bom, delimiter } = await findDialect(file, options, control)
   const rows = createRowSplitter({ ...limits, delimiter, doubleByte: encoding === 'gb18030' })
   const utf16 = encoding.startsWith('utf-16') ? createUtf16(encoding === 'utf-16be') : undefined
-  const table = createTable(rows, options, { encoding, bom }, sink, control)
+  const table = createTable(rows, options, { encoding, hint, bom }, sink, control)
   let bytes = bom
   for await (const chunk of chunks(file, signal, bom)) {
     bytes += chunk.length
@@ -79,7 +82,7 @@ interface Table {
 function createTable(
   rows: RowSplitter,
   options: Options,
-  { encoding, bom }: Pick<Dialect, 'encoding' | 'bom'>,
+  { encoding, hint, bom }: Pick<Dialect, 'encoding' | 'hint' | 'bom'>,
   sink: RowSink | undefined,
   { limits, after = 0, onNotice }: ReadControl,
 ): Table {
@@ -105,7 +108,7 @@ function createTable(
     try {
       return cellText(rows, cell, decoder ?? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }))
     } catch (cause) {
-      throw new FileDamaged(`the header: its column ${cell + 1} is not ${encoding}`, { row: 0, cause })
+      throw new FileDamaged(`the header: its column ${cell + 1} is not ${encoding}${hint}`, { row: 0, cause })
     }
   }
 
@@ -131,7 +134,12 @@ function createTable(
     const cell = names!.findIndex((_, i) => !isGood(i))
     const column = names![cell] ?? null
     const value = cell < 0 ? null : shown(cellText(rows, cell))
-    return { code: 'INVALID_ENCODING', column, value, message: `${column ?? 'the row'}: its bytes are not ${encoding}` }
+    return {
+      code: 'INVALID_ENCODING',
+      column,
+      value,
+      message: `${column ?? 'the row'}: its bytes are not ${encoding}${hint}`,
+    }
   }
 
   function isGood(cell: number): boolean {

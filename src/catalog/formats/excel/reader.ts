@@ -43,6 +43,7 @@ async function read(file: string, options: Options, sink: RowSink | undefined, c
     await readXml(zip, workbook.sheet, limits, handler, () =>
       found.length > 0 ? handOn(found, table, grownText) : undefined,
     )
+    table.end()
   } catch (error) {
     throw damaged(error, error instanceof Broken && table.number > 0 ? table.number + 1 : 0)
   } finally {

@@ -29,6 +29,8 @@ export function createSheetHandler(
   let type = ''
   let style = 0
   let value = ''
+  /** Whether the cell has a value at all, if only an empty text. */
+  let given = false
   let inValue = false
   let inInline = false
 
@@ -38,9 +40,11 @@ export function createSheetHandler(
     type = attribute(attributes, 't') ?? 'n'
     style = Number(attribute(attributes, 's') ?? 0)
     value = ''
+    given = false
   }
 
   function closeCell(): void {
+    if (!given) return
     try {
       const text = readCell(type, style, value)
       if (text === undefined) return
@@ -58,9 +62,9 @@ export function createSheetHandler(
     open(name, attributes) {
       if (inInline) inline.open(name)
       else if (name === 'c') openCell(attributes)
-      else if (name === 'v') inValue = true
+      else if (name === 'v') inValue = given = true
       else if (name === 'is') {
-        inInline = true
+        inInline = given = true
         inline.begin()
       } else if (name === 'row') {
         const number = Number(attribute(attributes, 'r') ?? row.number + 1)

@@ -8,6 +8,8 @@ export interface Table {
   /** The number of the last row, the header not counted. */
   readonly number: number
   row(row: SheetRow): void | Promise<void>
+  /** After the last row: throws a Broken when the row that should have the names has not come. */
+  end(): void
 }
 
 export interface TableOptions {
@@ -71,15 +73,19 @@ export function createTable(options: TableOptions, sink: RowSink | undefined, co
     return sink!.refuse(number, refusal, all.subarray(0, limits.maxRowBytes), Math.max(all.length, row.chars))
   }
 
+  const nameless = () => new Broken(`row ${options.header_row} of the sheet, which should have the names, is empty`)
+
   return {
     get number() {
       return number
     },
+    end() {
+      if (keys === undefined && options.header_row !== undefined) throw nameless()
+    },
     row(row) {
       if (keys === undefined) {
         if (options.header_row !== undefined && row.number < options.header_row) return
-        if (options.header_row !== undefined && row.number > options.header_row)
-          throw new Broken(`row ${options.header_row} of the sheet, which should have the names, is empty`)
+        if (options.header_row !== undefined && row.number > options.header_row) throw nameless()
         readHeader(row)
         if (options.header) return
       }
