@@ -11,6 +11,7 @@ import { checkSecret } from './signatures.ts'
 export const SCHEMES = ['none', 'standard', 'github', 'stripe', 'slack'] as const
 
 const secret = z.string().min(1).max(500)
+const SECRETS = { error: 'expected a text of 1 to 500 characters, or a list of one or two of them' }
 
 /** What a webhook is made of, as its maker gives it. */
 export const webhookBody = z.strictObject({
@@ -25,7 +26,7 @@ export const webhookBody = z.strictObject({
   signature: z
     .strictObject({
       scheme: z.enum(SCHEMES),
-      secret: z.union([secret, z.array(secret).min(1).max(2)]).optional(),
+      secret: z.union([secret, z.array(secret).min(1).max(2)], SECRETS).optional(),
     })
     .optional(),
   enabled: z.boolean().optional(),
