@@ -83,6 +83,7 @@ describe('excel: where the table is', () => {
     expect(serialText(45_351.25, 'date', false)).toBe('"2024-02-29T06:00:00Z"')
     expect(serialText(1, 'date', true)).toBe('"1904-01-02"')
     expect(serialText(1.5, 'elapsed', false)).toBe('"36:00:00"')
+    expect(serialText(-1.737_812_5, 'elapsed', false)).toBe('"-41:42:27"')
     expect(serialText(-1, 'date', false)).toBeUndefined()
   })
 })

@@ -37,9 +37,11 @@ export function styleOf(code: string): Style {
 /**
  * The JSON text of a date or time for a serial number: `"2024-02-29"` for a whole day that is shown as a date,
  * `"2024-02-29T12:00:00Z"` for a moment (to the millisecond, which is what Excel knows), `"12:00:00"` for less than a day and
- * for what is elapsed. Undefined when the number is no date.
+ * for what is elapsed, which may be less than nothing (`"-41:42:27"`). Undefined when the number is no date.
  */
 export function serialText(serial: number, style: Style, from1904: boolean): string | undefined {
+  if (style === 'elapsed' && serial < 0 && serial > -LAST_DAY)
+    return `"-${serialText(-serial, style, from1904)!.slice(1)}`
   if (!(serial >= 0 && serial < LAST_DAY)) return undefined
   const ms = Math.round(serial * DAY_MS)
   const fraction = ms % 1000
