@@ -36,6 +36,8 @@ export function startThread(
     workerData: data,
     transferList: data.keeping ? [...data.ports, data.keeping] : data.ports,
     name: data.role,
+    // Closing the index of SQLite's log would let go of its locks (store/sqlite-wal.ts).
+    trackUnmanagedFds: false,
     resourceLimits: (isEmbedded(data.config) ? EMBEDDED_HEAPS : KAFKA_HEAPS)[data.role],
   })
   let [ready, stopping] = [false, false]

@@ -130,13 +130,13 @@ export function createIntake(options: IntakeOptions): Intake {
 
   /** Takes the event in as the rules of its data set leave it; `original` is the row it came from. */
   function put(number: number, original: () => Buffer): void {
+    if (frozen) return
     event.line = number
     event.conflict = options.rules.conflictOf(event.dataset, event)
     event.keeps_rules = null
     const own = event.op === 'upsert' ? rule.of(event.dataset) : undefined
     if (own?.rule) {
       const outcome = own.rule.apply(event.data)
-      if ('frozen' in outcome && frozen) return
       if ('frozen' in outcome) frozen = asFrozen(outcome.frozen, number, event)
       if ('dropped' in outcome) return void dropped++
       if (!('json' in outcome)) {

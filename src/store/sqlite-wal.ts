@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { openSync, readSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
@@ -36,6 +36,7 @@ export function writeBackInThread(file: string): WritingBack {
   const worker = new Worker(new URL(import.meta.url), {
     workerData: { wal: file },
     resourceLimits: HEAP_MB,
+    trackUnmanagedFds: false,
     name: 'wal',
   })
   const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
@@ -45,7 +46,6 @@ export function writeBackInThread(file: string): WritingBack {
       for (let n = 0; n < MOST_WAITS && index.look().tooLong; n++) await pause(WAIT_MS)
     },
     async stop() {
-      index.close()
       worker.postMessage('stop')
       await ended
     },
@@ -74,14 +74,14 @@ function writeBack(file: string): void {
   const looking = setInterval(look, LOOK_MS)
   parentPort!.once('message', () => {
     clearInterval(looking)
-    index.close()
     db.close()
   })
 }
 
 /**
- * Looks into the index of a log (`-shm`): at 16 stands how many pages there are, at 96 how many of them have been written
- * back. https://www.sqlite.org/walformat.html#the_wal_index_file_format
+ * Looks into the index of a log (`-shm`), which stays open until the process ends: to close a file lets go of all locks that
+ * the process has on it, SQLite's among them (https://www.sqlite.org/howtocorrupt.html, 2.2). At 16 stands how many pages there are,
+ * at 96 how many of them have been written back: https://www.sqlite.org/walformat.html#the_wal_index_file_format
  */
 function openIndex(file: string) {
   const index = openSync(`${file}-shm`, 'r')
@@ -92,7 +92,6 @@ function openIndex(file: string) {
       const [pages, back] = [words[16 / 4]!, words[96 / 4]!]
       return { pending: pages - back, tooLong: pages > MOST_WAL_PAGES && back < pages }
     },
-    close: () => closeSync(index),
   }
 }
 

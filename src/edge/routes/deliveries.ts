@@ -167,10 +167,10 @@ const deliver: Route = {
     const webhook = await liveWebhook(services, params.id!)
     const body = await bodyOf(exchange, services)
     const key = nameOf(webhook, exchange, body, services.config.jsonDepth)
-    const known = { scope: `webhook ${webhook.webhook_id}`, key: key!, header: 'delivery' }
+    const scope = `webhook ${webhook.webhook_id}`
     const delivery = () => take(request, webhook, body)
     // Of several deliveries with one id the first one's body is the one that counts.
-    const push = key === undefined ? delivery : () => onceUnder(request, known, delivery)
+    const push = key === undefined ? delivery : () => onceUnder(request, { scope, key, header: 'delivery' }, delivery)
     return once(request, fingerprintOf(exchange, [], body), push)
   },
 }
