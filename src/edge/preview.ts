@@ -28,7 +28,7 @@ export async function preview(
     log: () => undefined,
   })
   const page = await firstOf(pages, signal, scrubber(secretsAt(revealed, secretPaths)))
-  const rows = page?.rows.slice(0, ROWS) ?? []
+  const rows = [...(page?.rows ?? [])].slice(0, ROWS)
   return `{"records":[${rows.map(row => shown(row, transform)).join(',')}],"total":${page?.total ?? null}}`
 }
 

@@ -46,7 +46,7 @@ export async function pump(
       if (done || signal.aborted || failure) break
       waiting.push(page)
       rows += page.rows.length
-      for (const row of page.rows) bytes += 'data' in row ? row.data.length : row.refused.original.length
+      bytes += page.bytes ?? bytesOf(page)
       writing ??= drain().catch(error => {
         failure = { error }
         broken.abort(error)
@@ -61,6 +61,12 @@ export async function pump(
   }
   await writing
   if (failure) throw failure.error
+}
+
+function bytesOf({ rows }: PulledPage): number {
+  let bytes = 0
+  for (const row of rows) bytes += 'data' in row ? row.data.length : row.refused.original.length
+  return bytes
 }
 
 /** Appends pages, each time with the checkpoint that follows the last of them, and has them delivered. */
@@ -179,7 +185,11 @@ export function pageWriter(
     async write(pages) {
       for (const page of pages) {
         const refused = intake.refused
-        for (const [index, row] of page.rows.entries()) take(row, row.number ?? run.processed + index + 1)
+        let number = run.processed
+        for (const row of page.rows) {
+          number++
+          take(row, row.number ?? number)
+        }
         run.processed += page.rows.length
         run.rejected += intake.refused - refused
         run.state = page.state

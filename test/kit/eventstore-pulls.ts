@@ -65,7 +65,9 @@ export async function failureOf(config: object, state?: unknown, run = pulling()
 
 /** The data of rows, as the text that they are. */
 export function textsOf(pages: readonly PulledPage[]): string[] {
-  return pages.flatMap(page => page.rows.map(row => ('data' in row ? row.data : `refused: ${row.refused.message}`)))
+  return pages.flatMap(page =>
+    [...page.rows].map(row => ('data' in row ? row.data : `refused: ${row.refused.message}`)),
+  )
 }
 
 export function dataOf(pages: readonly PulledPage[]) {

@@ -103,7 +103,7 @@ export async function pullAll(config: object, state?: unknown, context = pullCon
   } catch (failure) {
     error = failure as Error
   }
-  const rows = all.flatMap(page => page.rows)
+  const rows = all.flatMap(page => [...page.rows])
   const data = rows.flatMap(row => ('data' in row ? [row.data] : []))
   return { pages: all, rows, data, error, state: all.at(-1)?.state }
 }

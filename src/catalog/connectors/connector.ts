@@ -179,8 +179,13 @@ export class SourceBusy extends Error {
   }
 }
 
+/** The rows of a page: an array, or what makes each when it is come to. May be gone through more than once. */
+export type PulledRows = Iterable<PulledRow> & { readonly length: number }
+
 export interface PulledPage {
-  readonly rows: readonly PulledRow[]
+  readonly rows: PulledRows
+  /** About how many bytes they have; counted when it is left out. */
+  readonly bytes?: number
   readonly state: unknown
   /** How many rows there are in all, when the source tells. */
   readonly total: number | null

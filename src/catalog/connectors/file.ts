@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { membersOf } from '../../kernel/members.ts'
 import { idOf } from '../../kernel/record-id.ts'
 import { shown } from '../formats/format.ts'
-import type { ReadRow } from '../formats/packed.ts'
+import { type PackedRows, type ReadRow, unpacked } from '../formats/packed.ts'
 import { readInThread } from '../formats/thread.ts'
-import { defineConnector, type PulledRow } from './connector.ts'
+import { defineConnector, type PulledRow, type PulledRows } from './connector.ts'
 
 const config = z.object({
   file_id: z.string(),
@@ -34,9 +34,9 @@ export const file = defineConnector({
     try {
       const reading = { path: opened.path, format, options, limits, after, pageRows, pageBytes }
       const onNotice = (notice: string) => context.log('info', 'the file was read this way', { notice })
-      for await (const read of readInThread(reading, signal, onNotice)) {
-        const rows = read.map(row => pulled(row, opened.path, file_id, id_column))
-        yield { rows, state: { row: rows.at(-1)!.number }, total: records_count }
+      for await (const page of readInThread(reading, signal, onNotice)) {
+        const rows = rowsOf(page, row => pulled(row, opened.path, file_id, id_column))
+        yield { rows, bytes: page.text.length, state: { row: page.first + rows.length - 1 }, total: records_count }
       }
     } finally {
       await opened.close()
@@ -44,6 +44,16 @@ export const file = defineConnector({
   },
   finish: ({ file_id }, { removeFile }) => removeFile(file_id),
 })
+
+/** The rows of a page, each made when it is come to. */
+function rowsOf(page: PackedRows, made: (row: ReadRow) => PulledRow): PulledRows {
+  return {
+    length: page.ends.length,
+    *[Symbol.iterator]() {
+      for (const row of unpacked(page)) yield made(row)
+    },
+  }
+}
 
 /** A row with its id: the text of its column, else one that follows from the row's place, so that a resume gives it again. */
 function pulled(row: ReadRow, path: string, fileId: string, idColumn: string | null): PulledRow {

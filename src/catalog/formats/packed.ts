@@ -83,21 +83,19 @@ export function createPacker() {
   }
 }
 
-/** The rows of a page, in order. */
-export function unpacked({ first, text, ends, places, refused }: PackedRows): ReadRow[] {
-  const rows: ReadRow[] = []
+/** The rows of a page, in order. Each is made when it is come to: rows that live as long as their page are dear to collect. */
+export function* unpacked({ first, text, ends, places, refused }: PackedRows): Generator<ReadRow, void> {
   let [start, next] = [0, 0]
   for (let index = 0; index < ends.length; index++) {
     const number = first + index
     const end = ends[index]!
     if (refused[next]?.index === index) {
       const { refusal, original, originalBytes } = refused[next++]!
-      rows.push({ number, refusal, original, originalBytes })
+      yield { number, refusal, original, originalBytes }
     } else {
       const place = places && { from: places[2 * index]!, to: places[2 * index + 1]! }
-      rows.push({ number, json: text.slice(start, end), place })
+      yield { number, json: text.slice(start, end), place }
     }
     start = end
   }
-  return rows
 }

@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { DomainError, type ErrorDetail } from '../../kernel/errors.ts'
 import type { FormatLimits, FormatReader, RowSink } from './format.ts'
-import { createPacker, type PackedRows, type ReadRow, unpacked } from './packed.ts'
+import { createPacker, type PackedRows } from './packed.ts'
 
 /*
  * Reads a file in a thread of its own, with a heap of its own: a file that is heavier than it should be ends its thread
@@ -49,7 +49,7 @@ export async function* readInThread(
   reading: FileReading,
   signal: AbortSignal,
   onNotice: (notice: string) => void,
-): AsyncGenerator<readonly ReadRow[], void> {
+): AsyncGenerator<PackedRows, void> {
   const worker = start({ ...reading, counting: false })
   const inbox: FromReader[] = []
   let wake: () => void = () => undefined
@@ -73,7 +73,7 @@ export async function* readInThread(
       if ('failed' in message) throw failure(message.failed)
       if ('notice' in message) onNotice(message.notice)
       else {
-        yield unpacked(message.page)
+        yield message.page
         worker.postMessage('taken')
       }
     }

@@ -41,7 +41,7 @@ onEachStore('events', stores => {
     const run = pulling()
     const [page, ...more] = await pagesOf({ ...connection, stream }, undefined, run)
     expect(more).toEqual([])
-    expect(page!.rows.map(row => row.id)).toEqual(ids)
+    expect([...page!.rows].map(row => row.id)).toEqual(ids)
     const [first] = textsOf([page!])
     expect(first).toContain(`"data":${data},"metadata":{"n":9007199254740993}}`)
     const [exact, empty, notJson, bytes, badText] = dataOf([page!])
@@ -229,9 +229,9 @@ onEachStore('events', stores => {
     }
     for (const stream of streams) {
       const [byEvent] = await pagesOf({ ...connection, stream })
-      expect(byEvent!.rows[0]!.id).toBe(id)
+      expect([...byEvent!.rows][0]!.id).toBe(id)
       const [byPlace] = await pagesOf({ ...connection, stream, record_id: 'revision' })
-      expect(byPlace!.rows[0]!.id).toBe(`0@${stream}`)
+      expect([...byPlace!.rows][0]!.id).toBe(`0@${stream}`)
     }
   })
 

@@ -6,7 +6,7 @@ import { type Had, openSource, pages, pullAll, pullContext, pullWell, sendJson }
 
 /** A row that came out, so that two can be compared: its text, or the bytes that were refused. */
 const shown = (row: PulledRow) => ('data' in row ? row.data : `refused ${Buffer.from(row.refused.original)}`)
-const rowsOf = (all: readonly PulledPage[]) => all.flatMap(page => page.rows.map(shown))
+const rowsOf = (all: readonly PulledPage[]) => all.flatMap(page => [...page.rows].map(shown))
 
 /** Rows as sources have them: with numbers of any length, with white space, and some that are no rows. */
 function madeRows(count: number, random: Random): string[] {
@@ -114,7 +114,7 @@ describe('a run that goes on', () => {
         let left = 1 + random.int(4)
         try {
           for await (const page of pages(config, state, pullContext(small(random)))) {
-            got.push(...page.rows.map(shown))
+            got.push(...[...page.rows].map(shown))
             state = page.state
             if (--left === 0) break
           }
@@ -269,7 +269,7 @@ describe('calls', () => {
     let state: unknown
     for await (const page of pages(config)) {
       state = page.state
-      if (page.rows.some(row => 'data' in row && row.data === '{"page":1}')) break
+      if ([...page.rows].some(row => 'data' in row && row.data === '{"page":1}')) break
     }
     isDown = true
     for (let i = 0; i < 2; i++) {
