@@ -81,7 +81,7 @@ async function startParts(
   const writers = [mainToLog.port1, projectorToLog.port1, runnerToLog.port1]
   if (writerThread) await thread('log', { ports: writers, keeping })
   const own = await openLog(config, mainToLog.port2)
-  const log = writerThread ? appendThrough(mainToLog.port2, own) : own
+  const log = writerThread ? appendThrough(mainToLog.port2, own, { gather: true }) : own
   started.push(() => log.stop())
   const telling = setInterval(() => onStats('main', own.stats()), STATS_MS)
   started.push(async () => clearInterval(telling))

@@ -22,7 +22,8 @@ import { startRunner } from './workers/runner.ts'
 /** How a thread tells the main one how it is doing. */
 type Tell = (news: News) => void
 
-const BACKGROUND_NICENESS = 10
+/** Above the projector's: what a run brings has to be projected too, which takes longer than bringing it. */
+const RUNNER_NICENESS = 15
 const SWEEP_MS = 3_600_000
 const PAGE_BYTES = 4_194_304
 const READ_CACHE_MB = 16
@@ -35,7 +36,7 @@ export async function startRunnerThread(
   tellStats: (log: Log) => void,
 ): Promise<() => Promise<void>> {
   // Where nobody is answered and nothing is projected there is nothing more urgent.
-  if (config.roles.length > 1) setPriority(BACKGROUND_NICENESS)
+  if (config.roles.length > 1) setPriority(RUNNER_NICENESS)
   const own = await openLog(config, toLog)
   tellStats(own)
   const log = isEmbedded(config) ? appendThrough(toLog!, own) : own

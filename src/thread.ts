@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { isEmbedded, openKeeper, openLog, openStore } from './adapters.ts'
 import type { Config } from './config.ts'
 import { DomainError } from './kernel/errors.ts'
-import { timeOrderedId } from './kernel/id.ts'
 import { crashAt } from './kernel/points.ts'
 import { alone } from './log/alone.ts'
 import { startCommands } from './log/commands.ts'
 import { beyondLog } from './log/ends.ts'
 import type { Log, LogStats } from './log/log.ts'
+import { newId } from './log/new-id.ts'
 import { projections } from './projections/index.ts'
 import { allTables } from './store/generations.ts'
 import type { Store } from './store/store.ts'
@@ -78,7 +77,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
 
   async projector({ config, ports: [toLog] }) {
     // Taking in comes first: the read model follows with what is left of the machine.
-    setPriority(BACKGROUND_NICENESS)
+    setPriority(PROJECTOR_NICENESS)
     const own = await openLog(config, toLog)
     tellStats(own)
     const log = isEmbedded(config) ? appendThrough(toLog!, own) : own
@@ -119,7 +118,7 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
       maxBytes: config.projectionBytes,
       // Live rows wait for it.
       atOnce: Math.min(config.projectionEvents, REBUILT_EVENTS),
-      newId: () => timeOrderedId('reb', Date.now(), randomBytes(16)),
+      newId: () => newId('reb', 16),
       onProgress: (projection, percent) => tell({ rebuilding: { projection, percent } }),
       onRebuilt: (projection, differing) => tell({ rebuilt: { projection, differing } }),
     })
@@ -161,7 +160,7 @@ function conflictsAmong(outputs: readonly Output[]) {
   )
 }
 
-const BACKGROUND_NICENESS = 10
+const PROJECTOR_NICENESS = 5
 const REBUILT_EVENTS = 2500
 const STATS_MS = 1000
 

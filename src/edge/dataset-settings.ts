@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { compileTransformations, secretsOf } from '../catalog/transformations/index.ts'
 import type { DatasetConfigured } from '../events/index.ts'
 import { hideSecrets, keepHidden, referencesIn, requireSecrets, revealSecrets, showHidden } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
-import { timeOrderedId } from '../kernel/id.ts'
 import type { Position } from '../kernel/position.ts'
+import { newId } from '../log/new-id.ts'
 import { named } from './names.ts'
 import type { Request } from './router.ts'
 
@@ -79,7 +78,7 @@ export async function configureDataset(request: Request, dataset: string, body: 
     compileTransformations(revealSecrets(list, ANY_SECRET), 'transformations', services.rowLimits)
     requireSecrets(list, secretsOf(list), 'transformations')
     const hidden = await hideSecrets(list, secretsOf(list), async secret => {
-      const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
+      const reference = newId('sec')
       await services.secrets.put(reference, secret)
       made.push(reference)
       return reference

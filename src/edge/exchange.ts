@@ -1,7 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
-import { randomBytes } from 'node:crypto'
 import { DomainError } from '../kernel/errors.ts'
-import { timeOrderedId } from '../kernel/id.ts'
+import { newId } from '../log/new-id.ts'
 import { type Held, readWhole } from './bodies.ts'
 import { createOutgoing } from './outgoing.ts'
 
@@ -56,7 +55,7 @@ export interface Exchange {
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,100}$/
 
 export function newRequestId(): string {
-  return timeOrderedId('req', Date.now(), randomBytes(8))
+  return newId('req', 8)
 }
 
 /**

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { hideSecrets, referencesIn } from '../intake/hidden.ts'
 import { DomainError } from '../kernel/errors.ts'
-import { timeOrderedId } from '../kernel/id.ts'
 import type { Position } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
+import { newId } from '../log/new-id.ts'
 import { jobs as jobsTable } from '../projections/jobs.ts'
 import type { JobConfig } from '../workers/jobs-held.ts'
 import { type CheckedJob, checkJob, type JobBody } from './job-settings.ts'
@@ -23,7 +22,7 @@ export async function controlJob(
   id: string,
   { type }: Control,
 ): Promise<{ row: Row; data: object; position: Position }> {
-  const run = { run_id: timeOrderedId('run', Date.now(), randomBytes(12)), trigger: 'manual' }
+  const run = { run_id: newId('run'), trigger: 'manual' }
   const by = { actor: principal.id, requestId: exchange.requestId }
   const data = { job_id: id, ...(type === 'StartJob' ? run : {}) }
   const asked = { type, data } as Parameters<typeof services.commands.send>[1]
@@ -54,7 +53,7 @@ export async function createJob(request: Request, body: JobBody): Promise<Row> {
   const most = services.config.jobs
   const count = await services.store.count({ table: jobsTable, equal: { deleted: 0 } })
   if (count >= most) throw new DomainError('CONFLICT', `there are ${most} jobs, the limit`)
-  const id = timeOrderedId('job', Date.now(), randomBytes(12))
+  const id = newId('job')
   await keep(request, 'CreateJob', id, body.name, checked, undefined)
   return findJob(services, id)
 }
@@ -82,7 +81,7 @@ async function keep(
   const made: string[] = []
   const by = { actor: principal.id, requestId: exchange.requestId }
   const hidden = await hideSecrets(kept, secretPaths, async secret => {
-    const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
+    const reference = newId('sec')
     await services.secrets.put(reference, secret)
     made.push(reference)
     return reference

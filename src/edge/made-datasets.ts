@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { DatasetOf } from '../catalog/connectors/made-of.ts'
 import { DomainError, invalid } from '../kernel/errors.ts'
-import { timeOrderedId } from '../kernel/id.ts'
 import { encodePosition, parsePosition } from '../kernel/position.ts'
 import type { Row } from '../kernel/projection.ts'
+import { newId } from '../log/new-id.ts'
 import { datasetId, datasets as datasetsTable } from '../projections/datasets.ts'
 import { jobs as jobsTable } from '../projections/jobs.ts'
 import { category } from './dataset-settings.ts'
@@ -71,7 +71,7 @@ export async function makeDataset(request: Request, asked: OutputAsked, job: Mad
   const { config, commands, store } = services
   const count = await store.count({ table: jobsTable, equal: { deleted: 0 } })
   if (count >= config.jobs) throw new DomainError('CONFLICT', `there are ${config.jobs} jobs, the limit`)
-  const job_id = timeOrderedId('job', Date.now(), randomBytes(12))
+  const job_id = newId('job')
   const { instead, ...output } = await newDataset(request, asked.name, `${job.called} ${job_id.slice(-8)}`)
   const seed = String(asked.seed ?? randomBytes(6).toString('hex'))
   const by = { actor: principal.id, requestId: exchange.requestId }
@@ -87,7 +87,7 @@ export async function makeDataset(request: Request, asked: OutputAsked, job: Mad
     schedule: { type: 'manual' },
     target,
   }
-  const queue = { run_id: timeOrderedId('run', Date.now(), randomBytes(12)), trigger: 'manual' }
+  const queue = { run_id: newId('run'), trigger: 'manual' }
   const data = { job_id, name: output.name, connector_type: job.type, config: JSON.stringify(settings), queue }
   const position = await commands.send(`job/${job_id}`, { type: 'CreateJob', data }, by)
   await Promise.all([reachJob(services, position), reach(services, 'sync.datasets', claimed)])

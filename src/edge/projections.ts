@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { RebuildRequested } from '../events/index.ts'
 import { DomainError } from '../kernel/errors.ts'
-import { timeOrderedId } from '../kernel/id.ts'
 import { encodePosition, isTotal, mergePositions, type Position } from '../kernel/position.ts'
+import { newId } from '../log/new-id.ts'
 import { eventsAfter } from '../log/progress.ts'
 import { type AnyProjection, projections } from '../projections/index.ts'
 import type { Rebuilds } from '../projections/rebuilds.ts'
@@ -60,7 +59,7 @@ export function findProjection(name: string): AnyProjection {
 export async function requestRebuild({ exchange, services, principal }: Request, given: string) {
   const projection = findProjection(given)
   const { name } = projection
-  const rebuild_id = timeOrderedId('reb', Date.now(), randomBytes(16))
+  const rebuild_id = newId('reb', 16)
   const command = { type: 'RequestRebuild' as const, data: { rebuild_id, projection: name, reason: 'asked' } }
   const by = { actor: principal.id, requestId: exchange.requestId }
   const position = await services.commands.send(`projection/${name}`, command, by)

@@ -1,14 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import type { Command } from '../domain/deciders.ts'
 import type { CommandDecided } from '../events/index.ts'
 import { DomainError, type ErrorCode } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/hash.ts'
-import { timeOrderedId } from '../kernel/id.ts'
 import type { Position } from '../kernel/position.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createCodec } from './codec.ts'
 import { followStream } from './follow.ts'
 import type { Log, Stream } from './log.ts'
+import { newId } from './new-id.ts'
 
 const COMMANDS = 'sync.commands'
 const OUTCOMES = 'sync.outcomes'
@@ -63,7 +62,7 @@ export async function startCommands(log: Log, logger: Logger): Promise<Commands>
   return {
     async send(aggregate, { type, data }, { actor, requestId }) {
       const at = Date.now()
-      const command_id = timeOrderedId('cmd', at, randomBytes(16))
+      const command_id = newId('cmd', 16)
       const payload = JSON.stringify(data)
       const command = { command_id, aggregate, type, payload, actor, request_id: requestId, at }
       const decided = new Promise<CommandDecided>((resolve, reject) => {

@@ -9,12 +9,13 @@ import { eachEvent, PackedEvent } from './batch.ts'
 import { alreadyConsumed } from './consumed.ts'
 import { DamagedBatch } from './embedded-check.ts'
 import { createRetention } from './embedded-retention.ts'
+import { rowWriter } from './embedded-rows.ts'
 import { growth } from './growth.ts'
 import type { Consumed, EventBatch, Log, Page, ReadLimits, StoredEvent, Stream } from './log.ts'
 
 /**
  * The log in one SQLite file. All topics share one total order: an event's offset is its number in the whole file, so
- * offsets in one topic have holes and a position is a single number. A row holds a whole batch.
+ * offsets in one topic have holes and a position is a single number. A row holds whole batches.
  *
  * One connection writes; any number read, in other threads too. All appends that are waiting when the writer comes
  * round share one transaction and one fsync (group commit).
@@ -81,7 +82,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   /** No event of a topic is after this, for those of whom that is known: readers of quiet topics need not look. */
   const quietAfter = new Map<string, number>()
   let told = false
-  const insert = db.prepare('insert into batches values (?, ?, ?, ?, ?, ?)')
+  const rows = rowWriter(db.prepare('insert into batches values (?, ?, ?, ?, ?, ?)'))
   const checkpointOf = db.prepare('select offset from checkpoints where name = ?')
   const saveCheckpoint = db.prepare('insert or replace into checkpoints values (?, ?)')
   const page = db.prepare(
@@ -121,7 +122,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
     for (const { topic, count, bytes } of entry.batches) {
       const number = numbers.get(topic)
       if (number === undefined) throw new Error(`topic ${topic} was not declared`)
-      insert.run(next + count - 1, next, number, Date.now(), crc32(bytes), bytes)
+      rows.add(number, next, count, bytes)
       next += count
       topics.set(topic, next - 1)
     }
@@ -148,11 +149,13 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
           entry.reject(error)
         }
       }
+      rows.flush()
       passPoint('embedded.events-written')
       db.exec('commit')
       passPoint('embedded.committed')
     } catch (error) {
       if (db.isTransaction) db.exec('rollback')
+      rows.clear()
       const reason = new DomainError('UNAVAILABLE', `the event log cannot be written: ${(error as Error).message}`, {
         retryAfter: 5,
       })
@@ -262,10 +265,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
       return new Map((streams.get(topic) ?? []).map(({ name }) => [name, retention.forgotten(numbers.get(topic)!)]))
     },
     // What is written is visible: one transaction holds all of an append.
-    async written(stream) {
-      const { last } = maxLastOf.get(numbers.get(stream.topic)!)!
-      return last as number
-    },
+    written: async stream => maxLastOf.get(numbers.get(stream.topic)!)!.last as number,
     async lag(stream, after) {
       const behind = db.prepare(
         'select coalesce(sum(last - max(first, ? + 1) + 1), 0) as events from batches where topic = ? and last > ?',

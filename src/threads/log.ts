@@ -15,9 +15,12 @@ export function serveAppends(port: MessagePort, log: Log): void {
   })
 }
 
-/** `log`, but with its appends made by the thread behind `port`, whose group commit they share. */
-export function appendThrough(port: MessagePort, log: Log): Log {
-  const caller = createCaller(port)
+/**
+ * `log`, but with its appends made by the thread behind `port`, whose group commit they share. `gather`: those of one turn
+ * of the event loop go there together.
+ */
+export function appendThrough(port: MessagePort, log: Log, gather: { gather?: boolean } = {}): Log {
+  const caller = createCaller(port, gather)
   return {
     ...log,
     append: (batches, { consumed } = {}) => {

@@ -15,19 +15,35 @@ interface Failure {
   domain?: { code: ErrorCode; details: readonly ErrorDetail[]; retryAfter: number | undefined }
 }
 
+interface Calls {
+  calls: Call[]
+}
+
+interface Answers {
+  answers: Answer[]
+}
+
 type Answer = { answer: number; value: unknown } | { answer: number; failure: Failure }
 
 /** Answers calls that come in on `port` from `handlers`, by name. */
 export function serveCalls(port: MessagePort, handlers: Readonly<Record<string, Handler>>): void {
-  port.on('message', async (message: Call) => {
-    if (message.call === undefined) return
+  let answers: Answer[] = []
+  function tell(): void {
+    port.postMessage({ answers } satisfies Answers)
+    answers = []
+  }
+  async function answerTo({ call, name, args }: Call): Promise<void> {
     let answer: Answer
     try {
-      answer = { answer: message.call, value: await handlers[message.name]!(...(message.args as never[])) }
+      answer = { answer: call, value: await handlers[name]!(...(args as never[])) }
     } catch (error) {
-      answer = { answer: message.call, failure: failureOf(error as Error) }
+      answer = { answer: call, failure: failureOf(error as Error) }
     }
-    port.postMessage(answer)
+    // What one commit has made durable is told together, before anything else is done.
+    if (answers.push(answer) === 1) process.nextTick(tell)
+  }
+  port.on('message', (message: Calls) => {
+    if (message.calls) for (const call of message.calls) void answerTo(call)
   })
 }
 
@@ -36,26 +52,48 @@ export interface Caller {
   call<Result>(name: string, args: unknown[], transfer?: ArrayBuffer[]): Promise<Result>
 }
 
-export function createCaller(port: MessagePort): Caller {
+/**
+ * `gather`: calls go together once in each turn of the event loop. A message costs more than most calls; but one who blocks
+ * his thread right after a call wants it to go at once.
+ */
+export function createCaller(port: MessagePort, { gather = false } = {}): Caller {
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
   let calls = 0
-  port.on('message', (message: Answer) => {
-    const waiter = waiting.get(message.answer)
-    if (!waiter) return
-    waiting.delete(message.answer)
-    if ('failure' in message) waiter.reject(errorOf(message.failure))
-    else waiter.resolve(message.value as never)
+  let gathered: { calls: Call[]; transfer: ArrayBuffer[] } = { calls: [], transfer: [] }
+  port.on('message', ({ answers = [] }: Partial<Answers>) => {
+    for (const answer of answers) {
+      const waiter = waiting.get(answer.answer)
+      if (!waiter) continue
+      waiting.delete(answer.answer)
+      if ('failure' in answer) waiter.reject(errorOf(answer.failure))
+      else waiter.resolve(answer.value as never)
+    }
   })
   port.on('close', () => {
     for (const { reject } of waiting.values()) reject(new DomainError('UNAVAILABLE', 'the service is stopping'))
     waiting.clear()
   })
+  function send(): void {
+    const { calls, transfer } = gathered
+    gathered = { calls: [], transfer: [] }
+    try {
+      port.postMessage({ calls } satisfies Calls, transfer)
+    } catch (error) {
+      for (const { call } of calls) {
+        waiting.get(call)!.reject(error as Error)
+        waiting.delete(call)
+      }
+    }
+  }
   return {
     call(name, args, transfer = []) {
       const call = calls++
       return new Promise((resolve, reject) => {
         waiting.set(call, { resolve, reject })
-        port.postMessage({ call, name, args } satisfies Call, transfer)
+        gathered.transfer.push(...transfer)
+        const first = gathered.calls.push({ call, name, args }) === 1
+        if (!gather) send()
+        else if (first) setImmediate(send)
       })
     },
   }

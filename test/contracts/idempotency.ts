@@ -72,6 +72,12 @@ export function keysContract(name: string, start: () => Promise<KeysContext>): v
       await Promise.all(everyone.slice(1).map(each => each.stop()))
     })
 
+    it('a key that is done is done for all who begin it at once, beside others that are not', async () => {
+      await (await claim('done')).finish(kept('first'))
+      const begun = await Promise.all(['done', 'new', 'done', 'other', 'done'].map(hash => keys.begin(hash)))
+      expect(begun.map(each => each.state)).toEqual(['done', 'fresh', 'done', 'fresh', 'done'])
+    })
+
     it('what is done is done in the next life too', async () => {
       await (await claim('a')).finish(kept('first'))
       await restart()

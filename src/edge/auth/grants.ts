@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { DomainError } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
+import { newId } from '../../log/new-id.ts'
 import type { Exchange } from '../exchange.ts'
 import { OAuthError } from '../problem.ts'
 import type { Services } from '../services.ts'
@@ -86,7 +85,7 @@ export async function grantTokens(
   requestId: string,
 ): Promise<TokenAnswer> {
   const { access, commands, config } = services
-  const family = timeOrderedId('fam', Date.now(), randomBytes(16))
+  const family = newId('fam', 16)
   const scope = scopes.join(' ')
   const expires_at = Date.now() + config.refreshSeconds * 1000
   const data = { family, client_id: clientId, scope, expires_at }

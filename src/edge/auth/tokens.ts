@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { exportJWK, type JWK, SignJWT } from 'jose'
 import { DomainError } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
+import { newId } from '../../log/new-id.ts'
 import { type Keys, mac, sameSecret, sha256, signedBy } from './keys.ts'
 
 const ISSUER = 'superinsight-sync'
@@ -62,7 +61,7 @@ export function createTokens(keys: Keys, tokenSeconds: number): Tokens {
         .setIssuer(ISSUER)
         .setAudience(AUDIENCE)
         .setSubject(clientId)
-        .setJti(timeOrderedId('tok', Date.now(), randomBytes(12)))
+        .setJti(newId('tok'))
         .setIssuedAt()
         .setExpirationTime(Math.floor(Date.now() / 1000) + tokenSeconds)
         .sign(keys.signing)

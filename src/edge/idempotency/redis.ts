@@ -36,6 +36,8 @@ export interface SharedKeysOptions {
 export function openSharedKeys({ redis, own, seconds, leaseMs = LEASE_MS }: SharedKeysOptions): Keys {
   /** What runs here: the token by the key. */
   const running = new Map<string, string>()
+  /** What Redis is being asked for, by the key. */
+  const asking = new Map<string, Promise<Begun>>()
   const evaluate = (script: string, hash: string, ...args: string[]) =>
     redis.attempt(async client => ({
       answer: await client.eval(script, { keys: [PREFIX + hash], arguments: args }),
@@ -66,18 +68,30 @@ export function openSharedKeys({ redis, own, seconds, leaseMs = LEASE_MS }: Shar
     }
   }
 
+  async function ask(hash: string): Promise<Begun> {
+    const ours = await own.begin(hash)
+    if (ours.state !== 'fresh') return ours
+    const token = `r${randomBytes(16).toString('base64url')}`
+    const shared = await evaluate(BEGIN, hash, token, String(leaseMs))
+    const is = shared?.answer as string | null | undefined
+    if (is === null || is === undefined) return { state: 'fresh', claim: claimOf(hash, token, ours.claim) }
+    await ours.claim.release()
+    if (is.startsWith('r')) return { state: 'running' }
+    const end = is.indexOf('\n')
+    return { state: 'done', kept: { fingerprint: is.slice(1, end), answer: is.slice(end + 1) } }
+  }
+
   return {
-    async begin(hash): Promise<Begun> {
-      const ours = await own.begin(hash)
-      if (ours.state !== 'fresh') return ours
-      const token = `r${randomBytes(16).toString('base64url')}`
-      const shared = await evaluate(BEGIN, hash, token, String(leaseMs))
-      const is = shared?.answer as string | null | undefined
-      if (is === null || is === undefined) return { state: 'fresh', claim: claimOf(hash, token, ours.claim) }
-      await ours.claim.release()
-      if (is.startsWith('r')) return { state: 'running' }
-      const end = is.indexOf('\n')
-      return { state: 'done', kept: { fingerprint: is.slice(1, end), answer: is.slice(end + 1) } }
+    async begin(hash) {
+      // One after the other: to the second the first would look like one that runs, also when the key is done.
+      const before = asking.get(hash)?.catch(() => undefined)
+      const asked = before ? before.then(() => ask(hash)) : ask(hash)
+      asking.set(hash, asked)
+      try {
+        return await asked
+      } finally {
+        if (asking.get(hash) === asked) asking.delete(hash)
+      }
     },
     async stop() {
       clearInterval(renewing)

@@ -10,6 +10,12 @@ export interface OwnKeysOptions {
   onDropped: (keys: number) => void
 }
 
+interface Asked {
+  readonly hash: string
+  resolve: (kept: Kept | undefined) => void
+  reject: (error: unknown) => void
+}
+
 interface Waiting extends Done {
   resolve: () => void
   reject: (error: unknown) => void
@@ -17,14 +23,17 @@ interface Waiting extends Done {
 
 /**
  * The keys of this process alone. That one is running is only in its memory: DATA_DIR belongs to one process, so what ran
- * in an earlier life of it runs no more. What is done is looked up in the file here, which takes some 10 us, and written
- * elsewhere: keys that end while others are being written go together in the next transaction.
+ * in an earlier life of it runs no more. What is done is looked up in the file here, for all keys that come in one turn of
+ * the event loop at once: whoever has written has made this connection forget what it had read. It is written elsewhere:
+ * keys that end while others are being written go together in the next transaction.
  */
 export function openOwnKeys({ file, keep, onDropped }: OwnKeysOptions): Keys {
   const db = new DatabaseSync(file, { readOnly: true, timeout: 10_000 })
   db.exec('pragma cache_size = -4096')
-  const find = db.prepare('select fingerprint, answer from keys where hash = ? and until > ?')
+  const find = db.prepare(`select hash, fingerprint, answer from keys
+    where hash in (select value from json_each(?)) and until > ?`)
   const running = new Set<string>()
+  let asked: Asked[] = []
   let waiting: Waiting[] = []
   let keeping: Promise<void> | undefined
 
@@ -45,20 +54,34 @@ export function openOwnKeys({ file, keep, onDropped }: OwnKeysOptions): Keys {
     keeping = undefined
   }
 
-  function lookUp(hash: string): Kept | undefined {
+  function lookUp(hash: string): Promise<Kept | undefined> {
+    return new Promise((resolve, reject) => {
+      if (asked.push({ hash, resolve, reject }) === 1) setImmediate(lookAllUp)
+    })
+  }
+
+  function lookAllUp(): void {
+    const group = asked
+    asked = []
     try {
-      return find.get(hash, Date.now()) as unknown as Kept | undefined
+      const found = new Map<string, Kept>()
+      for (const row of find.all(JSON.stringify(group.map(({ hash }) => hash)), Date.now())) {
+        found.set(row.hash as string, { fingerprint: row.fingerprint as string, answer: row.answer as string })
+      }
+      for (const { hash, resolve } of group) resolve(found.get(hash))
     } catch (error) {
       const message = `Idempotency-Key: whether this key is known cannot be read: ${(error as Error).message}`
-      throw new DomainError('UNAVAILABLE', message, { retryAfter: 5 })
+      for (const { reject } of group) reject(new DomainError('UNAVAILABLE', message, { retryAfter: 5 }))
     }
   }
 
   return {
     async begin(hash): Promise<Begun> {
       if (running.has(hash)) return { state: 'running' }
-      const kept = lookUp(hash)
+      const kept = await lookUp(hash)
       if (kept) return { state: 'done', kept }
+      // Who asked in the same turn may have been given it.
+      if (running.has(hash)) return { state: 'running' }
       running.add(hash)
       return {
         state: 'fresh',

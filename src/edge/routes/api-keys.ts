@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { DomainError } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
+import { newId } from '../../log/new-id.ts'
 import type { ApiKey } from '../../projections/access.ts'
 import { type Principal, SCOPES } from '../auth/authenticate.ts'
 import { sha256 } from '../auth/keys.ts'
@@ -54,7 +54,7 @@ const create: Route = {
     // Its pushes have it as their source.
     named('name', body.name, '')
     withinCreator(body, principal, services.config.rateLimitApi)
-    const id = timeOrderedId('key', Date.now(), randomBytes(12))
+    const id = newId('key')
     const key = `sk_live_${randomBytes(32).toString('base64url')}`
     const fields = {
       name: body.name,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { DomainError } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
+import { newId } from '../../log/new-id.ts'
 import type { Client } from '../../projections/access.ts'
 import { SCOPES } from '../auth/authenticate.ts'
 import { sha256 } from '../auth/keys.ts'
@@ -29,7 +29,7 @@ const create: Route = {
     const scopes = [...new Set(body.scopes ?? ['sync:read', 'sync:write'])]
     const beyond = scopes.find(scope => !principal.scopes.includes(scope))
     if (beyond) throw new DomainError('FORBIDDEN', `scopes: ${beyond} is not one of your own scopes`)
-    const client_id = timeOrderedId('cli', Date.now(), randomBytes(12))
+    const client_id = newId('cli')
     const client_secret = randomBytes(32).toString('base64url')
     const data = { client_id, name, secret_hash: sha256(client_secret), scopes }
     const by = { actor: principal.id, requestId: exchange.requestId }

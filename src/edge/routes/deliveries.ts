@@ -1,14 +1,13 @@
 import { isUtf8 } from 'node:buffer'
-import { randomBytes } from 'node:crypto'
 import type { Violation } from '../../catalog/schemas/compile.ts'
 import type { WebhookConfigured } from '../../events/index.ts'
 import { createIntake, type Intake } from '../../intake/intake.ts'
 import type { RowError } from '../../intake/parse.ts'
 import { shownAt } from '../../intake/refusals.ts'
 import { DomainError } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
 import { JsonError, wholeValue } from '../../kernel/json.ts'
 import { encodePosition } from '../../kernel/position.ts'
+import { newId } from '../../log/new-id.ts'
 import { authenticate, credentialsOf, type Principal } from '../auth/authenticate.ts'
 import { requireType } from '../body.ts'
 import type { Exchange } from '../exchange.ts'
@@ -96,7 +95,7 @@ function recordId({ webhook, exchange, body, eventId, maxDepth }: Delivery): str
 
 async function take(request: Request, webhook: WebhookConfigured, body: Buffer): Promise<Reply> {
   const { exchange, services } = request
-  const eventId = timeOrderedId('evt', Date.now(), randomBytes(12))
+  const eventId = newId('evt')
   const { dataset, name: source } = webhook
   const intake = createIntake({
     ...intakeOptions(

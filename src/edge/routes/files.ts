@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { FileConfig } from '../../catalog/connectors/file.ts'
 import { checkOptions, type Format } from '../../catalog/formats/format.ts'
 import { formatOf, formats, recognise } from '../../catalog/formats/index.ts'
 import { countInThread } from '../../catalog/formats/thread.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { pointerTo } from '../../kernel/record-id.ts'
+import { newId } from '../../log/new-id.ts'
 import { check, requireType } from '../body.ts'
 import { fingerprintOf } from '../idempotency/fingerprint.ts'
 import { once } from '../idempotency/once.ts'
@@ -79,7 +78,7 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const target = { dataset, source, upsert, validate, transform, text_only: format.name === 'csv', id_at }
   const job_id = fileId.replace(/^file_/, 'job_')
   const settings = { connector: { type: 'file', config }, schedule: { type: 'manual' }, target }
-  const queue = { run_id: timeOrderedId('run', Date.now(), randomBytes(12)), trigger: 'upload' }
+  const queue = { run_id: newId('run'), trigger: 'upload' }
   const data = { job_id, name: filename, connector_type: 'file', config: JSON.stringify(settings), queue }
   const by = { actor: principal.id, requestId: exchange.requestId }
   const position = await services.commands.send(`job/${job_id}`, { type: 'CreateJob', data }, by)
@@ -100,7 +99,7 @@ const pushFile: Route = {
     const { exchange, services } = request
     requireType(exchange, 'multipart/form-data')
     const { fileBytes: maxBytes, streamIdleSeconds: idleSeconds } = services.config
-    const fileId = timeOrderedId('file', Date.now(), randomBytes(12))
+    const fileId = newId('file')
     const receive = (keep: (pieces: AsyncIterable<Uint8Array>) => Promise<void>) =>
       receiveUpload({ exchange, maxBytes, idleSeconds, fields: ['format', 'options'], keep })
     let taken: string | undefined

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { DomainError } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
+import { newId } from '../../log/new-id.ts'
 import { readBody } from '../body.ts'
 import { named } from '../names.ts'
 import { reachMinPosition } from '../reach.ts'
@@ -54,7 +53,7 @@ const create: Route = {
     const body = await readWebhook(request)
     const most = services.config.webhooks
     if (services.webhooks.view.size >= most) throw new DomainError('CONFLICT', `there are ${most} webhooks, the limit`)
-    const id = timeOrderedId('wh', Date.now(), randomBytes(12))
+    const id = newId('wh')
     return { status: 201, body: await configure(request, 'CreateWebhook', id, body) }
   },
 }

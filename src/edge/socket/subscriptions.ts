@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
 import { encodePosition, type Position } from '../../kernel/position.ts'
 import { isBeyondEnd } from '../../log/ends.ts'
+import { newId } from '../../log/new-id.ts'
 import { check } from '../body.ts'
 import { readPosition } from '../positions.ts'
 import type { Services } from '../services.ts'
@@ -148,7 +147,7 @@ export function createSubscriptions(
       return void sendResync('not_kept', reason, kept, subscription_id)
     }
     const since = from && encodePosition(from)
-    const id = subscription_id ?? timeOrderedId('sub', Date.now(), randomBytes(8))
+    const id = subscription_id ?? newId('sub', 8)
     if (subscriptions.has(id)) throw new DomainError('CONFLICT', `subscription_id ${id} is in use on this socket`)
     if (subscriptions.size >= config.subscriptions)
       throw new DomainError('CONFLICT', `more than ${config.subscriptions} subscriptions`)

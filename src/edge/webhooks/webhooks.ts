@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { Validator } from '../../catalog/schemas/compile.ts'
 import type { WebhookConfigured } from '../../events/index.ts'
 import { HIDDEN } from '../../intake/hidden.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
-import { timeOrderedId } from '../../kernel/id.ts'
+import { newId } from '../../log/new-id.ts'
 import type { Services } from '../services.ts'
 import { checkSecret } from './signatures.ts'
 
@@ -60,7 +59,7 @@ export async function settingsOf(
   for (const text of kept ? [] : given) checkSecret(scheme, text)
   const made: string[] = []
   for (const text of kept ? [] : given) {
-    const reference = timeOrderedId('sec', Date.now(), randomBytes(12))
+    const reference = newId('sec')
     await services.secrets.put(reference, text)
     made.push(reference)
   }
