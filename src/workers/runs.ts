@@ -44,9 +44,9 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
   const run = await beginRun(context, job, runId, owned, tell)
   const outcome = () => ({ ...ids, position: run.position ? encodePosition(run.position) : null })
   const ended = async (status: 'success' | 'failure', command: Parameters<Commands['send']>[1]) => {
-    if (await send(command)) {
-      context.onEnded(job.config.connector.type, status, (Date.now() - started) / 1000)
-    }
+    const taken = await send(command)
+    if (taken) context.onEnded(job.config.connector.type, status, (Date.now() - started) / 1000)
+    return taken
   }
   try {
     const settings = await openSettings(job.config, context.secrets, context.limits.rowLimits)
@@ -56,12 +56,13 @@ export async function runOnce(context: RunContext, job: Job, runId: string, sign
     const result = settings.connector.result?.(settings.config, run.state)
     passPoint('runner.all-read')
     await tell('info', 'the run is complete', { processed: run.processed, rejected: run.rejected })
-    await ended('success', {
+    const completed = await ended('success', {
       type: 'CompleteRun',
       data: { ...outcome(), result: result ? JSON.stringify(result) : null },
     })
     passPoint('runner.completed')
-    await letGo(context, job, settings)
+    // Paused or cancelled at the last moment it is resumed or started again, and needs all it had.
+    if (completed) await letGo(context, job, settings)
   } catch (error) {
     if (signal.aborted) return
     if (error instanceof SourceBusy && run.failures < context.limits.retries) {
