@@ -124,6 +124,8 @@ describe('a form over a socket', () => {
     ['{"null_values":[1]}', 'options.null_values.0', /string/],
     ['{"upsert":"no"}', 'options.upsert', /boolean/],
     ['{"id_column":""}', 'options.id_column', /./],
+    ['{"id_column":"ID"}', 'options.id_column', /no column ID: it has a, b/],
+    ['{"id_column":"id","header":false}', 'options.id_column', /no column id: it has column_1, column_2/],
     ['{"dataset":""}', 'options.dataset', /empty/],
     ['{"dataset":1}', 'options.dataset', /string/],
     [`{"dataset":"${'x'.repeat(201)}"}`, 'options.dataset', /200/],

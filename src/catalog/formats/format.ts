@@ -95,6 +95,8 @@ export interface ReadControl {
   readonly signal?: AbortSignal
   /** Told what the reader found out or decided by itself: encoding, delimiter, columns it had to rename. */
   readonly onNotice?: (notice: string) => void
+  /** Told the names of the columns before the first row, by a format in which all rows have the same. */
+  readonly onColumns?: (names: readonly string[]) => void
 }
 
 /** The bounds of a reading. Every one of them holds for any file, whatever it says about itself. */

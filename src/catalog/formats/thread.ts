@@ -24,6 +24,7 @@ export interface FileReading {
 type FromReader =
   | { readonly page: PackedRows }
   | { readonly notice: string }
+  | { readonly columns: readonly string[] }
   | { readonly count: number }
   | { readonly failed: Failed }
 
@@ -72,7 +73,7 @@ export async function* readInThread(
       if ('count' in message) return
       if ('failed' in message) throw failure(message.failed)
       if ('notice' in message) onNotice(message.notice)
-      else {
+      else if ('page' in message) {
         yield message.page
         worker.postMessage('taken')
       }
@@ -83,19 +84,29 @@ export async function* readInThread(
   }
 }
 
-/** How many rows it has, and what is wrong with it when not all of it can be read. */
-export async function countInThread(
-  reading: Omit<FileReading, 'after' | 'pageRows' | 'pageBytes'>,
-): Promise<{ rows: number; damage: DomainError | undefined }> {
+export interface Counted {
+  readonly rows: number
+  /** What is wrong with it when not all of it can be read. */
+  readonly damage: DomainError | undefined
+  /** Its columns, where all rows have the same. */
+  readonly columns: readonly string[] | undefined
+}
+
+/** How many rows it has, and what else is to be known before they are read. */
+export async function countInThread(reading: Omit<FileReading, 'after' | 'pageRows' | 'pageBytes'>): Promise<Counted> {
   const worker = start({ ...reading, counting: true, after: 0, pageRows: 1, pageBytes: 1 })
+  let columns: readonly string[] | undefined
   try {
     const message = await new Promise<FromReader>(resolve =>
-      listen(worker, each => !('notice' in each) && resolve(each)),
+      listen(worker, each => {
+        if ('columns' in each) columns = each.columns
+        else if (!('notice' in each)) resolve(each)
+      }),
     )
-    if ('count' in message) return { rows: message.count, damage: undefined }
+    if ('count' in message) return { rows: message.count, damage: undefined, columns }
     if (!('failed' in message)) throw new Error('a count gave rows')
     const damage = failure(message.failed)
-    if (damage instanceof DomainError) return { rows: Math.max(0, message.failed.row - 1), damage }
+    if (damage instanceof DomainError) return { rows: Math.max(0, message.failed.row - 1), damage, columns }
     throw damage
   } finally {
     await worker.terminate()
@@ -174,7 +185,11 @@ async function work({ counting, ...reading }: FileReading & { counting: boolean 
     },
   }
   const { path, limits, after } = reading
-  const control = { limits, after, onNotice: (notice: string) => tell({ notice }) }
+  const control = {
+    ...{ limits, after },
+    onNotice: (notice: string) => tell({ notice }),
+    onColumns: (columns: readonly string[]) => tell({ columns }),
+  }
   try {
     const count = counting
       ? await format.count(path, reading.options, control)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { FileConfig } from '../../catalog/connectors/file.ts'
-import { checkOptions, type Format } from '../../catalog/formats/format.ts'
+import { checkOptions, type Format, shown } from '../../catalog/formats/format.ts'
 import { formatOf, formats, recognise } from '../../catalog/formats/index.ts'
 import { countInThread } from '../../catalog/formats/thread.ts'
 import { DomainError, invalid } from '../../kernel/errors.ts'
@@ -15,6 +15,9 @@ import { named } from '../names.ts'
 import { reachMinPosition } from '../reach.ts'
 import type { Reply, Request, Route } from '../router.ts'
 import { receiveUpload, type Upload } from '../upload.ts'
+
+/** Columns that an error names. */
+const SHOWN_COLUMNS = 20
 
 /** Options that are about the push; the rest are the format's own. */
 const pushOptions = z.object({
@@ -55,6 +58,14 @@ function readOptions({ fields, filename, head }: Upload): Asked {
   return { format, options: checkOptions(format, rest), push }
 }
 
+/** Without it every row would be refused, one by one. */
+function checkIdColumn(name: string | undefined, columns: readonly string[] | undefined): void {
+  if (name === undefined || columns === undefined || columns.includes(name)) return
+  const few = columns.slice(0, SHOWN_COLUMNS).map(shown)
+  const more = columns.length > few.length ? `, and ${columns.length - few.length} more` : ''
+  throw invalid('options.id_column', `the file has no column ${shown(name)}: it has ${few.join(', ')}${more}`)
+}
+
 /** Makes the job that imports a file which is kept already. */
 async function importFile(request: Request, fileId: string, upload: Upload): Promise<Reply> {
   const { services, principal, exchange } = request
@@ -64,11 +75,12 @@ async function importFile(request: Request, fileId: string, upload: Upload): Pro
   const limits = services.formatLimits
   const opened = await services.files.open(fileId)
   const count = () => countInThread({ path: opened.path, format: format.name, options, limits })
-  const { rows, damage } = await services.readers.take(exchange.gone, count).finally(() => opened.close())
+  const { rows, damage, columns } = await services.readers.take(exchange.gone, count).finally(() => opened.close())
   // With rows before the damage the import says where it stopped, and they are in.
   const { filename, bytes, fields } = upload
   const hint = fields.format ? '' : `; it was taken for ${format.name}: if it is something else, say so in format`
   if (damage && rows === 0) throw damage.details.length > 0 ? damage : invalid('file', damage.message + hint)
+  checkIdColumn(push.id_column, columns)
   const config: FileConfig = {
     ...{ file_id: fileId, filename, size_bytes: bytes, format: format.name, options, records_count: rows },
     id_column: push.id_column ?? null,

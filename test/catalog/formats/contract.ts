@@ -45,6 +45,20 @@ export function formatContract(format: Format, among: readonly Format[]): void {
       })
     })
 
+    it.each(whole(format))('tells of its columns what every row has: $name', async example => {
+      await withFile(inputOf(example.input), async path => {
+        const options = checkOptions(format, example.options)
+        const told: (readonly string[])[] = []
+        const onColumns = (names: readonly string[]) => void told.push(names)
+        await format.count(path, options, { limits: DEFAULT_LIMITS, onColumns })
+        const hasColumns = ['csv', 'excel', 'parquet'].includes(format.name) && example.rows.length > 0
+        expect(told).toHaveLength(hasColumns ? 1 : told.length)
+        for (const names of told)
+          for (const row of example.rows)
+            expect(Object.keys(JSON.parse(row))).toEqual(expect.arrayContaining([...names]))
+      })
+    })
+
     it.each(whole(format))('goes on after any row: $name', async example => {
       const all = await readAll(format, inputOf(example.input), example)
       for (let after = 0; after <= all.count! + 1; after++) {

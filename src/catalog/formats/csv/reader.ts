@@ -84,7 +84,7 @@ function createTable(
   options: Options,
   { encoding, hint, bom }: Pick<Dialect, 'encoding' | 'hint' | 'bom'>,
   sink: RowSink | undefined,
-  { limits, after = 0, onNotice }: ReadControl,
+  { limits, after = 0, onNotice, onColumns }: ReadControl,
 ): Table {
   const decoder =
     encoding === 'gb18030' || encoding === 'windows-1252' ? new TextDecoder(encoding, { fatal: true }) : undefined
@@ -101,6 +101,7 @@ function createTable(
     const unique = uniqueColumns(found)
     for (const notice of unique.notices) onNotice?.(notice)
     names = unique.names
+    onColumns?.(names)
     writer = createRowWriter(names, options.null_values)
   }
 

@@ -22,7 +22,7 @@ export interface TableOptions {
  * is not empty: no value is lost, and none is refused for standing there.
  */
 export function createTable(options: TableOptions, sink: RowSink | undefined, control: ReadControl): Table {
-  const { limits, after = 0, onNotice } = control
+  const { limits, after = 0, onNotice, onColumns } = control
   let keys: string[] | undefined
   /** What stands before each value in the JSON text. */
   let prefixes: string[] = []
@@ -36,6 +36,7 @@ export function createTable(options: TableOptions, sink: RowSink | undefined, co
     const { names, notices } = uniqueColumns(given)
     for (const notice of notices) onNotice?.(notice)
     keys = names
+    onColumns?.(names)
     prefixes = names.map((name, i) => `${i === 0 ? '{' : ','}${JSON.stringify(name)}:`)
   }
 

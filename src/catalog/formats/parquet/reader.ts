@@ -22,7 +22,7 @@ const ROW_BYTES = 64
 
 async function withFooter<T>(
   file: string,
-  { limits, signal }: ReadControl,
+  { limits, signal, onColumns }: ReadControl,
   use: (footer: Footer, handle: FileHandle, size: number) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted()
@@ -38,6 +38,7 @@ async function withFooter<T>(
       .catch(error => {
         throw damaged(error, 0)
       })
+    onColumns?.(footer.schema.children.map(({ key }) => key))
     return await use(footer, handle, size)
   } finally {
     await handle.close()
