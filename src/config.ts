@@ -111,6 +111,12 @@ export const settings = {
   ),
   kafkaTimeoutMs: whole('KAFKA_TIMEOUT_MS', 5000, 'how long brokers may take before a push is answered 503', 100),
   projectionEvents: whole('PROJECTION_MAX_EVENTS', 10_000, 'most events in one transaction of a projection', 1),
+  projectionRemembered: whole(
+    'PROJECTION_REMEMBERED_BYTES',
+    134_217_728,
+    'rows that a projector into PostgreSQL need not read again',
+    0,
+  ),
   projectionBytes: whole('PROJECTION_MAX_BYTES', 16_777_216, 'most bytes in one transaction of a projection', 65_536),
   readyLag: whole('READY_MAX_LAG', 500_000, 'events a projection may be behind before /health/ready fails', 1),
   readyStallSeconds: whole(

@@ -18,7 +18,7 @@ const EMBEDDED_HEAPS: Heaps = {
 const KAFKA_HEAPS: Heaps = {
   ...EMBEDDED_HEAPS,
   // With less room for the old V8 marks every second time that it collects the young: 4 us a record.
-  projector: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 2048 },
+  projector: { maxYoungGenerationSizeMb: 192, maxOldGenerationSizeMb: 2048 },
 }
 
 /** As this file is, built or not. */

@@ -100,6 +100,8 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
           logger,
           maxEvents: config.projectionEvents,
           maxBytes: config.projectionBytes,
+          // From a file of one's own a row is read in a microsecond.
+          rememberedBytes: config.databaseUrl ? config.projectionRemembered : 0,
           keep:
             config.versionKeepSeconds < 0 ? undefined : { ms: config.versionKeepSeconds * 1000, forget: store.forget },
           onHolding(topic, streams) {

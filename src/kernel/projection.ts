@@ -10,6 +10,10 @@ export interface Table {
    * this one. Such a table has `stream` and `offset`: the place of the event that made the row so.
    */
   readonly versions?: Table
+  /** Whether its rows stay as they are once they are written: each is a new one. */
+  readonly appended?: boolean
+  /** Whether it has many rows that are written again and again, each by the stream that it names: worth remembering. */
+  readonly remembered?: boolean
   /** Columns beside the key that stay as they are when a row is followed by another. */
   readonly fixed?: readonly string[]
   /**
@@ -28,6 +32,7 @@ export function versionsOf(table: Omit<Table, 'versions' | 'indexes'>): Table {
     columns: { ...first, ...table.columns, until: 'integer' },
     key,
     indexes: [['stream', 'until']],
+    appended: true,
   }
 }
 

@@ -26,6 +26,7 @@ export const records = versioned({
     origin: 'text',
   },
   key: ['dataset', 'id'],
+  remembered: true,
 })
 
 export function recordKey(dataset: string, id: string): string {

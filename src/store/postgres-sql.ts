@@ -14,7 +14,7 @@ export function nameOf(table: Table): string {
   return `superinsight.${quoted(table.name)}`
 }
 
-/** Half of each page is left free, so that a row that changes stays on its page and no index has to be told. */
+/** Half of each page is left free where rows change, so that one that does stays on its page and no index has to be told. */
 export function createSql(table: Table): string {
   const columns = Object.entries(table.columns).map(([name, type]) => `${quoted(name)} ${TYPES[type]}`)
   const key = table.key.map(quoted).join(', ')
@@ -23,7 +23,8 @@ export function createSql(table: Table): string {
       `create index if not exists ${quoted(`${table.name} by ${index.join(', ')}`)} on ${nameOf(table)}(${index.map(quoted).join(', ')})`,
   )
   const body = `${columns.join(', ')}, primary key(${key})`
-  return [`create table if not exists ${nameOf(table)}(${body}) with (fillfactor = 50)`, ...indexes].join('; ')
+  const fill = table.appended ? 100 : 50
+  return [`create table if not exists ${nameOf(table)}(${body}) with (fillfactor = ${fill})`, ...indexes].join('; ')
 }
 
 /** The columns that a table has, by its name $1. */
@@ -44,9 +45,10 @@ export function bytesSql(table: Table): string {
 }
 
 /**
- * Writes rows over what has their keys: the columns are parameters $1, $2 …, arrays but for those that all rows share.
+ * Writes rows over what has their keys, or, `added`, fails with a unique_violation where there is anything: the columns are
+ * parameters $1, $2 …, arrays but for those that all rows share.
  */
-export function upsertSql(table: Table, shared: number): string {
+export function upsertSql(table: Table, shared: number, added: boolean): string {
   const columns = Object.entries(table.columns)
   const names = columns.map(([name]) => quoted(name)).join(', ')
   const own = columns.flatMap(([name, type], i) =>
@@ -56,9 +58,9 @@ export function upsertSql(table: Table, shared: number): string {
   const rest = columns.map(([name]) => name).filter(name => !table.key.includes(name))
   const set = rest.map(name => `${quoted(name)} = excluded.${quoted(name)}`).join(', ')
   const action = rest.length > 0 ? `do update set ${set}` : 'do nothing'
+  const over = added ? '' : `on conflict(${table.key.map(quoted).join(', ')}) ${action}`
   return `insert into ${nameOf(table)}(${names}) select ${list.join(', ')}
-    from unnest(${own.map(({ array }) => array).join(', ')}) as own(${own.map(({ name }) => quoted(name)).join(', ')})
-    on conflict(${table.key.map(quoted).join(', ')}) ${action}`
+    from unnest(${own.map(({ array }) => array).join(', ')}) as own(${own.map(({ name }) => quoted(name)).join(', ')}) ${over}`
 }
 
 /** A page of rows, cut where the text of those before comes to PAGE_BYTES. */

@@ -11,7 +11,7 @@ import { postgresGenerations } from './postgres-generations.ts'
 import { loadSql, MARKERS, markerValues, otherMarkers, readColumns } from './postgres-load.ts'
 import { unavailable } from './postgres-pool.ts'
 import { addColumnsSql, COLUMNS_SQL, countSql, createSql, pageSql } from './postgres-sql.ts'
-import { ROWS_A_STATEMENT, upsert } from './postgres-upsert.ts'
+import { ROWS_A_STATEMENT, upsertAll } from './postgres-upsert.ts'
 import { type Moment, PAGE_BYTES, type PageQuery, refusedCommit, rowBytes, rowOf, type Store } from './store.ts'
 
 export interface PostgresOptions {
@@ -198,7 +198,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
       })
       const { projection, stream, offset, epoch } = checkpoint
       const work = async (client: PoolClient) => {
-        for (const change of changes) await upsert(client, change)
+        await upsertAll(client, changes)
         await before
         // Last: it locks the checkpoint, and whoever claims it waits for this transaction.
         const moved = await client.query({

@@ -8,6 +8,7 @@ import type { EventBatch, Log, Page, Stream } from '../log/log.ts'
 import { isReplaced, type Store, type TableChange } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { collectOutputs, type Output } from './outputs.ts'
+import type { Remembered, rowMemory } from './remembered-rows.ts'
 import { type WorkingSet, workingSet } from './working-set.ts'
 
 export interface ProjectorOptions<Name extends keyof Events> {
@@ -25,6 +26,8 @@ export interface ProjectorOptions<Name extends keyof Events> {
   maxBytes: number
   /** How long it is kept what rows were, milliseconds, and what forgets it; for ever unless said. */
   keep?: { ms: number; forget: Store['forget'] } | undefined
+  /** Most bytes of rows that are remembered, so that they need not be read from the store before each change. */
+  rememberedBytes?: number
   /** Most events in one transaction, where that is less than are read at once. */
   atOnce?: number
   /** Told which streams of a topic are projected here from now on, by name. */
@@ -45,6 +48,7 @@ export interface Work<Name extends keyof Events> extends Omit<ProjectorOptions<N
   readonly codec: Codec
   readonly slots: Slots
   readonly forgetting: Slots
+  readonly memory: ReturnType<typeof rowMemory> | undefined
 }
 
 /** A stream that is held. */
@@ -59,6 +63,8 @@ export interface Held {
   told: number
   /** Most events whose rows are read at once. */
   atOnce: number
+  /** Rows that this claim has written. */
+  remembered: Remembered | undefined
 }
 
 /** Projects as many events of a page as a transaction has room for; gives back where the next one begins. */
@@ -70,7 +76,7 @@ export async function project<Name extends keyof Events>(
 ): Promise<number> {
   const { log, store, projection, onAppended: tell } = work
   const { stream, group, epoch } = held
-  const { to, changes, outputs, keyed } = await workOut(work, held, page, from)
+  const { to, changes, outputs, keyed, remember } = await workOut(work, held, page, from)
   passPoint('projector.worked-out')
   const offset = to === page.events.length ? page.through : page.events[to - 1]!.offset
   const onAppended = () => {
@@ -91,6 +97,7 @@ export async function project<Name extends keyof Events>(
     if (isReplaced(error)) await appended
     throw error
   }
+  remember()
   passPoint('projector.committed')
   return to
 }
@@ -102,6 +109,8 @@ interface WorkedOut {
   outputs: EventBatch[]
   /** Those with keys of their own. */
   keyed: readonly Output[]
+  /** To be called once they are in the store. */
+  remember: () => void
 }
 
 /** Works out what the next events of a page do to the rows, as many events as there is room for. */
@@ -126,7 +135,7 @@ async function workOut<Name extends keyof Events>(
     to++
     if (outputs.size >= MOST_OUTPUT_BYTES || working.followedBytes >= MOST_VERSION_BYTES) break
   }
-  return { to, changes: working.changes(), outputs: outputs.take(), keyed: outputs.keyed }
+  return { to, changes: working.changes(), outputs: outputs.take(), keyed: outputs.keyed, remember: working.remember }
 }
 
 /**
@@ -143,7 +152,7 @@ async function readRows<Name extends keyof Events>(
     const sources = events
       .slice(from, from + held.atOnce)
       .map(event => ({ stream: held.stream.name, offset: event.offset, key: keyText(event) }))
-    const working = workingSet(projection.tables)
+    const working = workingSet(projection.tables, held.remembered?.of)
     for (const source of sources) projection.wants(source, working.want)
     // One event has its rows whatever their size, so that each transaction comes further.
     const { rows, all } = await working.load(store, sources.length === 1 ? Number.POSITIVE_INFINITY : ROW_BYTES)

@@ -7,6 +7,7 @@ import type { Log, Stream } from '../log/log.ts'
 import { isReplaced } from '../store/store.ts'
 import { forgetVersions } from './forgetting.ts'
 import { type Held, type ProjectorOptions, project, type Work } from './project-page.ts'
+import { rowMemory } from './remembered-rows.ts'
 import { shareOut } from './share-out.ts'
 
 const WAIT_MS = 500
@@ -78,9 +79,10 @@ export async function projectStreams<Name extends keyof Events>(
   if (failure) throw failure.error
 }
 
-function workOf<Options extends { log: Log }>(options: Options) {
+function workOf<Options extends { log: Log; rememberedBytes?: number }>(options: Options) {
+  const memory = options.rememberedBytes ? rowMemory(options.rememberedBytes) : undefined
   const slots = { slots: createSlots(STREAMS_AT_ONCE), forgetting: createSlots(1) }
-  return { ...options, codec: createCodec(options.log), ...slots }
+  return { ...options, codec: createCodec(options.log), memory, ...slots }
 }
 
 /** A group shares the streams of one topic: a member that follows another topic would be given some, and leave them. */
@@ -93,7 +95,7 @@ async function follow<Name extends keyof Events>(work: Work<Name>, stream: Strea
   const { log, projection, maxEvents, atOnce = maxEvents } = work
   const group = groupOf(projection, stream.topic)
   const told = await log.own(group, stream)
-  const held: Held = { stream, group, epoch: 0, after: -1, told, atOnce }
+  const held: Held = { stream, group, epoch: 0, after: -1, told, atOnce, remembered: undefined }
   while (!signal.aborted) {
     try {
       await followHeld(work, held, signal)
@@ -106,14 +108,19 @@ async function follow<Name extends keyof Events>(work: Work<Name>, stream: Strea
 
 /** Follows a stream under one claim, until rebuilt rows come in between. */
 async function followHeld<Name extends keyof Events>(work: Work<Name>, held: Held, signal: AbortSignal): Promise<void> {
-  const { store, projection, keep } = work
+  const { store, projection, keep, memory } = work
   const { epoch, offset } = await store.claim(projection.name, held.stream.name)
   held.epoch = epoch
   // A checkpoint does not move over what is of other topics.
   held.after = Math.max(offset, held.after)
   const works = [(until: AbortSignal) => readOn(work, held, until)]
   if (keep) works.push(until => forgetVersions(work, held, keep, until))
-  await together(works, signal)
+  held.remembered = memory?.begin(projection.tables, held.stream.name)
+  try {
+    await together(works, signal)
+  } finally {
+    held.remembered?.end()
+  }
 }
 
 /** Does all of it until `signal` aborts, or one of them fails: then the others end first. */

@@ -1,5 +1,6 @@
 import { followed, KEY_SEPARATOR, type Row, type Rows, type Table } from '../kernel/projection.ts'
 import { PAGE_BYTES, rowBytes, type Store, type TableChange } from '../store/store.ts'
+import type { RememberedRows } from './remembered-rows.ts'
 
 /** The rows that some events touch, by table and key. */
 export interface WorkingSet extends Rows {
@@ -8,6 +9,8 @@ export interface WorkingSet extends Rows {
   load(store: Pick<Store, 'load'>, room: number): Promise<{ rows: number; all: boolean }>
   /** The rows that were put and those that they have followed, sorted by key: neighbours are written together. */
   changes(): TableChange[]
+  /** To be called once the changes are in the store: has the rows remembered. */
+  remember(): void
   /** How much text there is in rows that others have followed: of one row there may be as many as there are events. */
   readonly followedBytes: number
 }
@@ -27,11 +30,19 @@ interface Part {
   last: Entry | undefined
   /** Rows that others have followed, of one key in their order. */
   readonly followed: Entry[]
+  readonly remembered: RememberedRows | undefined
 }
 
-export function workingSet(tables: readonly Table[]): WorkingSet {
+/** `remembered`: rows that need not be read. */
+export function workingSet(tables: readonly Table[], remembered?: ReadonlyMap<Table, RememberedRows>): WorkingSet {
   const parts = new Map<Table, Part>(
-    tables.map(table => [table, { table, entries: new Map(), sorted: [], last: undefined, followed: [] }]),
+    tables.map(table => [
+      table,
+      {
+        ...{ table, entries: new Map(), sorted: [], last: undefined, followed: [] },
+        remembered: remembered?.get(table),
+      },
+    ]),
   )
   let followedBytes = 0
 
@@ -57,7 +68,7 @@ export function workingSet(tables: readonly Table[]): WorkingSet {
     async load(store, room) {
       let [rows, bytes] = [0, 0]
       for (const part of parts.values()) {
-        const wanted = sort(part)
+        const wanted = unknown(part)
         for (let from = 0; from < wanted.length; ) {
           if (from > 0 && bytes >= room) return { rows, all: false }
           const found = await loadSome(store, part.table, wanted, from)
@@ -80,10 +91,25 @@ export function workingSet(tables: readonly Table[]): WorkingSet {
       entry.changed = true
     },
     changes: () => [...parts.values()].flatMap(changesOf),
+    remember() {
+      for (const { entries, remembered } of parts.values()) {
+        if (remembered) for (const { key, row } of entries.values()) if (row) remembered.keep(key, row)
+      }
+    },
     get followedBytes() {
       return followedBytes
     },
   }
+}
+
+/** The rows that have to be read, by key. */
+function unknown(part: Part): readonly Entry[] {
+  const { remembered } = part
+  if (!remembered) return sort(part)
+  return sort(part).filter(entry => {
+    entry.row = remembered.get(entry.key)
+    return entry.row === undefined
+  })
 }
 
 function changesOf(part: Part): TableChange[] {

@@ -34,6 +34,25 @@ export function commits(
       expect(await store.checkpoints([projection])).toEqual(new Map([['s-0', 5]]))
     })
 
+    it('writes over what is there after all in a table whose rows are all new', async () => {
+      const added: Table = { ...names, name: `${names.name}_added`, appended: true }
+      await store.declare([added])
+      const commit = (offset: number, note: string, ...keys: string[]) =>
+        store.commit(
+          [
+            { table: names, rows: [{ name: 'n', note }] },
+            { table: added, rows: keys.map(name => ({ name, note })) },
+          ],
+          at(offset),
+        )
+      await commit(1, 'first', 'a', 'b')
+      await commit(2, 'second', 'b', 'c')
+      const notes = async (table: Table) => (await all(table)).map(({ name, note }) => `${name}: ${note}`)
+      expect(await notes(added)).toEqual(['a: first', 'b: second', 'c: second'])
+      expect(await notes(names)).toEqual(['n: second'])
+      expect(await store.checkpoints([projection])).toEqual(new Map([['s-0', 2]]))
+    })
+
     it('writes a checkpoint alone', async () => {
       await store.commit([], at(6))
       await store.commit([{ table: things, rows: [] }], at(7))

@@ -87,6 +87,8 @@ async function project(store: Store, maxEvents = 5, rebuilds = false): Promise<R
     logger: createLogger('silent'),
     maxEvents,
     maxBytes: 1_000_000,
+    // Room for a few rows, so that some are remembered and others read. A rebuild reads all of them.
+    rememberedBytes: rebuilds ? 0 : 6000,
     onHolding: () => undefined,
     onProgress(stream, through, events) {
       if (events > 0) transactions.get(stream)!.push(events)
