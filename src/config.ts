@@ -114,7 +114,7 @@ export const settings = {
   projectionRemembered: whole(
     'PROJECTION_REMEMBERED_BYTES',
     134_217_728,
-    'rows that a projector into PostgreSQL need not read again',
+    'bytes of rows that a projector into PostgreSQL keeps rather than reads again',
     0,
   ),
   projectionBytes: whole('PROJECTION_MAX_BYTES', 16_777_216, 'most bytes in one transaction of a projection', 65_536),

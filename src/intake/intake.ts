@@ -63,8 +63,11 @@ export interface Intake {
   readonly collected: number
   /** Rows refused so far, durable or not. */
   readonly refused: number
-  /** Sends what was collected to the log; resolves when it is durable. Undefined when there is nothing. */
-  flush(): Promise<Position> | undefined
+  /**
+   * Sends what was collected to the log; resolves when it is durable, with the tally as this has left it: further ones may
+   * have become durable with it. Undefined when there is nothing.
+   */
+  flush(): Promise<Counted> | undefined
   /** What has become durable so far. */
   readonly tally: Tally
 }
@@ -75,6 +78,9 @@ export interface GivenRecord {
   readonly data: string
   readonly origin?: RecordPushed['origin']
 }
+
+/** A tally's numbers. */
+export type Counted = Readonly<Pick<Tally, 'accepted' | 'rejected' | 'position'>>
 
 export interface Tally {
   accepted: number
@@ -200,13 +206,13 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   /** Counts what has been appended. */
-  function count(appended: Position, accepted: number, refused: number, bytes: number): Position {
+  function count(appended: Position, accepted: number, refused: number, bytes: number): Counted {
     const position = options.complete(appended)
     tally.accepted += accepted
     tally.rejected += refused
     tally.position = tally.position ? mergePositions(tally.position, position) : position
     options.onTaken({ accepted, rejected: refused, bytes })
-    return position
+    return { accepted: tally.accepted, rejected: tally.rejected, position: tally.position }
   }
 
   /** Keeps the rows that were refused, lets go of the others, and tells why, once it is known how many were in before. */

@@ -37,12 +37,7 @@ async function upsert(client: PoolClient, { table, rows }: TableChange, added: b
     const common = sharedColumns(names, some, 0, some.length)
     const shared = keepsPrepared(client, statementOf(table, common, added)) ? common : 0
     const values = columns.map(([name, type], c) =>
-      isShared(shared, c)
-        ? some[0]![name]
-        : binaryArray(
-            type,
-            some.map(row => row[name]!),
-          ),
+      isShared(shared, c) ? some[0]![name] : binaryArray(type, some.length, i => some[i]![name]),
     )
     await client.query({ name: statementOf(table, shared, added), text: upsertSql(table, shared, added), values })
   }

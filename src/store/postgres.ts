@@ -92,12 +92,7 @@ export function openPostgresStore(options: PostgresOptions): Store {
       let markers = MARKERS
       for (let at = 0, bytes = 0; at < keys.length && bytes < PAGE_BYTES; ) {
         const some = keys.slice(at, at + ROWS_A_STATEMENT)
-        const parts = table.key.map((column, i) =>
-          binaryArray(
-            table.columns[column]!,
-            some.map(key => key[i]!),
-          ),
-        )
+        const parts = table.key.map((column, i) => binaryArray(table.columns[column]!, some.length, n => some[n]![i]))
         const query = then
           ? // Its text depends on how many streams a moment names, and on nothing else.
             { name: `as of ${asOf.size}: ${table.name}`, text: then.text, values: [...parts, ...then.values] }

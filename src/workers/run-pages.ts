@@ -168,14 +168,14 @@ export function pageWriter(
     // At most one append is ahead of the destination: that is what a run that goes on can read again.
     await delivered
     await oddities.tellKeys()
-    const appended = await intake.flush()!
+    const { position } = await intake.flush()!
     passPoint('runner.page-appended')
     hasPages = true
     // A page without rows is no sign that the source is well again.
     if (run.processed > processed) run.failures = 0
     processed = run.processed
-    run.position = run.position ? mergePositions(run.position, appended) : appended
-    run.after = mergePositions(run.after, appended)
+    run.position = position!
+    run.after = mergePositions(run.after, position!)
     if (!delivery) return
     delivered = delivery.deliver()
     delivered.catch(() => undefined)

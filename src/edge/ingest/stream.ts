@@ -1,5 +1,5 @@
 import { createGunzip } from 'node:zlib'
-import type { Intake } from '../../intake/intake.ts'
+import type { Counted, Intake } from '../../intake/intake.ts'
 import { DomainError } from '../../kernel/errors.ts'
 import { encodePosition } from '../../kernel/position.ts'
 import { unknownEncoding } from '../bodies.ts'
@@ -25,8 +25,8 @@ export interface StreamOptions {
   idleSeconds: number
   /** Given each piece of the body, unzipped; good only during the call. */
   onPiece?: ((piece: Buffer) => void) | undefined
-  /** Told each time more has become durable: all lines up to `through` are decided. */
-  onDurable: (through: number) => void
+  /** Told each time more has become durable: all lines up to `through` are decided, and come to `counted`. */
+  onDurable: (through: number, counted: Counted) => void
   /** Whether the answer's reader is slow, so that no more should be read until `resumeStream` is called. */
   blocked: () => boolean
 }
@@ -73,9 +73,9 @@ export function readStream(options: StreamOptions): PushStream {
     const durable = intake.flush()
     if (!durable) return
     pending += bytes
-    flushes = Promise.all([flushes, durable]).then(() => {
+    flushes = Promise.all([durable, flushes]).then(([counted]) => {
       pending -= bytes
-      options.onDurable(through)
+      options.onDurable(through, counted)
       if (pending === 0 && intake.collected > 0 && !failed) flush()
       resumeStream()
     })
@@ -197,7 +197,6 @@ function unzipped(exchange: Exchange, fail: (error: unknown) => void): Source {
 }
 
 /** A receipt line: everything up to and including line `through` is decided and durable. */
-export function receipt(through: number, { tally }: Intake): string {
-  const position = tally.position ? encodePosition(tally.position) : null
-  return `${JSON.stringify({ through, accepted: tally.accepted, rejected: tally.rejected, position })}\n`
+export function receipt(through: number, { accepted, rejected, position }: Counted): string {
+  return `${JSON.stringify({ through, accepted, rejected, position: position ? encodePosition(position) : null })}\n`
 }

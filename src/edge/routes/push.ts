@@ -202,7 +202,7 @@ async function takeStream(
     intake,
     ...flow(services.config),
     onPiece: keyOf(exchange) === undefined ? undefined : fingerprint.add,
-    onDurable: through => lines?.write(receipt(through, intake)),
+    onDurable: (through, counted) => lines?.write(receipt(through, counted)),
     blocked: () => lines?.blocked ?? false,
   })
   lines?.onWritable(() => stream.resumeStream())
