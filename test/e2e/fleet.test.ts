@@ -197,10 +197,13 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
     const stuck = await fleet.member('projector', { DATABASE_URL: url.href, READY_STALL_SECONDS: '1' })
     const ready = async () => {
       const answer = await fetch(`${stuck.url}/health/ready`)
-      return { status: answer.status, body: (await answer.json()) as { stalled: string[]; lag: object } }
+      return { status: answer.status, body: (await answer.json()) as { stalled: string[]; lag: Record<string, number> } }
     }
-    const records = async () => Object.keys((await ready()).body.lag).filter(name => name.startsWith('sync.records-'))
-    await until('it to hold every stream', async () => (await records()).length === 6)
+    await until('it to hold every stream, and to have come to the end of it', async () => {
+      const lag = Object.entries((await ready()).body.lag)
+      const records = lag.filter(([name]) => name.startsWith('sync.records-'))
+      return records.length === 6 && lag.every(([, events]) => events === 0)
+    })
     wire.silence()
     await push(one!, 'b')
     const told = await until('it to say that it is stuck', async () => {
