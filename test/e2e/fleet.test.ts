@@ -197,7 +197,10 @@ describe.skipIf(!possible)('each role in a process of its own', () => {
     const stuck = await fleet.member('projector', { DATABASE_URL: url.href, READY_STALL_SECONDS: '1' })
     const ready = async () => {
       const answer = await fetch(`${stuck.url}/health/ready`)
-      return { status: answer.status, body: (await answer.json()) as { stalled: string[]; lag: Record<string, number> } }
+      return {
+        status: answer.status,
+        body: (await answer.json()) as { stalled: string[]; lag: Record<string, number> },
+      }
     }
     await until('it to hold every stream, and to have come to the end of it', async () => {
       const lag = Object.entries((await ready()).body.lag)
