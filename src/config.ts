@@ -113,7 +113,7 @@ export const settings = {
   projectionEvents: whole('PROJECTION_MAX_EVENTS', 10_000, 'most events in one transaction of a projection', 1),
   projectionRemembered: whole(
     'PROJECTION_REMEMBERED_BYTES',
-    134_217_728,
+    268_435_456,
     'bytes of rows that a projector into PostgreSQL keeps rather than reads again',
     0,
   ),

@@ -100,8 +100,8 @@ const threads: Record<ThreadRole, (data: ThreadData) => Promise<() => Promise<vo
           logger,
           maxEvents: config.projectionEvents,
           maxBytes: config.projectionBytes,
-          // From a file of one's own a row is read in a microsecond.
-          rememberedBytes: config.databaseUrl ? config.projectionRemembered : 0,
+          // From a file of one's own a row is read in a microsecond; with a log of one's own the heap is small.
+          rememberedBytes: config.databaseUrl && !isEmbedded(config) ? config.projectionRemembered : 0,
           keep:
             config.versionKeepSeconds < 0 ? undefined : { ms: config.versionKeepSeconds * 1000, forget: store.forget },
           onHolding(topic, streams) {
@@ -196,6 +196,8 @@ if (parentPort && workerData?.role) {
   parentPort.on('message', async message => {
     if (message !== STOP) return
     await stop()
+    // What the last commit has answered goes out before.
+    await new Promise(resolve => setImmediate(resolve))
     process.exit(0)
   })
   parentPort.postMessage(READY)

@@ -109,6 +109,7 @@ export function createIntake(options: IntakeOptions): Intake {
   let frozen: ((accepted: number) => DomainError) | undefined
   /** All appends so far, done or not. */
   let appends: Promise<unknown> = Promise.resolve()
+  let underWay = 0
   /** What has to be kept before anything else is appended. */
   let gate: Promise<void> | undefined
   const rule = pushRules(options)
@@ -205,6 +206,8 @@ export function createIntake(options: IntakeOptions): Intake {
     options.onRejected?.(shown)
   }
 
+  const numbers = (): Counted => ({ accepted: tally.accepted, rejected: tally.rejected, position: tally.position })
+
   /** Counts what has been appended. */
   function count(appended: Position, accepted: number, refused: number, bytes: number): Counted {
     const position = options.complete(appended)
@@ -212,7 +215,13 @@ export function createIntake(options: IntakeOptions): Intake {
     tally.rejected += refused
     tally.position = tally.position ? mergePositions(tally.position, position) : position
     options.onTaken({ accepted, rejected: refused, bytes })
-    return { accepted: tally.accepted, rejected: tally.rejected, position: tally.position }
+    return numbers()
+  }
+
+  /** Counts rows that were taken and left nothing to keep. */
+  function left(accepted: number): Counted {
+    tally.accepted += accepted
+    return numbers()
   }
 
   /** Keeps the rows that were refused, lets go of the others, and tells why, once it is known how many were in before. */
@@ -271,7 +280,8 @@ export function createIntake(options: IntakeOptions): Intake {
       dropped = 0
       for (const batch of [records.take(RECORDS), rejected.take(REJECTED)]) if (batch) batches.push(batch)
       if (batches.length === 0 && !options.append) {
-        tally.accepted += accepted
+        if (underWay > 0) return appends.then(() => left(accepted))
+        left(accepted)
         return undefined
       }
       event.received_at = Date.now()
@@ -281,7 +291,8 @@ export function createIntake(options: IntakeOptions): Intake {
       const appending = (gate ? gate.then(append) : append()).then(appended =>
         count(appended, accepted, refused, bytes),
       )
-      appends = Promise.allSettled([appends, appending])
+      underWay++
+      appends = Promise.allSettled([appends, appending]).then(() => underWay--)
       return appending
     },
   }

@@ -26,7 +26,7 @@ export function binaryArray(type: 'text' | 'integer', count: number, valueAt: (i
     if (value === null) {
       nulls = 1
       at = scratch.writeInt32BE(-1, at)
-    } else if (type === 'integer') at = writeInt8(value as number, scratch.writeInt32BE(8, at))
+    } else if (type === 'integer') at = writeInt8(Number(value), scratch.writeInt32BE(8, at))
     else {
       const written = scratch.write(text, at + 4)
       at = scratch.writeInt32BE(written, at) + written
@@ -51,6 +51,7 @@ function makeRoom(at: number, bytes: number): void {
 
 /** PostgreSQL's int8: a whole number of JavaScript, in two's complement. */
 function writeInt8(value: number, at: number): number {
+  if (!Number.isSafeInteger(value)) throw new Error(`${value} is no whole number that is held exactly`)
   const high = Math.floor(value / 2 ** 32)
   return scratch.writeUInt32BE(value - high * 2 ** 32, scratch.writeInt32BE(high, at))
 }

@@ -29,8 +29,9 @@ type Answer = { answer: number; value: unknown } | { answer: number; failure: Fa
 export function serveCalls(port: MessagePort, handlers: Readonly<Record<string, Handler>>): void {
   let answers: Answer[] = []
   function tell(): void {
-    port.postMessage({ answers } satisfies Answers)
+    const told = answers
     answers = []
+    port.postMessage({ answers: told } satisfies Answers)
   }
   async function answerTo({ call, name, args }: Call): Promise<void> {
     let answer: Answer
@@ -80,7 +81,7 @@ export function createCaller(port: MessagePort, { gather = false } = {}): Caller
       port.postMessage({ calls } satisfies Calls, transfer)
     } catch (error) {
       for (const { call } of calls) {
-        waiting.get(call)!.reject(error as Error)
+        waiting.get(call)?.reject(error as Error)
         waiting.delete(call)
       }
     }

@@ -1,8 +1,9 @@
 import type { Row, Table } from '../kernel/projection.ts'
 import { rowBytes } from '../store/store.ts'
 
-/** What a row takes beside its text. */
+/** What a row takes beside its text, of which a unit takes two bytes once one of its letters needs them. */
 const ROW_BYTES = 300
+const UNIT_BYTES = 2
 
 /**
  * Rows of a table as the last transactions of a claim have left them. Nobody else writes the rows of a stream while it is
@@ -60,5 +61,5 @@ export function rowMemory(maxBytes: number): { begin(tables: readonly Table[], s
 }
 
 function weightOf(row: Row): number {
-  return rowBytes(row) + ROW_BYTES
+  return UNIT_BYTES * rowBytes(row) + ROW_BYTES
 }

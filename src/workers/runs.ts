@@ -114,13 +114,18 @@ async function pullAll(
   const goesOn = job.checkpoint?.run_id === run.runId
   if (!goesOn && job.connectorState !== undefined) run.state = connector.begin?.(JSON.parse(job.connectorState))
   const delivery: Delivery | undefined = await context.patiently(openDelivery(context, job, run, settings, signal))
+  const opened: { close(): Promise<void> }[] = []
   try {
     const { write, end } = pageWriter(context, job, run, settings, delivery)
     const pull = (signal: AbortSignal) =>
       connector.pull(config, run.state ?? undefined, {
         ...limits,
         ...{ guard, signal, datasets },
-        openFile: id => files.open(id),
+        async openFile(id) {
+          const file = await files.open(id)
+          opened.push(file)
+          return file
+        },
         removeFile: id => files.remove(id),
         async keepSecret(path, secret) {
           const reference = referenceAt(job.config.connector.config, path)
@@ -133,6 +138,8 @@ async function pullAll(
     await pump(pull, limits, context.patiently, signal, write)
     if (!signal.aborted) await end()
   } finally {
+    // Rows may look into their file until they have been handled, which is after the last has been pulled.
+    for (const file of opened) await file.close()
     await delivery?.stop()
   }
 }

@@ -9,7 +9,10 @@ export interface WorkingSet extends Rows {
   load(store: Pick<Store, 'load'>, room: number): Promise<{ rows: number; all: boolean }>
   /** The rows that were put and those that they have followed, sorted by key: neighbours are written together. */
   changes(): TableChange[]
-  /** To be called once the changes are in the store: has the rows remembered. */
+  /**
+   * To be called once the changes are in the store: has the changed rows remembered. The texts of one that was only read
+   * may be parts of a large one, which would stay with it.
+   */
   remember(): void
   /** How much text there is in rows that others have followed: of one row there may be as many as there are events. */
   readonly followedBytes: number
@@ -93,7 +96,7 @@ export function workingSet(tables: readonly Table[], remembered?: ReadonlyMap<Ta
     changes: () => [...parts.values()].flatMap(changesOf),
     remember() {
       for (const { entries, remembered } of parts.values()) {
-        if (remembered) for (const { key, row } of entries.values()) if (row) remembered.keep(key, row)
+        if (remembered) for (const { key, row, changed } of entries.values()) if (changed) remembered.keep(key, row!)
       }
     },
     get followedBytes() {

@@ -19,12 +19,12 @@ export function startTestDecider(log: Log): Promise<{ stop(): Promise<void> }> {
   return startDecider({ log, logger, onHolding: nothing, onProgress: nothing })
 }
 
-/** Runs jobs whose connectors need no files, into data sets without rules, until it is stopped. */
-export async function startTestRunner(log: Log): Promise<{ stop(): Promise<void> }> {
+/** Runs jobs into data sets without rules, until it is stopped. */
+export async function startTestRunner(log: Log, files = {} as FileStore): Promise<{ stop(): Promise<void> }> {
   const config = readConfig({})
   const commands = await startCommands(log, logger)
   const runner = await startRunner({
-    ...{ log, logger, commands, codec: createCodec(log), files: {} as FileStore },
+    ...{ log, logger, commands, codec: createCodec(log), files },
     rules: createRules(new Map(), rowLimits(config), { get: async () => undefined }),
     rulesReady: async () => undefined,
     grow: async () => undefined,

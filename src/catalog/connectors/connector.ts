@@ -51,8 +51,8 @@ export interface Connector<Config extends z.ZodType = z.ZodType> {
 
 export interface PullContext {
   readonly signal: AbortSignal
-  /** The uploaded file of that id, on this machine's disk until it is closed. */
-  openFile(id: string): Promise<{ readonly path: string; close(): Promise<void> }>
+  /** The uploaded file of that id, on this machine's disk until the rows of all pages have been handled. */
+  openFile(id: string): Promise<{ readonly path: string }>
   removeFile(id: string): Promise<void>
   /** Tells the run's log. */
   log(level: 'debug' | 'info' | 'warning' | 'error', message: string, metadata?: object): void

@@ -30,16 +30,14 @@ export const file = defineConnector({
   async *pull({ file_id, format, options, records_count, id_column }, state, context) {
     const after = (state as { row: number } | undefined)?.row ?? 0
     const { pageRows, pageBytes, signal, formatLimits: limits } = context
-    const opened = await context.openFile(file_id)
-    try {
-      const reading = { path: opened.path, format, options, limits, after, pageRows, pageBytes }
-      const onNotice = (notice: string) => context.log('info', 'the file was read this way', { notice })
-      for await (const page of readInThread(reading, signal, onNotice)) {
-        const rows = rowsOf(page, row => pulled(row, opened.path, file_id, id_column))
-        yield { rows, bytes: page.text.length, state: { row: page.first + rows.length - 1 }, total: records_count }
-      }
-    } finally {
-      await opened.close()
+    const { path } = await context.openFile(file_id)
+    const reading = { path, format, options, limits, after, pageRows, pageBytes }
+    const onNotice = (notice: string) => context.log('info', 'the file was read this way', { notice })
+    for await (const page of readInThread(reading, signal, onNotice)) {
+      const rows = rowsOf(page, row => pulled(row, path, file_id, id_column))
+      const state = { row: page.first + rows.length - 1 }
+      const refused = page.refused.reduce((sum, { original }) => sum + original.length, 0)
+      yield { rows, bytes: page.text.length + refused, state, total: records_count }
     }
   },
   finish: ({ file_id }, { removeFile }) => removeFile(file_id),
