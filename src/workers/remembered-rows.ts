@@ -27,7 +27,7 @@ export function rowMemory(maxBytes: number): { begin(tables: readonly Table[], s
   let sharing = 0
 
   function rowsOf(stream: string): RememberedRows {
-    // Of two halves the older one goes when the other is full: a row that was used since is in that one, too.
+    // Of two halves the older one goes when the other is full: a row that was written since is in that one, too.
     let [young, old] = [new Map<string, Row>(), new Map<string, Row>()]
     let bytes = 0
     return {

@@ -139,8 +139,7 @@ async function pullAll(
     if (!signal.aborted) await end()
   } finally {
     // Rows may look into their file until they have been handled, which is after the last has been pulled.
-    for (const file of opened) await file.close()
-    await delivery?.stop()
+    await Promise.all([...opened.map(file => file.close()), delivery?.stop()])
   }
 }
 

@@ -1,31 +1,42 @@
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readTopics } from '../../src/adapters.ts'
 import { readConfig } from '../../src/config.ts'
 import { schemas } from '../../src/events/index.ts'
-import { createIntake } from '../../src/intake/intake.ts'
-import { createRules } from '../../src/intake/rules.ts'
+import { createIntake, type IntakeOptions } from '../../src/intake/intake.ts'
+import { createRules, type Rules } from '../../src/intake/rules.ts'
 import { offsetIn, type Position, positionAt } from '../../src/kernel/position.ts'
 import { rowLimits } from '../../src/limits.ts'
 import { createCodec } from '../../src/log/codec.ts'
+import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
 
-it('each flush tells what it has brought, also when others have become durable with it', async () => {
-  const log = openMemoryLog()
-  await log.declare(readTopics(), schemas)
-  const config = readConfig({})
-  const appends: PromiseWithResolvers<Position>[] = []
+const log = openMemoryLog()
+beforeAll(() => log.declare(readTopics(), schemas))
+afterAll(() => log.stop())
+
+const config = readConfig({})
+const rules = createRules(new Map(), rowLimits(config), { get: async () => undefined })
+
+/** Takes rows in; each append is durable when it is said to be. */
+function open(options: Partial<IntakeOptions> & { log: Log }) {
   const intake = createIntake({
-    ...{ log, codec: createCodec(log), requestId: 'req_1', actor: 'cli_1', source: 's', dataset: 'd', upsert: true },
-    ...{ maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes, numbering: 'line' },
-    rules: createRules(new Map(), rowLimits(config), { get: async () => undefined }),
-    grow: async () => undefined,
-    ...{ validate: false, transform: false, onTaken: () => undefined, complete: position => position },
+    ...{ codec: createCodec(log), requestId: 'req_1', actor: 'cli_1', source: 's', dataset: 'd', upsert: true, rules },
+    ...{ maxDepth: config.jsonDepth, maxRecordBytes: config.lineBytes, numbering: 'line', validate: false },
+    ...{ grow: async () => undefined, transform: false, onTaken: () => undefined, complete: position => position },
+    ...options,
+  })
+  return { add: (id: string) => intake.add({ id, data: `"${id}"` }, 1, () => Buffer.from('{}')), intake }
+}
+
+it('each flush tells what it has brought, also when others have become durable with it', async () => {
+  const appends: PromiseWithResolvers<Position>[] = []
+  const { intake, add } = open({
+    log,
     append() {
       appends.push(Promise.withResolvers())
       return appends.at(-1)!.promise
     },
   })
-  const add = (id: string) => intake.add({ id, data: '{}' }, 1, () => Buffer.from('{}'))
   add('1')
   add('2')
   const first = intake.flush()!
@@ -39,5 +50,23 @@ it('each flush tells what it has brought, also when others have become durable w
     [5, 1],
   ])
   expect(told.map(({ position }) => offsetIn(position!, 's-0'))).toEqual([0, 1])
-  await log.stop()
+})
+
+it('a flush of rows that a filter leaves out counts them after those before it', async () => {
+  const { promise, resolve } = Promise.withResolvers<Position>()
+  const left = {
+    apply: (json: string) => (json === '"out"' ? { dropped: true } : { json }),
+    takeGrowth: () => undefined,
+  }
+  const begin = () => left as unknown as ReturnType<Rules['begin']>
+  const { intake, add } = open({ log: { ...log, append: () => promise }, rules: { ...rules, begin } })
+  add('out')
+  expect(intake.flush()).toBeUndefined()
+  expect(intake.tally.accepted).toBe(1)
+  add('1')
+  const first = intake.flush()!
+  add('out')
+  const second = intake.flush()!
+  resolve(positionAt('l', 's-0', 7))
+  expect((await Promise.all([first, second])).map(({ accepted }) => accepted)).toEqual([2, 3])
 })

@@ -1,5 +1,6 @@
 import { createGuard } from '../../src/catalog/reach/guard.ts'
 import { readConfig } from '../../src/config.ts'
+import type { JobEvent } from '../../src/domain/job.ts'
 import { createRules } from '../../src/intake/rules.ts'
 import { formatLimits, rowLimits } from '../../src/limits.ts'
 import { createCodec } from '../../src/log/codec.ts'
@@ -10,9 +11,27 @@ import type { SecretStore } from '../../src/store/secrets.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { startDecider } from '../../src/workers/decider.ts'
 import { startRunner } from '../../src/workers/runner.ts'
+import { readTopic } from './events.ts'
+import { until } from './processes.ts'
 
 const logger = createLogger('silent')
 const nothing = () => undefined
+
+/** All that has happened to jobs. */
+export async function jobEvents(log: Log): Promise<JobEvent[]> {
+  const codec = createCodec(log)
+  const all = await readTopic(log, 'sync.jobs')
+  await codec.prepare(all)
+  return all.map(({ value }) => codec.decode(value) as JobEvent)
+}
+
+/** The names of a log's job events, once one of `last` is among them. */
+export async function jobEventsWith(log: Log, ...last: JobEvent['type'][]): Promise<JobEvent['type'][]> {
+  return until(`${last.join(' or ')} to be in the log`, async () => {
+    const types = (await jobEvents(log)).map(({ type }) => type)
+    return types.some(type => last.includes(type)) && types
+  })
+}
 
 /** Decides commands until it is stopped. */
 export function startTestDecider(log: Log): Promise<{ stop(): Promise<void> }> {

@@ -2,17 +2,15 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { readTopics } from '../../src/adapters.ts'
 import type { Connector } from '../../src/catalog/connectors/connector.ts'
-import type { JobCommand, JobEvent } from '../../src/domain/job.ts'
+import type { JobCommand } from '../../src/domain/job.ts'
 import { schemas } from '../../src/events/index.ts'
 import { onPoint } from '../../src/kernel/points.ts'
-import { createCodec } from '../../src/log/codec.ts'
 import { type Commands, startCommands } from '../../src/log/commands.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { readTopic } from '../kit/events.ts'
 import { until } from '../kit/processes.ts'
-import { startTestDecider, startTestRunner } from '../kit/runner.ts'
+import { jobEventsWith, startTestDecider, startTestRunner } from '../kit/runner.ts'
 
 /** A connector that needs something of its own until its run is complete. */
 const { needs } = vi.hoisted(() => ({ needs: { file: true } }))
@@ -51,17 +49,6 @@ afterEach(async () => {
 
 const send = (command: JobCommand) => commands.send('job/j', command, { actor: 'cli_1', requestId: 'req_1' })
 
-/** The names of the job's events, once `last` is among them. */
-async function eventsWith(last: JobEvent['type']): Promise<JobEvent['type'][]> {
-  const codec = createCodec(log)
-  return until(`${last} to be in the log`, async () => {
-    const all = await readTopic(log, 'sync.jobs')
-    await codec.prepare(all)
-    const types = all.map(event => (codec.read(event) as JobEvent).type)
-    return types.includes(last) && types
-  })
-}
-
 it.each([
   ['PauseJob', 'RunPaused', 'ResumeJob'],
   ['CancelJob', 'RunCancelled', 'StartJob'],
@@ -77,10 +64,10 @@ it.each([
   const queue = { run_id: 'run_1', trigger: 'manual' }
   const about = { job_id: 'j', name: 'j', connector_type: 'needy', config: JSON.stringify(config), queue }
   await send({ type: 'CreateJob', data: about })
-  expect(await eventsWith(event)).not.toContain('RunCompleted')
+  expect(await jobEventsWith(log, event)).not.toContain('RunCompleted')
   await sent
   const run = { run_id: 'run_2', trigger: 'manual' }
   await send({ type: again, data: { job_id: 'j', ...(again === 'StartJob' ? run : {}) } } as JobCommand)
-  expect(await eventsWith('RunCompleted')).not.toContain('RunFailed')
+  expect(await jobEventsWith(log, 'RunCompleted')).not.toContain('RunFailed')
   await until('what it needed to be let go of', async () => !needs.file)
 })

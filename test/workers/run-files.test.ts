@@ -3,7 +3,6 @@ import { expect, it, vi } from 'vitest'
 import { readTopics } from '../../src/adapters.ts'
 import type { Connector } from '../../src/catalog/connectors/connector.ts'
 import { schemas } from '../../src/events/index.ts'
-import { createCodec } from '../../src/log/codec.ts'
 import { startCommands } from '../../src/log/commands.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
@@ -11,7 +10,7 @@ import type { FileStore } from '../../src/store/files.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { readTopic } from '../kit/events.ts'
 import { until } from '../kit/processes.ts'
-import { startTestDecider, startTestRunner } from '../kit/runner.ts'
+import { jobEventsWith, startTestDecider, startTestRunner } from '../kit/runner.ts'
 
 const PAGES = 3
 const { file } = vi.hoisted(() => ({ file: { open: false, pulled: 0 } }))
@@ -71,13 +70,7 @@ it('a file stays open until the last row has been handled, and no longer', async
   const about = { job_id: 'j', name: 'j', connector_type: 'lazy', config: JSON.stringify(config) }
   const queue = { run_id: 'run_1', trigger: 'manual' }
   await commands.send('job/j', { type: 'CreateJob', data: { ...about, queue } }, { actor: 'c', requestId: 'r' })
-  const codec = createCodec(log)
-  const ends = await until('the run to end', async () => {
-    const all = await readTopic(log, 'sync.jobs')
-    await codec.prepare(all)
-    const types = all.map(event => codec.read(event).type as string)
-    return types.some(type => type === 'RunCompleted' || type === 'RunFailed') && types
-  })
+  const ends = await jobEventsWith(log, 'RunCompleted', 'RunFailed')
   expect(ends).toContain('RunCompleted')
   expect(await readTopic(log, 'sync.records')).toHaveLength(PAGES)
   expect(file.open).toBe(false)

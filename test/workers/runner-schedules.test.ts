@@ -3,16 +3,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readTopics } from '../../src/adapters.ts'
 import type { Connector } from '../../src/catalog/connectors/connector.ts'
 import type { JobSchedule } from '../../src/catalog/schedules/index.ts'
-import type { JobCommand, JobEvent } from '../../src/domain/job.ts'
+import type { JobCommand } from '../../src/domain/job.ts'
 import { schemas } from '../../src/events/index.ts'
-import { createCodec } from '../../src/log/codec.ts'
 import { type Commands, startCommands } from '../../src/log/commands.ts'
 import type { Log } from '../../src/log/log.ts'
 import { openMemoryLog } from '../../src/log/memory.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { readTopic } from '../kit/events.ts'
 import { property, type Random } from '../kit/random.ts'
-import { mortal, startTestDecider, startTestRunner } from '../kit/runner.ts'
+import { jobEvents, mortal, startTestDecider, startTestRunner } from '../kit/runner.ts'
 
 /** A connector whose runs take as many seconds as its configuration says. */
 vi.mock('../../src/catalog/connectors/index.ts', async () => {
@@ -97,12 +95,7 @@ async function runner(lagMs = 0) {
   }
 }
 
-async function events(): Promise<JobEvent[]> {
-  const codec = createCodec(log)
-  const all = await done(readTopic(log, 'sync.jobs'))
-  await codec.prepare(all)
-  return all.map(({ value }) => codec.decode(value) as JobEvent)
-}
+const events = () => done(jobEvents(log))
 const seconds = (time: number | null) => (time === null ? null : (time - NOW) / SECOND)
 /** The times that had a run, and those that had none, with the reason. */
 async function times(job = 'job_1') {
